@@ -1,0 +1,3 @@
+//! Telephony signal processing: companding, tones, FSK, caller ID.
+
+pub mod tone;

@@ -1,0 +1,1 @@
+//! The board profile: which chips, ports, slots and devices this box has.

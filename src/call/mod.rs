@@ -1,0 +1,3 @@
+//! One tracked call: its state machine, its bubble.
+
+pub mod bubble;

@@ -1,0 +1,1 @@
+//! The directory: tracking number to campaign, forwarding number and ring group.

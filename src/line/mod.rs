@@ -1,0 +1,1 @@
+//! Analog ports as machines: ring cadence, hook, flash, disconnect.

@@ -1,0 +1,148 @@
+//! What the signalling thread asks of the media thread, and what comes back.
+//!
+//! Everything that is allocated travels in these messages and is given back in [`Event::Spent`], so that the media
+//! thread neither allocates nor frees.
+
+use crate::{
+    audio::tone::Tone,
+    id::{RtpPort, Slot},
+};
+use std::{net::SocketAddr, sync::Arc};
+
+/// Samples of one tap frame: 10 ms at 8 kHz.
+pub const TAP_SAMPLES: usize = 80;
+
+/// 10 ms of both legs of a call, stamped by the line's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct TapFrame {
+    /// Line clock at the first sample, in samples of 8 kHz since the media thread started.
+    pub at: u64,
+    /// What came from the trunk, as it is played to the line (notice included).
+    pub caller: [i16; TAP_SAMPLES],
+    /// What came from the line, as it is sent to the trunk (notice included).
+    pub office: [i16; TAP_SAMPLES],
+}
+
+/// A codec of the trunk side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    /// G.711 µ-law, static payload type 0.
+    Pcmu,
+    /// G.711 A-law, static payload type 8.
+    Pcma,
+}
+
+/// The trunk side of a patch as SDP negotiated it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trunk {
+    /// Where SDP says the peer wants its RTP.
+    pub remote: SocketAddr,
+    /// Codec of both directions.
+    pub codec: Codec,
+    /// Payload type on which the peer sends telephone-events (RFC 4733), if it does.
+    pub event_pt_in: Option<u8>,
+    /// Payload type on which the peer wants telephone-events.
+    pub event_pt_out: Option<u8>,
+    /// Milliseconds of audio in each packet we send: 10, 20, 30, 40 or 60.
+    pub ptime_ms: u8,
+    /// Whether we may send (false: the peer is `sendonly` or `inactive`).
+    pub send: bool,
+    /// Whether the peer sends (false: `recvonly` or `inactive`); nothing is missed while it does not.
+    pub receive: bool,
+}
+
+/// A sound for one slot.
+#[derive(Clone, Debug)]
+pub enum Sound {
+    /// Samples at 8 kHz, played once: caller ID, a spoken notice.
+    Once(Arc<[i16]>),
+    /// A cadenced tone, until stopped.
+    Tone(Tone),
+}
+
+/// An order to the media thread.
+#[derive(Debug)]
+pub enum Command {
+    /// Joins a line slot with the trunk.
+    Patch {
+        /// Local RTP address; names the patch.
+        rtp: RtpPort,
+        /// Line side.
+        slot: Slot,
+        /// Trunk side.
+        trunk: Trunk,
+        /// Synchronisation source, first sequence number and first timestamp of what we send.
+        source: (u32, u16, u32),
+        /// Mixed into both directions at the start.
+        notice: Option<Arc<[i16]>>,
+        /// Where both legs are copied to.
+        tap: Option<rtrb::Producer<TapFrame>>,
+    },
+    /// Applies a new SDP answer to a patch: hold, resume, a new address.
+    Change {
+        /// The patch.
+        rtp: RtpPort,
+        /// Trunk side from now on.
+        trunk: Trunk,
+    },
+    /// Parts the two sides; [`Event::Unpatched`] follows.
+    Unpatch {
+        /// The patch.
+        rtp: RtpPort,
+    },
+    /// Plays a sound on an unpatched slot, replacing the one before.
+    Play {
+        /// The slot.
+        slot: Slot,
+        /// The sound.
+        sound: Sound,
+    },
+    /// Ends the sound of a slot.
+    Hush {
+        /// The slot.
+        slot: Slot,
+    },
+}
+
+/// Counters of one patch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PatchCounters {
+    /// RTP packets accepted.
+    pub packets: u64,
+    /// Packets that were due and not there.
+    pub lost: u64,
+    /// Packets that came after they were due.
+    pub late: u64,
+    /// Second copies.
+    pub duplicates: u64,
+    /// Packets refused: wrong address, malformed, unknown payload type.
+    pub refused: u64,
+    /// RTP packets sent.
+    pub sent: u64,
+    /// Tap frames that did not fit into the ring.
+    pub tap_overruns: u64,
+}
+
+/// A report from the media thread.
+#[derive(Debug)]
+pub enum Event {
+    /// The first packet of the peer was accepted.
+    AudioStarted {
+        /// The patch.
+        rtp: RtpPort,
+    },
+    /// The notice was played to its end on both sides.
+    NoticePlayed {
+        /// The patch.
+        rtp: RtpPort,
+    },
+    /// The sides were parted.
+    Unpatched {
+        /// The patch that was.
+        rtp: RtpPort,
+        /// Its counters.
+        counters: PatchCounters,
+    },
+    /// A played-out sound, to be freed off the media thread.
+    Spent(Arc<[i16]>),
+}

@@ -1,0 +1,3 @@
+//! The data plane: patches between line slots and RTP.
+
+pub mod control;

@@ -1,0 +1,3 @@
+//! Recordings: Opus in Ogg, two uncoupled mono streams, crash-safe.
+
+pub mod lifecycle;

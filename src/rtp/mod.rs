@@ -1,0 +1,1 @@
+//! RTP as a telephone needs it: packets in place, playout, telephone-events.

@@ -1,0 +1,1 @@
+//! The simulated box: chips, analog world, sound card, SIP provider.

@@ -13,9 +13,7 @@ use super::{
     event::{self, TrunkId},
     message::{Message, Method, NameAddr, Outgoing},
     settings::Account,
-    timer::GIVE_UP_MS,
     tokens::Tokens,
-    uri::Uri,
 };
 use crate::time::Instant;
 use std::net::{IpAddr, SocketAddr};
@@ -74,14 +72,13 @@ pub struct Registration {
     contact_user: String,
     /// Where the registrar sees us; [`Self::local`] until it has told.
     address: SocketAddr,
-    domain: Uri,
     call_id: String,
     from_tag: String,
     cseq: u32,
     expires_s: u32,
     failures: u32,
     round: Round,
-    credentials: Option<auth::Credentials>,
+    login: Option<(auth::Login, &'static str)>,
     told: event::Registration,
     state: State,
 }
@@ -119,21 +116,19 @@ impl Registration {
         contact_user: &str,
         tokens: &mut Tokens,
     ) -> Self {
-        let domain = format!("sip:{}", account.domain).parse().ok();
         Self {
             trunk,
             user_agent: user_agent.to_owned(),
             local,
             contact_user: contact_user.to_owned(),
             address: local,
-            domain: domain.unwrap_or_else(|| Uri::of_host(account.registrar)),
             call_id: tokens.word(),
             from_tag: tokens.word(),
             cseq: 0,
             expires_s: account.expires_s,
             failures: 0,
             round: Round::default(),
-            credentials: None,
+            login: None,
             told: event::Registration::Unregistered,
             state: State::Idle,
             account,
@@ -187,7 +182,7 @@ impl Registration {
                 self.fail(event::Registration::Unreachable, None, now, tokens, out);
             }
             (State::Registered { .. }, Event::Shutdown) => self.leave(tokens, out),
-            (State::Leaving, Event::Answer(answer)) if self.accept_challenge(answer) => {
+            (State::Leaving, Event::Answer(answer)) if self.accept_challenge(answer, tokens) => {
                 self.register(0, tokens, out);
             }
             (State::Leaving, Event::Answer(_) | Event::TimedOut) | (_, Event::Shutdown) => {
@@ -225,14 +220,14 @@ impl Registration {
                 self.register(self.expires_s, tokens, out);
             }
             200..=299 => self.registered(answer, keep_alive_at, now, tokens, out),
-            401 | 407 if self.accept_challenge(answer) => self.register(self.expires_s, tokens, out),
+            401 | 407 if self.accept_challenge(answer, tokens) => self.register(self.expires_s, tokens, out),
             423 if !self.round.lengthened && answer.min_expires().is_some_and(|min| min > self.expires_s) => {
                 self.round.lengthened = true;
                 self.expires_s = answer.min_expires().unwrap_or(self.expires_s).min(LONGEST_EXPIRES_S);
                 self.register(self.expires_s, tokens, out);
             }
             status => {
-                self.credentials = None;
+                self.login = None;
                 let refused = event::Registration::Refused { status, reason: answer.reason().to_owned() };
                 self.fail(refused, answer.retry_after(), now, tokens, out);
             }
@@ -300,8 +295,8 @@ impl Registration {
     }
 
     /// Takes a challenge up: the first of a round, and one more if it says that only the nonce was old.
-    fn accept_challenge(&mut self, answer: &Message) -> bool {
-        let Some(challenge) = auth::Challenge::strongest(answer) else { return false };
+    fn accept_challenge(&mut self, answer: &Message, tokens: &mut Tokens) -> bool {
+        let Some((challenge, header)) = auth::challenge(answer) else { return false };
         let worth_it = match self.round.challenged {
             0 => true,
             1 => challenge.is_stale(),
@@ -309,7 +304,8 @@ impl Registration {
         };
         self.round.challenged += u8::from(worth_it);
         if worth_it {
-            self.credentials = Some(auth::Credentials::new(challenge));
+            let Account { auth_user, password, .. } = &self.account;
+            self.login = Some((auth::Login::new(challenge, auth_user, password, &tokens.word()), header));
         }
         worth_it
     }
@@ -330,8 +326,9 @@ impl Registration {
     fn register(&mut self, expires_s: u32, tokens: &mut Tokens, out: &mut Vec<Command>) {
         self.cseq += 1;
         let branch = tokens.branch();
-        let record = format!("<sip:{}@{}>", self.account.user, self.account.domain);
-        let request = Outgoing::request(&Method::Register, &self.domain)
+        let Account { user, domain, .. } = &self.account;
+        let record = format!("<sip:{user}@{}>", domain.as_str().trim_start_matches("sip:"));
+        let request = Outgoing::request(&Method::Register, domain)
             .with_header("Via", &format!("SIP/2.0/UDP {};branch={branch};rport", self.local))
             .with_header("Max-Forwards", "70")
             .with_header("From", &format!("{record};tag={}", self.from_tag))
@@ -341,11 +338,10 @@ impl Registration {
             .with_header("Contact", &format!("<sip:{}@{}>", self.contact_user, self.address))
             .with_header("Expires", &expires_s.to_string())
             .with_header("User-Agent", &self.user_agent);
-        let request = match &mut self.credentials {
+        let request = match &mut self.login {
             None => request,
-            Some(credentials) => {
-                let (name, value) = credentials.header(&self.account, "REGISTER", self.domain.as_str(), &tokens.word());
-                request.with_header(name, &value)
+            Some((login, header)) => {
+                request.with_header(header, &login.authorize("REGISTER", domain.as_str(), b""))
             }
         };
         out.push(Command::Request { branch, bytes: request.to_bytes() });

@@ -1,9 +1,6 @@
 //! What the endpoint is told about the site: our address, and the trunks.
 
-use super::{
-    guard::Cidr,
-    identity::DidSource,
-};
+use super::{guard::Cidr, identity::DidSource, uri::Uri};
 use crate::number::Dialplan;
 use std::net::SocketAddr;
 
@@ -47,8 +44,8 @@ pub enum Mode {
 pub struct Account {
     /// Resolved address of the registrar.
     pub registrar: SocketAddr,
-    /// Domain of the address of record.
-    pub domain: String,
+    /// Domain of the address of record, as an address without a user: `sip:sip.example.net`.
+    pub domain: Uri,
     /// User of the address of record.
     pub user: String,
     /// User name for digest authentication.

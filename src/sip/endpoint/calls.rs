@@ -20,8 +20,6 @@ const SHED_RETRY_AFTER_S: u16 = 5;
 const TERMINATED: Rejection = Rejection { status: 487, retry_after_s: None };
 /// The office hung up, or the daemon stops, while the phones ring.
 const UNAVAILABLE: Rejection = Rejection { status: 480, retry_after_s: None };
-/// Offer and answer have no audio in common.
-const NOT_ACCEPTABLE: Rejection = Rejection { status: 488, retry_after_s: None };
 
 impl Endpoint {
     pub(super) fn invite(
@@ -108,11 +106,15 @@ impl Endpoint {
             self.dialogs.insert(id, dialog);
             return;
         };
-        let session_id = self.tokens.draw() >> 2;
-        let Ok(reply) = dialog.negotiation.answer_call(&invite, rtp, session_id) else {
-            self.finish_refused(&invite, key, NOT_ACCEPTABLE, now, out);
-            out.push(Command::Ended { dialog: id, why: Ended::NoMedia });
-            return;
+        let session_id = self.tokens.draw();
+        let reply = match dialog.negotiation.answer_call(&invite, rtp, session_id) {
+            Ok(reply) => reply,
+            Err(unusable) => {
+                let rejection = Rejection { status: unusable.status(), retry_after_s: None };
+                self.finish_refused(&invite, key, rejection, now, out);
+                out.push(Command::Ended { dialog: id, why: Ended::NoMedia });
+                return;
+            }
         };
         dialog.timer = SessionTimer::negotiate(offered::session_timer(&invite), now).unwrap_or(None);
         let answer = self

@@ -91,9 +91,13 @@ impl Endpoint {
             State::Up if !dialog.accepts_sequence(message) => Some(self.try_later()),
             State::Up => unmet_demand(message),
         };
-        if let Some((status, headers)) = refusal {
-            self.refuse(message, key, status, &headers, now, out);
-        } else if let Ok(reply) = dialog.negotiation.renegotiate(message) {
+        let reply = match refusal {
+            Some(refusal) => Err(refusal),
+            None => dialog.negotiation.renegotiate(message).map_err(|unusable| (unusable.status(), vec![])),
+        };
+        match reply {
+            Err((status, headers)) => self.refuse(message, key, status, &headers, now, out),
+            Ok(reply) => {
             refreshed(&mut dialog, message, now);
             let answer = self.dialog_answer(message, key, &dialog).with_body("application/sdp", &reply.body);
             let bytes = answer.to_bytes();
@@ -101,8 +105,7 @@ impl Endpoint {
             self.server.open(key, message.reply_address(), now);
             self.server.finish(key, Answer::Accepted, bytes, now, out);
             out.extend(reply.media.map(|media| Command::Media { dialog: id, media }));
-        } else {
-            self.refuse(message, key, 488, &[], now, out);
+        }
         }
         self.dialogs.insert(id, dialog);
     }
@@ -132,7 +135,7 @@ impl Endpoint {
             (None, false) => Ok(None),
             (None, true) => match dialog.negotiation.renegotiate(message) {
                 Ok(reply) => Ok(Some(reply)),
-                Err(_) => Err(self.response_to(message, 488, key)),
+                Err(unusable) => Err(self.response_to(message, unusable.status(), key)),
             },
         };
         let (answer, media) = match reply {
@@ -186,7 +189,7 @@ impl Endpoint {
         if let Some(dialog) = self.dialogs.get_mut(&id) {
             dialog.state = State::Leaving;
             dialog.success = None;
-            self.dialog_request(id, Method::Bye, Owner::Bye(id), reason.map(|r| ("Reason", r.to_owned())), now, out);
+            self.dialog_request(Owner::Bye(id), reason.map(|reason| ("Reason", reason)), now, out);
         }
     }
 
@@ -201,8 +204,8 @@ impl Endpoint {
         match timer.and_then(|timer| timer.due(now).map(|due| (due, timer.refresh_header()))) {
             Some((Due::Expired, _)) => self.end(id, Ended::SessionExpired, now, out),
             Some((Due::Refresh, header)) => {
-                let header = Some(("Session-Expires", header));
-                self.dialog_request(id, Method::Update, Owner::Refresh(id), header, now, out);
+                let header = Some(("Session-Expires", header.as_str()));
+                self.dialog_request(Owner::Refresh(id), header, now, out);
             }
             None => {}
         }

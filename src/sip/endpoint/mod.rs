@@ -93,10 +93,11 @@ impl Endpoint {
             Mode::Ip => None,
             Mode::Register(account) => Some((account.registrar, i)),
         });
+        let contact_user = format!("r{}", tokens.word());
         Self {
             guard: Guard::new(allowed, registrars.collect()),
-            clients: Clients::new(&settings, &mut tokens),
-            contact_user: format!("r{}", tokens.word()),
+            clients: Clients::new(&settings, &contact_user, &mut tokens),
+            contact_user,
             server: ServerTransactions::default(),
             dialogs: BTreeMap::new(),
             dialogs_made: 0,

@@ -1,6 +1,7 @@
 //! SIP without I/O: parser, transactions, dialogs, registration.
 
 pub mod auth;
+pub mod identity;
 pub mod message;
 pub mod params;
 pub mod scan;

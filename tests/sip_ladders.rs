@@ -5,7 +5,8 @@
 //! ```text
 //! > 0     trunk INVITE          the trunk sends an INVITE; words after it say what is special:
 //!                               `again` (the same datagram), `call 2`, `sdp hold`, `branch other`,
-//!                               `| Name: value` (a header more, or another value for one)
+//!                               `registered` (to the Contact that the box registered), `outside` (a dialog unknown),
+//!                               `| Name: value` (a header more, or another value for one; `$contact` is our Contact user)
 //! > 0     trunk 200             the trunk answers the last request of the box
 //! > 0     stranger OPTIONS      the same from an address that no trunk names
 //! > 100   box Ring 1            the office's decision about call 1: Ring, Answer, Reject 486, HangUp
@@ -32,8 +33,21 @@ use std::{collections::BTreeMap, fmt::Write, fs, net::SocketAddr};
 
 /// Headers worth reading in a ladder.
 const SHOWN: [&str; 15] = [
-    "Route", "Allow", "Supported", "Require", "Unsupported", "Accept", "Session-Expires", "Min-SE", "Retry-After",
-    "Reason", "Expires", "Contact", "Authorization", "Proxy-Authorization", "Timestamp",
+    "Route",
+    "Allow",
+    "Supported",
+    "Require",
+    "Unsupported",
+    "Accept",
+    "Session-Expires",
+    "Min-SE",
+    "Retry-After",
+    "Reason",
+    "Expires",
+    "Contact",
+    "Authorization",
+    "Proxy-Authorization",
+    "Timestamp",
 ];
 
 struct Ladder {
@@ -106,7 +120,10 @@ impl Ladder {
     fn run_until(&mut self, now: Instant) {
         while let Some(at) = self.endpoint.deadline().filter(|at| *at <= now) {
             self.handle(Event::Deadline, at);
-            assert!(self.endpoint.deadline() > Some(at) || self.endpoint.deadline().is_none(), "stuck at {at:?}");
+            assert!(
+                self.endpoint.deadline() > Some(at) || self.endpoint.deadline().is_none(),
+                "stuck at {at:?}"
+            );
         }
     }
 
@@ -131,7 +148,10 @@ impl Ladder {
             "Answer" => Event::Answer { dialog, rtp: "127.0.0.1:30000".parse().unwrap() },
             "Reject" => {
                 let retry_after_s = words.get(3).map(|s| s.parse().unwrap());
-                Event::Reject { dialog, rejection: Rejection { status: words[2].parse().unwrap(), retry_after_s } }
+                Event::Reject {
+                    dialog,
+                    rejection: Rejection { status: words[2].parse().unwrap(), retry_after_s },
+                }
             }
             "HangUp" => Event::HangUp { dialog, reason: Some("Q.850;cause=16") },
             other => panic!("unknown decision `{other}`"),
@@ -142,8 +162,16 @@ impl Ladder {
     fn send(&mut self, source: SocketAddr, what: &str, now: Instant) {
         let mut parts = what.split(" | ");
         let words: Vec<&str> = parts.next().unwrap().split(' ').collect();
-        let mut extra: Vec<(String, String)> =
-            parts.map(|h| h.split_once(": ").unwrap()).map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+        let contact = self.last_request.as_ref().and_then(|request| request.contact()?.uri().user());
+        let contact = contact.unwrap_or_default().to_owned();
+        let branch =
+            self.last_request.as_ref().and_then(|request| request.via().branch()).unwrap_or_default();
+        let branch = branch.to_owned();
+        let header = |line: &str| {
+            let (name, value) = line.split_once(": ").unwrap();
+            (name.to_owned(), value.replace("$contact", &contact).replace("$branch", &branch))
+        };
+        let mut extra: Vec<(String, String)> = parts.map(header).collect();
         let after = |word: &str| words.iter().position(|w| *w == word).map(|at| words[at + 1]);
         let number: u32 = after("call").map_or(1, |n| n.parse().unwrap());
         let method = words[0];
@@ -159,6 +187,9 @@ impl Ladder {
             let body = media(after("sdp").unwrap_or(default)).map(|media| sdp(&media));
             let body = after("body").map(str::to_owned).or(body);
             let call = self.calls.entry(number).or_insert_with(|| Call::new(number));
+            if words.contains(&"registered") {
+                call.target = format!("sip:{contact}@127.0.0.1:5060");
+            }
             if words.contains(&"outside") {
                 extra.push(("To".to_owned(), "<sip:+13125550100@127.0.0.1>;tag=gone".to_owned()));
             }
@@ -193,7 +224,8 @@ impl Ladder {
             return format!("trunk <{to} keep-alive");
         }
         let message = read(&bytes);
-        let number = message.call_id().strip_prefix("call-").and_then(|id| id.split('@').next()?.parse().ok());
+        let number =
+            message.call_id().strip_prefix("call-").and_then(|id| id.split('@').next()?.parse().ok());
         let call = number.filter(|n| *n != 1).map_or(String::new(), |n| format!(" call {n}"));
         let line = match message.status() {
             Some(status) => format!("{status} {} ({})", message.reason(), message.method()),
@@ -223,7 +255,8 @@ fn show_body(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let version = text.lines().find_map(|l| l.strip_prefix("o=- ")?.split(' ').nth(1).map(str::to_owned));
     let Some(version) = version else { return String::new() };
-    let wanted = |l: &&str| l.starts_with("m=") || ["a=send", "a=recv", "a=inac"].iter().any(|a| l.starts_with(a));
+    let wanted =
+        |l: &&str| l.starts_with("m=") || ["a=send", "a=recv", "a=inac"].iter().any(|a| l.starts_with(a));
     let lines: Vec<&str> = text.lines().filter(wanted).map(|line| &line[2..]).collect();
     format!(" sdp {version} ({})", lines.join(", "))
 }
@@ -231,7 +264,8 @@ fn show_body(body: &[u8]) -> String {
 #[test]
 fn ladders_match() {
     let mut wrong = Vec::new();
-    let mut paths: Vec<_> = fs::read_dir("tests/ladders/sip").unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> =
+        fs::read_dir("tests/ladders/sip").unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     for path in &paths {
         let want = fs::read_to_string(path).unwrap();

@@ -2,6 +2,7 @@
 
 use super::{
     ALLOW, Command, Dialog, DialogId, Endpoint, Instant, Key, MAX_CALLS, Message, SUPPORTED, Source, TrunkId,
+    outside::with_abilities,
     transactions::{Seen, key_of},
 };
 use crate::sip::{
@@ -221,7 +222,7 @@ impl Endpoint {
     ) {
         let answer = self.response_to(message, status, key);
         let answer = headers.iter().fold(answer, |out, (name, value)| out.with_header(name, value));
-        let bytes = super::outside::with_abilities(answer, status).to_bytes();
+        let bytes = with_abilities(answer, message.method(), status).to_bytes();
         if self.server.is_crowded() {
             // The same INVITE will be refused again for the same reason, in the same words.
             out.push(Command::Send { to: message.reply_address(), bytes });

@@ -45,7 +45,7 @@ impl Endpoint {
             | Method::Message => 405,
             Method::Other(_) => 501,
         };
-        let answer = with_abilities(self.response_to(message, status, key), status);
+        let answer = with_abilities(self.response_to(message, status, key), message.method(), status);
         self.reply(message, key, &answer, now, out);
     }
 

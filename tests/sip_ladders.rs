@@ -28,7 +28,7 @@ use ringside::{
     },
     time::Instant,
 };
-use sip_peer::{Call, STRANGER, TRUNK, media, read, response, sdp};
+use sip_peer::{Call, TRUNK, media, read, response, sdp};
 use std::{collections::BTreeMap, fmt::Write, fs, net::SocketAddr};
 
 /// Headers worth reading in a ladder.
@@ -49,6 +49,9 @@ const SHOWN: [&str; 15] = [
     "Proxy-Authorization",
     "Timestamp",
 ];
+
+/// An address that no trunk names.
+const STRANGER: &str = "198.51.100.66:5060";
 
 struct Ladder {
     endpoint: Endpoint,

@@ -145,6 +145,12 @@ impl Dialog {
         matches!(self.state, State::Early { key, .. } if key == wanted)
     }
 
+    /// Whether the office has hung up: nothing more is said about the call.
+    #[must_use]
+    pub const fn is_left(&self) -> bool {
+        matches!(self.state, State::Leaving) || self.hang_up.is_some()
+    }
+
     /// Notes a new request of the peer; false if it is older than one already seen (RFC 3261 12.2.2).
     pub fn accepts_sequence(&mut self, message: &Message) -> bool {
         let in_order = message.cseq() >= self.remote_cseq;

@@ -5,8 +5,6 @@ use std::{fmt::Write, net::SocketAddr};
 
 /// Where the scripted trunk sends from.
 pub(crate) const TRUNK: &str = "127.0.0.1:5062";
-/// An address that no trunk names.
-pub(crate) const STRANGER: &str = "198.51.100.66:5060";
 
 /// Reads one of the endpoint's datagrams.
 pub(crate) fn read(bytes: &[u8]) -> Message {

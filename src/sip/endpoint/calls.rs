@@ -89,7 +89,9 @@ impl Endpoint {
         self.dialogs_made += 1;
         self.counters.offered += 1;
         self.server.open(key, peer, now);
-        self.server.provisional(key, trying, now, out);
+        if !self.server.is_crowded() {
+            self.server.provisional(key, trying, now, out);
+        }
         out.push(Command::Offered { dialog: id, call });
     }
 
@@ -196,18 +198,15 @@ impl Endpoint {
         if dialog.success.take_if(|success| success.cseq == message.cseq()).is_none() {
             return;
         }
-        let negotiated = dialog.negotiation.acknowledged(message);
         let first = !std::mem::replace(&mut dialog.acked, true);
-        let hang_up = dialog.hang_up;
-        match negotiated {
+        if let Some(reason) = dialog.hang_up {
+            return self.bye(id, reason, now, out);
+        }
+        match dialog.negotiation.acknowledged(message) {
             Ok(media) => out.extend(media.map(|media| Command::Media { dialog: id, media })),
             Err(_) => return self.end(id, Ended::NoMedia, now, out),
         }
-        if let Some(reason) = hang_up {
-            self.bye(id, reason, now, out);
-        } else if first {
-            out.push(Command::Acked { dialog: id });
-        }
+        out.extend(first.then_some(Command::Acked { dialog: id }));
     }
 
     /// Answers a new INVITE that is not offered as a call.

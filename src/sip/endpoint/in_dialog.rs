@@ -84,11 +84,11 @@ impl Endpoint {
         let Some(mut dialog) = self.dialogs.remove(&id) else { return };
         let in_order = dialog.accepts_sequence(message);
         let refusal = match &dialog.state {
+            _ if dialog.is_left() => Some((481, vec![])),
             State::Early { .. } => Some(self.try_later()),
-            State::Leaving => Some((481, vec![])),
             State::Up if dialog.success.is_some() => Some((491, vec![])),
             State::Up if !in_order => Some(self.try_later()),
-            State::Up => unmet_demand(message),
+            State::Up | State::Leaving => unmet_demand(message),
         };
         let reply = match refusal {
             Some(refusal) => Err(refusal),
@@ -116,10 +116,10 @@ impl Endpoint {
         let Some(mut dialog) = self.dialogs.remove(&id) else { return };
         let offers = !message.body().is_empty();
         let refusal = match &dialog.state {
+            _ if dialog.is_left() => Some((481, vec![])),
             State::Early { .. } if offers => Some(self.try_later()),
-            State::Leaving => Some((481, vec![])),
             State::Up if offers && dialog.negotiation.is_open() => Some((491, vec![])),
-            State::Early { .. } | State::Up => unmet_demand(message),
+            State::Early { .. } | State::Up | State::Leaving => unmet_demand(message),
         };
         let reply = match (refusal, offers) {
             (Some((status, headers)), _) => {

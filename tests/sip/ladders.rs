@@ -15,20 +15,15 @@
 //! `# trunk register` in the first line makes it a trunk that is registered with. `BLESS=1` rewrites the answers;
 //! review the diff.
 
-mod sip_peer;
-
+use crate::peer::{Call, TRUNK, media, read, response, sdp, settings};
 use ringside::{
-    number::Dialplan,
     sip::{
         endpoint::Endpoint,
         event::{Command, DialogId, Event, Rejection},
-        identity::DidSource,
         message::{Message, Method},
-        settings::{Account, Mode, Settings, Trunk},
     },
     time::Instant,
 };
-use sip_peer::{Call, TRUNK, media, read, response, sdp};
 use std::{collections::BTreeMap, fmt::Write, fs, net::SocketAddr};
 
 /// Headers worth reading in a ladder.
@@ -60,28 +55,6 @@ struct Ladder {
     last_request: Option<Message>,
     seen: Vec<Vec<u8>>,
     text: String,
-}
-
-fn settings(registered: bool) -> Settings {
-    let account = || Account {
-        registrar: TRUNK.parse().unwrap(),
-        domain: "sip:trunk.example".parse().unwrap(),
-        user: "office".to_owned(),
-        auth_user: "office".to_owned(),
-        password: "secret".to_owned(),
-        expires_s: 600,
-    };
-    Settings {
-        local: "127.0.0.1:5060".parse().unwrap(),
-        user_agent: "ringside".to_owned(),
-        dialplan: Dialplan::for_country("US").unwrap(),
-        trunks: vec![Trunk {
-            name: "trunk".to_owned(),
-            mode: if registered { Mode::Register(account()) } else { Mode::Ip },
-            did_source: DidSource::Auto,
-            allow: if registered { vec![] } else { vec!["127.0.0.0/8".parse().unwrap()] },
-        }],
-    }
 }
 
 impl Ladder {

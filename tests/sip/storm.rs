@@ -5,21 +5,16 @@
 //! offered call ends exactly once and nothing is said about it afterwards; the tables are bounded, and empty when
 //! everybody has gone home.
 
-mod sip_peer;
-
+use crate::peer::{Call, TRUNK, media, read, response, sdp, settings};
 use ringside::{
-    number::Dialplan,
     sip::{
         endpoint::{Endpoint, MAX_ANSWERED_INVITES, MAX_CALLS, MAX_SERVER_REQUESTS},
         event::{Command, DialogId, Event, Rejection},
-        identity::DidSource,
         message::{self, Message, Method},
-        settings::{Mode, Settings, Trunk},
         tokens::Tokens,
     },
     time::Instant,
 };
-use sip_peer::{Call, TRUNK, media, read, response, sdp};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What happens next, and when.
@@ -64,19 +59,8 @@ struct World {
 
 impl World {
     fn new(seed: u64, loss: u64, always_busy: bool) -> Self {
-        let settings = Settings {
-            local: "127.0.0.1:5060".parse().unwrap(),
-            user_agent: "ringside".to_owned(),
-            dialplan: Dialplan::for_country("US").unwrap(),
-            trunks: vec![Trunk {
-                name: "trunk".to_owned(),
-                mode: Mode::Ip,
-                did_source: DidSource::Auto,
-                allow: vec!["127.0.0.0/8".parse().unwrap()],
-            }],
-        };
         Self {
-            endpoint: Endpoint::new(settings, seed),
+            endpoint: Endpoint::new(settings(false), seed),
             random: Tokens::new(!seed),
             now: Instant::ZERO,
             queue: BTreeMap::new(),

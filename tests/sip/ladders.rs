@@ -205,7 +205,8 @@ impl Ladder {
         let call = number.filter(|n| *n != 1).map_or(String::new(), |n| format!(" call {n}"));
         let line = match message.status() {
             Some(status) => format!("{status} {} ({})", message.reason(), message.method()),
-            None => message.method().to_string(),
+            None if *message.method() == Method::Register => "REGISTER".to_owned(),
+            None => format!("{} {}", message.method(), message.request_uri().unwrap()),
         };
         if self.seen.contains(&bytes) {
             return format!("trunk <{to} {line}{call} again");

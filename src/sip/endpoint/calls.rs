@@ -82,7 +82,7 @@ impl Endpoint {
         let site = &self.settings;
         let did_source = site.trunks.get(trunk.0).map_or(&DidSource::Auto, |trunk| &trunk.did_source);
         let call = Box::new(offered::read(&message, trunk, did_source, &site.dialplan));
-        match Dialog::new(id, trunk, message, key, self.tag(key)) {
+        match Dialog::new(id, trunk, message, key, self.tag(key), now) {
             Ok(dialog) => self.dialogs.insert(id, dialog),
             Err(message) => return self.refuse(&message, key, 400, &[], now, out),
         };
@@ -96,7 +96,8 @@ impl Endpoint {
     }
 
     pub(super) fn ring(&mut self, id: DialogId, now: Instant, out: &mut Vec<Command>) {
-        let Some(Dialog { state: State::Early { invite, key }, trunk, .. }) = self.dialogs.get(&id) else {
+        let Some(Dialog { state: State::Early { invite, key, .. }, trunk, .. }) = self.dialogs.get(&id)
+        else {
             return;
         };
         let ringing = self
@@ -108,7 +109,7 @@ impl Endpoint {
 
     pub(super) fn answer(&mut self, id: DialogId, rtp: SocketAddr, now: Instant, out: &mut Vec<Command>) {
         let Some(mut dialog) = self.dialogs.remove(&id) else { return };
-        let State::Early { invite, key } = std::mem::replace(&mut dialog.state, State::Up) else {
+        let State::Early { invite, key, .. } = std::mem::replace(&mut dialog.state, State::Up) else {
             self.dialogs.insert(id, dialog);
             return;
         };
@@ -159,7 +160,7 @@ impl Endpoint {
         if !self.dialogs.get(&id).is_some_and(|dialog| matches!(dialog.state, State::Early { .. })) {
             return;
         }
-        if let Some(Dialog { state: State::Early { invite, key }, .. }) = self.dialogs.remove(&id) {
+        if let Some(Dialog { state: State::Early { invite, key, .. }, .. }) = self.dialogs.remove(&id) {
             self.finish_refused(&invite, key, rejection, now, out);
         }
     }

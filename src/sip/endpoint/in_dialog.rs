@@ -183,12 +183,15 @@ impl Endpoint {
         if let Some(dialog) = self.dialogs.get_mut(&id) {
             dialog.state = State::Leaving;
             dialog.success = None;
-            self.dialog_request(Owner::Bye(id), reason.map(|reason| ("Reason", reason)), now, out);
+            self.dialog_request(Owner::Bye(id), reason.map(|reason| ("Reason", reason.to_owned())), now, out);
         }
     }
 
     pub(super) fn dialog_deadline(&mut self, id: DialogId, now: Instant, out: &mut Vec<Command>) {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        if matches!(dialog.state, State::Early { expires_at: Some(at), .. } if at <= now) {
+            return self.terminate_early(id, now, out);
+        }
         let success = dialog.success.as_mut().map(|success| success.handle_deadline(now, out));
         if success.is_some_and(|result| result.is_err()) {
             return self.end(id, Ended::NoAck, now, out);
@@ -198,7 +201,7 @@ impl Endpoint {
         match timer.and_then(|timer| timer.due(now).map(|due| (due, timer.refresh_header()))) {
             Some((Due::Expired, _)) => self.end(id, Ended::SessionExpired, now, out),
             Some((Due::Refresh, header)) => {
-                let header = Some(("Session-Expires", header.as_str()));
+                let header = Some(("Session-Expires", header));
                 self.dialog_request(Owner::Refresh(id), header, now, out);
             }
             None => {}

@@ -10,3 +10,6 @@ pub struct Tone {
     /// Level of each frequency in dBm0.
     pub dbm0: f32,
 }
+
+/// Reorder (fast busy), North America.
+pub const REORDER: Tone = Tone { hz: [480.0, 620.0], cadence_ms: [250, 250], dbm0: -24.0 };

@@ -7,7 +7,9 @@ use crate::{
     audio::tone::Tone,
     id::{RtpPort, Slot},
 };
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
+
+pub use crate::rtp::session::{Codec, Trunk};
 
 /// Samples of one tap frame: 10 ms at 8 kHz.
 pub const TAP_SAMPLES: usize = 80;
@@ -21,34 +23,6 @@ pub struct TapFrame {
     pub caller: [i16; TAP_SAMPLES],
     /// What came from the line, as it is sent to the trunk (notice included).
     pub office: [i16; TAP_SAMPLES],
-}
-
-/// A codec of the trunk side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Codec {
-    /// G.711 µ-law, static payload type 0.
-    Pcmu,
-    /// G.711 A-law, static payload type 8.
-    Pcma,
-}
-
-/// The trunk side of a patch as SDP negotiated it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trunk {
-    /// Where SDP says the peer wants its RTP.
-    pub remote: SocketAddr,
-    /// Codec of both directions.
-    pub codec: Codec,
-    /// Payload type on which the peer sends telephone-events (RFC 4733), if it does.
-    pub event_pt_in: Option<u8>,
-    /// Payload type on which the peer wants telephone-events.
-    pub event_pt_out: Option<u8>,
-    /// Milliseconds of audio in each packet we send: 10, 20, 30, 40 or 60.
-    pub ptime_ms: u8,
-    /// Whether we may send (false: the peer is `sendonly` or `inactive`).
-    pub send: bool,
-    /// Whether the peer sends (false: `recvonly` or `inactive`); nothing is missed while it does not.
-    pub receive: bool,
 }
 
 /// A sound for one slot.

@@ -65,8 +65,6 @@ pub enum Command {
     Reject {
         /// SIP status.
         status: u16,
-        /// SIP reason phrase.
-        reason: &'static str,
     },
     /// End the trunk's dialog (BYE).
     HangUp,

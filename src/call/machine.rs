@@ -104,12 +104,12 @@ impl Call {
             record: Box::new(story::begin(identity, incoming, route, &settings.consent_policy)),
         };
         match (refused, group) {
-            (Some(why), _) => call.refuse(488, "Not Acceptable Here", Ended::Failed, why, now, out),
+            (Some(why), _) => call.refuse(488, Ended::Failed, why, now, out),
             (None, RingGroup::Busy) => {
-                call.refuse(486, "Busy Here", Ended::Busy, "all_ports_busy", now, out);
+                call.refuse(486, Ended::Busy, "all_ports_busy", now, out);
             }
             (None, RingGroup::Fault) => {
-                call.refuse(480, "Temporarily Unavailable", Ended::Failed, "line_fault", now, out);
+                call.refuse(480, Ended::Failed, "line_fault", now, out);
             }
             (None, RingGroup::Idle(ports)) => {
                 out.push(Command::JournalRinging(call.record.clone()));
@@ -172,11 +172,11 @@ impl Call {
                 self.give_up(&ports, None, Ended::Cancelled, now, out)
             }
             (State::Ringing { until, ports }, Event::Deadline) if now >= until => {
-                self.give_up(&ports, Some((480, "Temporarily Unavailable")), Ended::NoAnswer, now, out)
+                self.give_up(&ports, Some(480), Ended::NoAnswer, now, out)
             }
             (State::Ringing { ports, .. }, Event::Stopped) => {
                 self.record.outcome.why = Some("daemon_stopped".to_owned());
-                self.give_up(&ports, Some((503, "Service Unavailable")), Ended::Failed, now, out)
+                self.give_up(&ports, Some(503), Ended::Failed, now, out)
             }
             (State::Answered(talk), Event::Stopped) => {
                 self.record.outcome.why = Some("daemon_stopped".to_owned());
@@ -296,21 +296,21 @@ impl Call {
             return State::Ringing { until, ports };
         }
         self.record.outcome.why = Some("line_fault".to_owned());
-        self.give_up(&[], Some((480, "Temporarily Unavailable")), Ended::Failed, now, out)
+        self.give_up(&[], Some(480), Ended::Failed, now, out)
     }
 
     /// It rang and was not answered.
     fn give_up(
         &mut self,
         ports: &[Port],
-        reply: Option<(u16, &'static str)>,
+        reply: Option<u16>,
         ended: Ended,
         now: Instant,
         out: &mut Vec<Command>,
     ) -> State {
         out.extend(ports.iter().map(|p| Command::StopRing(p.id)));
-        out.extend(reply.map(|(status, reason)| Command::Reject { status, reason }));
-        self.record.outcome.sip_status = Some(reply.map_or(487, |(status, _)| status));
+        out.extend(reply.map(|status| Command::Reject { status }));
+        self.record.outcome.sip_status = Some(reply.unwrap_or(487));
         self.record.timing_ms.ring = self.ring_ms(now.ms_since(self.began));
         self.end(ended, now, out);
         self.save(out)
@@ -320,13 +320,12 @@ impl Call {
     fn refuse(
         &mut self,
         status: u16,
-        reason: &'static str,
         ended: Ended,
         why: &str,
         now: Instant,
         out: &mut Vec<Command>,
     ) {
-        out.push(Command::Reject { status, reason });
+        out.push(Command::Reject { status });
         self.record.outcome.sip_status = Some(status);
         self.record.outcome.why = Some(why.to_owned());
         self.end(ended, now, out);

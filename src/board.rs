@@ -182,7 +182,7 @@ impl Profile {
         require((1..=MAX_SLOTS).contains(&pcm.slots), "pcm", || {
             format!("slots = {}, but it must be 1 to {MAX_SLOTS}", pcm.slots)
         })?;
-        require((40..=160).contains(&pcm.period) && pcm.period % 8 == 0, "pcm", || {
+        require((40..=160).contains(&pcm.period) && pcm.period.is_multiple_of(8), "pcm", || {
             format!("period = {}, but it must be 40 to 160 frames and a multiple of 8", pcm.period)
         })?;
         require((2..=16).contains(&pcm.periods), "pcm", || {
@@ -230,13 +230,20 @@ impl Profile {
             return Err(value(place, format!("there is no [[spi]] named {:?}", port.spi)));
         };
         require(port.index < spi.chain, place, || {
-            format!("index = {}, but chain {} has chips 0 to {}", port.index, spi.name, i16::from(spi.chain) - 1)
+            format!(
+                "index = {}, but chain {} has chips 0 to {}",
+                port.index,
+                spi.name,
+                i16::from(spi.chain) - 1
+            )
         })?;
         let (kind, limit) = match port.chip {
             ChipKind::Si3215 => (PortKind::Fxs, 8),
             ChipKind::Si3050 => (PortKind::Fxo, 16),
         };
-        require(port.kind == kind, place, || format!("a {:?} makes an {kind:?} port", port.chip).to_lowercase())?;
+        require(port.kind == kind, place, || {
+            format!("a {:?} makes an {kind:?} port", port.chip).to_lowercase()
+        })?;
         require((1..=limit).contains(&spi.chain), place, || {
             format!("chain {} has {} chips, but this chip allows 1 to {limit}", spi.name, spi.chain)
         })?;

@@ -81,7 +81,7 @@ pub enum Command {
 /// Counters of one patch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PatchCounters {
-    /// RTP packets accepted.
+    /// RTP packets accepted from the peer, the late ones included, second copies not.
     pub packets: u64,
     /// Packets that were due and not there.
     pub lost: u64,
@@ -89,7 +89,7 @@ pub struct PatchCounters {
     pub late: u64,
     /// Second copies.
     pub duplicates: u64,
-    /// Packets refused: wrong address, malformed, unknown payload type.
+    /// Packets refused: wrong address, malformed, unknown payload type, a stream not yet trusted.
     pub refused: u64,
     /// RTP packets sent.
     pub sent: u64,
@@ -116,6 +116,8 @@ pub enum Event {
         rtp: RtpPort,
         /// Its counters.
         counters: PatchCounters,
+        /// The ring of its tap, to be dropped off the media thread.
+        tap: Option<rtrb::Producer<TapFrame>>,
     },
     /// A played-out sound, to be freed off the media thread.
     Spent(Arc<[i16]>),

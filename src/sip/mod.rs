@@ -1,1 +1,6 @@
 //! SIP without I/O: parser, transactions, dialogs, registration.
+
+pub mod message;
+pub mod params;
+pub mod scan;
+pub mod uri;

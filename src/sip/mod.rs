@@ -3,4 +3,5 @@
 pub mod message;
 pub mod params;
 pub mod scan;
+pub mod sdp;
 pub mod uri;

@@ -1,3 +1,6 @@
 //! The data plane: patches between line slots and RTP.
 
 pub mod control;
+pub mod patch_bay;
+
+pub use patch_bay::{PatchBay, RtpIo};

@@ -1,1 +1,4 @@
-//! The simulated box: chips, analog world, sound card, SIP provider.
+//! The simulated box: register-level chips, a sound card and one analog world of exchange, loops, phones and people.
+
+pub mod card;
+pub mod world;

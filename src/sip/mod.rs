@@ -1,1 +1,7 @@
 //! SIP without I/O: parser, transactions, dialogs, registration.
+
+pub mod message;
+pub mod params;
+pub mod scan;
+pub mod sdp;
+pub mod uri;

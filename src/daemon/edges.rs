@@ -1,0 +1,136 @@
+//! Performs what the switchboard wants done outside: lines, media, storage, the page.
+
+use super::notice::Notice;
+use crate::{
+    audio::caller_id::CallerId,
+    id::CallId,
+    io::{line_io::LineCommand, storage::Storage},
+    media::control::{Command, Event, Sound, TapFrame},
+    record::CallRecord,
+    recording::lifecycle,
+    sip::event::{Registration, TrunkId},
+    switchboard::Output,
+    web::{LiveBubbles, Metrics},
+};
+use std::sync::{Arc, mpsc};
+
+/// Tap frames that wait for the encoder: 4 s, so that a stalled disk costs no audio.
+const TAP_FRAMES: usize = 400;
+
+/// The outside as the signalling thread reaches it. Nothing here waits.
+pub(super) struct Edges {
+    pub(super) lines: mpsc::Sender<LineCommand>,
+    pub(super) orders: rtrb::Producer<Command>,
+    pub(super) reports: rtrb::Consumer<Event>,
+    pub(super) storage: Storage,
+    pub(super) live: LiveBubbles,
+    pub(super) metrics: Metrics,
+    pub(super) notice: Option<Notice>,
+    pub(super) time_zone: jiff::tz::TimeZone,
+    pub(super) trunks: Vec<String>,
+    pub(super) patches: usize,
+}
+
+impl Edges {
+    /// Performs one output; the answer is the call whose bubble the office can see now.
+    pub(super) fn perform(&mut self, output: Output) -> Option<CallId> {
+        match output {
+            Output::Line { port, feed } => {
+                // The line thread ends only with the daemon.
+                let _ = self.lines.send(LineCommand { port, linefeed: feed });
+            }
+            Output::CallerId { slot, id } => self.order(Command::Play { slot, sound: self.caller_id(&id) }),
+            Output::Media(command) => self.order(command),
+            Output::Patch { call, rtp, slot, trunk, source, recording } => {
+                let tap = recording.and_then(|start| self.start_recording(call, start));
+                let notice = self.notice.as_ref().map(Notice::samples);
+                self.patches += 1;
+                self.order(Command::Patch { rtp, slot, trunk, source, notice, tap });
+            }
+            Output::Show(bubble) => {
+                let call = bubble.call;
+                self.live.publish(*bubble);
+                return Some(call);
+            }
+            Output::Store(command) => {
+                if let lifecycle::Command::Save(record) = &command {
+                    self.ended(record);
+                }
+                self.storage.send(command);
+            }
+            Output::Trunk { trunk, state } => self.trunk(trunk, &state),
+            // The signalling loop sends these itself.
+            Output::Sip { .. } => {}
+        }
+        None
+    }
+
+    /// Whether the media thread has patches whose reports are awaited.
+    pub(super) const fn has_patches(&self) -> bool {
+        self.patches > 0
+    }
+
+    /// The next report of the media thread. What it used up is freed here.
+    pub(super) fn media_event(&mut self) -> Option<Event> {
+        let event = self.reports.pop().ok()?;
+        if let Event::Unpatched { counters, .. } = &event {
+            self.patches = self.patches.saturating_sub(1);
+            self.metrics.rtp(counters);
+        }
+        Some(event)
+    }
+
+    /// Storage reported: the page shows the record as it is now.
+    pub(super) fn stored(&self, event: &lifecycle::Event) {
+        match event {
+            lifecycle::Event::Saved { call } | lifecycle::Event::Recorded { call, .. } => {
+                self.live.record_changed(*call);
+            }
+            lifecycle::Event::Journaled { .. } => {}
+        }
+    }
+
+    fn order(&mut self, command: Command) {
+        if self.orders.push(command).is_err() {
+            tracing::error!("the media thread does not take orders: a call has no audio");
+        }
+    }
+
+    fn caller_id(&self, id: &CallerId) -> Sound {
+        Sound::Once(Arc::from(id.render(&self.time_zone)))
+    }
+
+    /// The tap's two ends: one for the media thread, one for the encoder.
+    fn start_recording(&self, call: CallId, start: lifecycle::Command) -> Option<rtrb::Producer<TapFrame>> {
+        let lifecycle::Command::Start { recording, tags, .. } = start else { return None };
+        let (producer, consumer) = rtrb::RingBuffer::new(TAP_FRAMES);
+        self.storage.start_recording(call, recording, tags, consumer).then_some(producer)
+    }
+
+    fn ended(&self, record: &CallRecord) {
+        self.metrics.call_ended(record.outcome.ended);
+        tracing::info!(
+            call = %record.id,
+            tracking = %record.tracking_phone_number,
+            ended = ?record.outcome.ended,
+            why = record.outcome.why.as_deref().unwrap_or(""),
+            seconds = record.duration,
+            "call ended"
+        );
+    }
+
+    fn trunk(&self, trunk: TrunkId, state: &Registration) {
+        let name = self.trunks.get(trunk.0).map_or("", String::as_str);
+        match state {
+            Registration::Registered { expires_s } => tracing::info!(trunk = name, expires_s, "registered"),
+            Registration::Refused { status, reason } => {
+                tracing::warn!(trunk = name, status, reason, "the registrar refuses us; check user and password");
+            }
+            Registration::Unreachable => {
+                tracing::warn!(trunk = name, "the registrar does not answer; check the network");
+            }
+            Registration::Unregistered | Registration::Trying => {}
+        }
+        self.metrics.trunk_registered(name, matches!(state, Registration::Registered { .. }));
+    }
+}

@@ -15,15 +15,24 @@ use std::{
     fmt::Display,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     ops::{Range, RangeInclusive},
+    path::PathBuf,
     str::FromStr,
 };
 use toml::Spanned;
 
 /// Checks what was read. With new problems in `problems` the answer is only good for finding more of them.
-pub(super) fn check(reading: &Reading, problems: &mut Vec<Problem>) -> Config {
+///
+/// `phone_ports` are the names of the board's phone ports, or why the board profile cannot be used; `None` leaves
+/// the board out of the check.
+pub(super) fn check(
+    reading: &Reading,
+    phone_ports: Option<&Result<Vec<String>, String>>,
+    problems: &mut Vec<Problem>,
+) -> Config {
     let file = &reading.file;
     let mut checker = Checker { reading, problems };
-    let ring_groups = numbers::ring_groups(&mut checker, &file.ring_group);
+    let phone_ports = phone_ports.and_then(|ports| board(&mut checker, &file.board, ports));
+    let ring_groups = numbers::ring_groups(&mut checker, &file.ring_group, phone_ports);
     let campaigns = numbers::campaigns(&mut checker, &file.campaign);
     let tracking_numbers =
         numbers::tracking_numbers(&mut checker, &file.tracking_number, &campaigns, &ring_groups);
@@ -34,7 +43,7 @@ pub(super) fn check(reading: &Reading, problems: &mut Vec<Problem>) -> Config {
     }
     Config {
         site: site(&mut checker, &file.site),
-        board: Board { profile: text(file.board.profile.as_ref(), "profile.toml").into() },
+        board: Board { profile: profile(&file.board) },
         sip: sip(&mut checker, &file.sip),
         trunks: trunks(&mut checker, &file.trunk),
         rtp: rtp(&mut checker, &file.rtp),
@@ -44,6 +53,28 @@ pub(super) fn check(reading: &Reading, problems: &mut Vec<Problem>) -> Config {
         ring_groups,
         campaigns,
         tracking_numbers,
+    }
+}
+
+/// Where the board profile lies, relative to the file.
+pub(super) fn profile(raw: &raw::Board) -> PathBuf {
+    text(raw.profile.as_ref(), "profile.toml").into()
+}
+
+/// The board's phone ports; a board that cannot be used is reported.
+fn board<'p>(
+    checker: &mut Checker<'_>,
+    raw: &raw::Board,
+    ports: &'p Result<Vec<String>, String>,
+) -> Option<&'p [String]> {
+    match ports {
+        Ok(ports) => Some(ports),
+        Err(why) => {
+            let place = raw.profile.as_ref().map_or(0..0, Spanned::span);
+            let remedy = "name the profile of your board: `profile = \"profile.toml\"` in [board]".to_owned();
+            checker.report(Problem::new("board", format!("board profile: {why}"), place).help(remedy));
+            None
+        }
     }
 }
 
@@ -84,15 +115,16 @@ impl Checker<'_> {
         value.as_ref()
     }
 
-    /// A text as a typed value; a bad one is reported as `code` with the type's own words.
-    pub(super) fn parsed<T>(&mut self, code: &'static str, key: &str, value: &Spanned<String>) -> Option<T>
+    /// A network name as a typed value; a bad one is reported in the type's own words.
+    fn network<T>(&mut self, key: &str, value: &Spanned<String>, example: &str) -> Option<T>
     where
         T: FromStr<Err: Display>,
     {
         match value.get_ref().parse() {
             Ok(parsed) => Some(parsed),
             Err(error) => {
-                self.report(Problem::new(code, format!("{key}: {error}"), value.span()));
+                let remedy = format!("write it like \"{example}\"");
+                self.report(Problem::new("address", format!("{key}: {error}"), value.span()).help(remedy));
                 None
             }
         }
@@ -216,7 +248,7 @@ fn web(checker: &mut Checker<'_>, raw: &raw::Web) -> Web {
 fn rtp(checker: &mut Checker<'_>, raw: &raw::Rtp) -> Rtp {
     let usual = Rtp { first_port: 16_384, last_port: 16_447, address: None };
     let address =
-        raw.address.as_ref().and_then(|value| checker.parsed::<IpAddr>("address", "address", value));
+        raw.address.as_ref().and_then(|value| checker.network::<IpAddr>("address", value, "192.0.2.1"));
     let Some(ports) = &raw.ports else { return Rtp { address, ..usual } };
     let bounds: Option<Vec<u16>> =
         ports.get_ref().iter().map(|port| u16::try_from(*port.get_ref()).ok()).collect();
@@ -285,7 +317,7 @@ fn trunk(checker: &mut Checker<'_>, raw: &raw::Trunk, table: &Range<usize>) -> O
         raw.did_source.as_ref().map_or(Some(DidSource::Auto), |value| did_source(checker, value));
     let ranges = raw.allow.as_deref().unwrap_or_default();
     let allow: Vec<Cidr> =
-        ranges.iter().filter_map(|range| checker.parsed("address", "allow", range)).collect();
+        ranges.iter().filter_map(|range| checker.network("allow", range, "192.0.2.0/24")).collect();
     let mode = checker.required("mode", &raw.mode, table)?;
     let mode = match mode.get_ref().as_str() {
         "register" => TrunkMode::Register(account(checker, raw, table)?),
@@ -308,7 +340,7 @@ fn account(checker: &mut Checker<'_>, raw: &raw::Trunk, table: &Range<usize>) ->
     let user = checker.required("user", &raw.user, table);
     let password = checker.required("password", &raw.password, table);
     let expires_s = checker.within("expires_s", &raw.expires_s, 60..=86_400, 600);
-    let registrar: super::HostPort = checker.parsed("address", "registrar", registrar?)?;
+    let registrar: super::HostPort = checker.network("registrar", registrar?, "sip.example.net:5060")?;
     let user = user?.get_ref().clone();
     Some(Account {
         domain: text(raw.domain.as_ref(), &registrar.host),

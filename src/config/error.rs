@@ -18,7 +18,7 @@ pub struct ConfigErrors {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Kind, stable for programs: `syntax`, `type`, `unknown_key`, `missing_key`, `unused_key`, `dangling`,
-    /// `duplicate`, `number`, `range`, `address`, `choice`, `text`, `consent`, `forwarding`.
+    /// `duplicate`, `number`, `range`, `address`, `choice`, `text`, `consent`, `forwarding`, `board`.
     pub code: &'static str,
     /// What is wrong.
     pub message: String,
@@ -56,9 +56,13 @@ impl Problem {
 }
 
 impl ConfigErrors {
-    pub(super) fn new(text: &str, file_name: &str, mut problems: Vec<Problem>) -> Self {
+    /// The errors of a file, if there are any.
+    pub(super) fn unless_empty(text: &str, file_name: &str, mut problems: Vec<Problem>) -> Option<Self> {
+        if problems.is_empty() {
+            return None;
+        }
         problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
-        Self { file_name: file_name.to_owned(), text: text.to_owned(), problems }
+        Some(Self { file_name: file_name.to_owned(), text: text.to_owned(), problems })
     }
 
     /// The problems, in the order of the lines.
@@ -86,12 +90,13 @@ impl ConfigErrors {
     /// The problems for a person, each with the line of the file, a caret and the remedy.
     #[must_use]
     pub fn render(&self, colours: Colours) -> String {
-        let theme = match colours {
+        let mut theme = match colours {
             Colours::On => GraphicalTheme::unicode(),
             Colours::Off => GraphicalTheme::unicode_nocolor(),
         };
-        let printer = GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(0);
-        let source = NamedSource::new(&self.file_name, self.text.clone());
+        theme.characters.underline = '^';
+        let printer = GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(1);
+        let source = NamedSource::new(&self.file_name, without_secrets(&self.text));
         let mut out = String::new();
         for problem in &self.problems {
             // Writing to a String does not fail; a problem that cannot be drawn still counts below.
@@ -125,6 +130,18 @@ pub enum Colours {
     On,
     /// Plain text.
     Off,
+}
+
+/// The text with every password blotted out, so that it can be shown; no byte moves.
+fn without_secrets(text: &str) -> String {
+    let blot = |line: &str| match line.split_once('=') {
+        Some((key, value)) if key.trim().ends_with("password") => {
+            let stars: String = value.bytes().map(|b| if b == b'\n' { '\n' } else { '*' }).collect();
+            format!("{key}={stars}")
+        }
+        _ => line.to_owned(),
+    };
+    text.split_inclusive('\n').map(blot).collect()
 }
 
 /// A problem with the text it is about, as miette draws it.
@@ -165,7 +182,7 @@ impl Diagnostic for Placed<'_> {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let here = LabeledSpan::new_with_span(Some("here".to_owned()), self.problem.span.clone());
+        let here = LabeledSpan::new_with_span(None, self.problem.span.clone());
         Some(Box::new(std::iter::once(here)))
     }
 }

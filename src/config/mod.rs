@@ -23,8 +23,7 @@ use crate::number::E164;
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
-    ops::Range,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 /// A whole, checked configuration.
@@ -55,7 +54,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads and checks a configuration.
+    /// Reads and checks a configuration without looking at the board.
     ///
     /// `file_name` is only used to name the file in errors.
     ///
@@ -63,34 +62,30 @@ impl Config {
     /// Everything that is wrong with the text, in the order of the lines.
     pub fn parse(text: &str, file_name: &str) -> Result<Self, ConfigErrors> {
         let mut problems = Vec::new();
-        let raw = read::read(text, &mut problems);
-        let config = check::check(&raw, &mut problems);
-        if problems.is_empty() { Ok(config) } else { Err(ConfigErrors::new(text, file_name, problems)) }
+        let reading = read::read(text, &mut problems);
+        let config = check::check(&reading, None, &mut problems);
+        ConfigErrors::unless_empty(text, file_name, problems).map_or(Ok(config), Err)
     }
 
-    /// Checks that the ring groups name phone ports of the board, which another file describes.
+    /// Reads and checks a configuration together with the board that it names.
     ///
-    /// `text` and `file_name` are those of [`Config::parse`]; `phone_ports` are the names of the board's FXS ports.
+    /// `phone_ports` is asked once, with [`Board::profile`], for the names of the board's phone ports, or for why
+    /// there are none.
     ///
     /// # Errors
-    /// Every port that the board does not have.
-    pub fn check_ports(
-        &self,
+    /// Everything that is wrong with the text, in the order of the lines.
+    pub fn parse_on_board(
         text: &str,
         file_name: &str,
-        phone_ports: &[String],
-    ) -> Result<(), ConfigErrors> {
+        phone_ports: impl FnOnce(&Path) -> Result<Vec<String>, String>,
+    ) -> Result<Self, ConfigErrors> {
         let mut problems = Vec::new();
-        for port in self.ring_groups.iter().flat_map(|group| &group.ports) {
-            if !phone_ports.contains(&port.name) {
-                let message = format!("the board has no phone port `{}`", port.name);
-                problems.push(
-                    Problem::new("dangling", message, port.span.clone())
-                        .help(error::did_you_mean(&port.name, phone_ports.iter().map(String::as_str))),
-                );
-            }
-        }
-        if problems.is_empty() { Ok(()) } else { Err(ConfigErrors::new(text, file_name, problems)) }
+        let reading = read::read(text, &mut problems);
+        let ports = phone_ports(&check::profile(&reading.file.board));
+        // What could not be read names no board; the wrong one would only add to the list.
+        let ports = problems.iter().all(|problem| problem.code != "syntax").then_some(&ports);
+        let config = check::check(&reading, ports, &mut problems);
+        ConfigErrors::unless_empty(text, file_name, problems).map_or(Ok(config), Err)
     }
 }
 
@@ -281,16 +276,7 @@ pub struct RingGroup {
     /// Name that tracking numbers refer to; unique.
     pub name: String,
     /// Its ports; empty means every phone port of the board. Default: empty.
-    pub ports: Vec<PortName>,
-}
-
-/// A port named in the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PortName {
-    /// Name of the port in the board profile: `PHONE1`.
-    pub name: String,
-    /// Where the file names it, in bytes.
-    pub span: Range<usize>,
+    pub ports: Vec<String>,
 }
 
 /// A marketing effort.

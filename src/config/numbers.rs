@@ -1,7 +1,7 @@
 //! Ring groups, campaigns and tracking numbers: what refers to what, and what must not stand twice.
 
 use super::{
-    Campaign, PortName, RingGroup, TrackingNumber,
+    Campaign, RingGroup, TrackingNumber,
     check::{Checker, optional},
     error::{Problem, did_you_mean},
     raw,
@@ -16,7 +16,13 @@ const TAG_MAX: usize = 15;
 /// The ring group of a file that has none: every phone port.
 const EVERY_PHONE: &str = "office";
 
-pub(super) fn ring_groups(checker: &mut Checker<'_>, raw: &[Spanned<raw::RingGroup>]) -> Vec<RingGroup> {
+/// Builds the ring groups; their ports must be among `phone_ports`, if those are known.
+pub(super) fn ring_groups(
+    checker: &mut Checker<'_>,
+    raw: &[Spanned<raw::RingGroup>],
+    phone_ports: Option<&[String]>,
+) -> Vec<RingGroup> {
+    let known: Option<Vec<&str>> = phone_ports.map(|ports| ports.iter().map(String::as_str).collect());
     checker.unique("ring group", raw.iter().filter_map(|group| group.get_ref().name.as_ref()));
     if raw.is_empty() {
         return vec![RingGroup { name: EVERY_PHONE.to_owned(), ports: Vec::new() }];
@@ -26,8 +32,12 @@ pub(super) fn ring_groups(checker: &mut Checker<'_>, raw: &[Spanned<raw::RingGro
             let raw = table.get_ref();
             let ports = raw.ports.as_deref().unwrap_or_default();
             checker.unique("port", ports.iter());
-            let ports =
-                ports.iter().map(|p| PortName { name: p.get_ref().clone(), span: p.span() }).collect();
+            if let Some(known) = &known {
+                for port in ports {
+                    refers(checker, "port", "phone port of the board has this name", port, known);
+                }
+            }
+            let ports = ports.iter().map(|port| port.get_ref().clone()).collect();
             let name = checker.required("name", &raw.name, &table.span())?;
             Some(RingGroup { name: name.get_ref().clone(), ports })
         })

@@ -7,6 +7,7 @@ use super::{
     error::{Problem, did_you_mean},
     raw,
 };
+use serde_path_to_error::Segment;
 use std::{collections::BTreeSet, ops::Range};
 use toml::{
     Spanned,
@@ -33,7 +34,7 @@ pub(super) fn read(text: &str, problems: &mut Vec<Problem>) -> Reading {
     let (document, syntax_errors) = DeTable::parse_recoverable(text);
     // After a syntax error the rest of the document is a guess: reading on would report what nobody wrote.
     if !syntax_errors.is_empty() {
-        problems.extend(syntax_errors.iter().map(syntax_problem));
+        problems.extend(syntax_errors.iter().map(|error| syntax_problem(text, error)));
         return Reading::default();
     }
     let span = document.span();
@@ -46,7 +47,7 @@ pub(super) fn read(text: &str, problems: &mut Vec<Problem>) -> Reading {
             Err(error) => error,
         };
         let place = error.inner().span().unwrap_or(0..0);
-        problems.push(value_problem(&error.path().to_string(), error.inner().message(), place.clone()));
+        problems.push(value_problem(error.path(), error.inner().message(), place.clone()));
         match take_out(&mut root, span.start, &place) {
             Some(key) => taken_out.insert(key),
             None => return Reading { file: raw::File::default(), taken_out },
@@ -80,20 +81,46 @@ fn take_out(table: &mut DeTable<'_>, start: usize, place: &Range<usize>) -> Opti
     Some((start, key))
 }
 
-fn syntax_problem(error: &toml::de::Error) -> Problem {
-    Problem::new("syntax", error.message().to_owned(), error.span().unwrap_or(0..0))
+fn syntax_problem(text: &str, error: &toml::de::Error) -> Problem {
+    let mut place = error.span().unwrap_or(0..0);
+    if place.is_empty() {
+        // Something is missing here: the caret goes under what it is missing behind.
+        let before = text.get(..place.start).and_then(|before| before.chars().next_back());
+        place.start -= before.map_or(0, char::len_utf8);
+    }
+    Problem::new("syntax", error.message().to_owned(), place)
         .help("a line is `key = value` or `[section]`; texts stand in \"quotes\"".to_owned())
 }
 
 /// Words the deserialiser's message for an installer. serde puts every name it expected in backquotes.
-fn value_problem(path: &str, message: &str, place: Range<usize>) -> Problem {
+fn value_problem(path: &serde_path_to_error::Path, message: &str, place: Range<usize>) -> Problem {
     let Some(rest) = message.strip_prefix("unknown field `") else {
-        return Problem::new("type", format!("{path}: {message}"), place);
+        let message = format!("{}: {}", key_path(path), message.replace("i64", "a whole number"));
+        let remedy = match message.rsplit_once(", expected ") {
+            Some((_, "a string")) => "write one text in \"quotes\"",
+            Some((_, "a whole number")) => "write a whole number without quotes",
+            Some((_, "a sequence")) => "write a list in brackets, or [[name]] before each of several tables",
+            _ => "write [name] on a line of its own, and the keys below it",
+        };
+        return Problem::new("type", message, place).help(remedy.to_owned());
     };
-    let mut names = rest.split('`').step_by(2);
-    let unknown = names.next().unwrap_or_default().to_owned();
-    let known: Vec<&str> = rest.split('`').skip(2).step_by(2).collect();
-    let section = path.rsplit_once('.').map_or(String::new(), |(section, _)| format!(" in {section}"));
-    Problem::new("unknown_key", format!("unknown key `{unknown}`{section}"), place)
-        .help(did_you_mean(&unknown, known.into_iter()))
+    let unknown = rest.split('`').next().unwrap_or_default();
+    let known = rest.split('`').skip(2).step_by(2);
+    Problem::new("unknown_key", format!("unknown key `{unknown}`"), place).help(did_you_mean(unknown, known))
+}
+
+/// The path of a key as the file shows it: `trunk[0].name`.
+fn key_path(path: &serde_path_to_error::Path) -> String {
+    let mut shown = String::new();
+    for segment in path.iter() {
+        match segment {
+            Segment::Seq { index } => shown.push_str(&format!("[{index}]")),
+            // `Spanned` travels through serde as a table whose only key is private.
+            Segment::Map { key } if key.starts_with('$') => {}
+            Segment::Map { key } if shown.is_empty() => shown.push_str(key),
+            Segment::Map { key } => shown.push_str(&format!(".{key}")),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    shown
 }

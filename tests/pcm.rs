@@ -1,4 +1,5 @@
 //! The PCM path through the real libasound, onto the simulated card.
+#![cfg(feature = "sim")]
 #![allow(unsafe_code)]
 
 use ringside::{

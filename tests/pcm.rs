@@ -1,4 +1,5 @@
 //! The PCM path through the real libasound, onto the simulated card.
+#![cfg(feature = "sim")]
 #![allow(unsafe_code)]
 
 use ringside::{
@@ -29,11 +30,13 @@ thread_local! {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         HEAP_CALLS.set(HEAP_CALLS.get() + 1);
+        // SAFETY: as the caller's.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         HEAP_CALLS.set(HEAP_CALLS.get() + 1);
+        // SAFETY: as the caller's.
         unsafe { System.dealloc(memory, layout) }
     }
 }

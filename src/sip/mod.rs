@@ -1,5 +1,6 @@
 //! SIP without I/O: parser, transactions, dialogs, registration.
 
+pub mod auth;
 pub mod message;
 pub mod params;
 pub mod scan;

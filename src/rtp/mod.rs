@@ -3,5 +3,6 @@
 pub mod latch;
 pub mod packet;
 pub mod playout;
+pub mod session;
 pub mod source;
 pub mod telephone_event;

@@ -101,7 +101,10 @@ impl ClientRequest {
             State::Trying { request, interval_ms, give_up_at, .. } => {
                 out.push(Command::Send { to: self.peer, bytes: request.clone() });
                 let interval_ms = backed_off(interval_ms);
-                (State::Trying { request, resend_at: now.after_ms(interval_ms), interval_ms, give_up_at }, None)
+                (
+                    State::Trying { request, resend_at: now.after_ms(interval_ms), interval_ms, give_up_at },
+                    None,
+                )
             }
             State::Proceeding { request, give_up_at, .. } => {
                 out.push(Command::Send { to: self.peer, bytes: request.clone() });

@@ -80,26 +80,20 @@ struct Ids {
     routes: Vec<NameAddr>,
 }
 
-/// The dialog cannot be formed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unroutable(pub &'static str);
-
 impl Dialog {
     /// The dialog that `invite` starts, with our tag.
     ///
     /// # Errors
-    /// [`Unroutable`] without a usable Contact (RFC 3261 8.1.1.8), or with too long a route.
+    /// The INVITE, if it has no usable Contact (RFC 3261 8.1.1.8) or too long a route.
     pub fn new(
         id: DialogId,
         trunk: TrunkId,
         invite: Message,
         key: Key,
         local_tag: String,
-    ) -> Result<Self, Unroutable> {
-        let Some(contact) = invite.contact() else { return Err(Unroutable("Missing Contact")) };
-        if invite.record_routes().len() > MAX_ROUTES {
-            return Err(Unroutable("Too Many Record-Routes"));
-        }
+    ) -> Result<Self, Box<Message>> {
+        let contact = invite.contact().filter(|_| invite.record_routes().len() <= MAX_ROUTES);
+        let Some(target) = contact.map(|contact| contact.uri().clone()) else { return Err(Box::new(invite)) };
         Ok(Self {
             trunk,
             success: None,
@@ -109,7 +103,7 @@ impl Dialog {
             acked: false,
             source: invite.source(),
             id,
-            target: contact.uri().clone(),
+            target,
             remote_cseq: invite.cseq(),
             local_cseq: 0,
             peer_allows_update: invite.lists("Allow", "UPDATE"),

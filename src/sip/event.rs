@@ -1,6 +1,6 @@
 //! What goes into the endpoint and what comes out of it.
 
-use super::{identity, sdp};
+use super::{negotiation::Unusable, sdp};
 use std::net::SocketAddr;
 
 /// One call on its trunk side; never used twice.
@@ -134,12 +134,6 @@ pub struct Offered {
     pub source: SocketAddr,
     /// Call-ID header.
     pub sip_call_id: String,
-    /// Who calls.
-    pub caller: identity::Caller,
-    /// Who is called: every number the message gives, most trusted first.
-    pub called: Vec<identity::Called>,
-    /// Who forwarded the call, and what that tells.
-    pub diversion: identity::Diversion,
     /// Hosts of the Via headers, nearest first.
     pub vias: Vec<String>,
     /// What the INVITE offers.
@@ -153,8 +147,8 @@ pub enum OfferedMedia {
     Acceptable,
     /// None: our answer makes the offer (RFC 3261 13.3.1.4).
     Late,
-    /// Nothing that we can take: reject with 488.
-    Refused(sdp::Refused),
+    /// Nothing that we can take: reject with its status.
+    Refused(Unusable),
 }
 
 /// State of a trunk's registration.

@@ -195,6 +195,8 @@ mod tests {
 
     #[test]
     fn scanners_are_known_by_name() {
-        assert!(is_scanner("friendly-scanner") && is_scanner("SIPVicious 0.3") && !is_scanner("Asterisk PBX 20"));
+        assert!(
+            is_scanner("friendly-scanner") && is_scanner("SIPVicious 0.3") && !is_scanner("Asterisk PBX 20")
+        );
     }
 }

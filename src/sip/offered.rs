@@ -36,11 +36,10 @@ fn offered_media(invite: &Message) -> OfferedMedia {
     }
 }
 
-/// What a request says about session timers (RFC 4028 sections 3 to 5; `x` is the compact Session-Expires).
+/// What a request says about session timers (RFC 4028 sections 3 to 5).
 #[must_use]
 pub fn session_timer(request: &Message) -> Asked {
-    let value = request.header("Session-Expires").or_else(|| request.header("x"));
-    let mut parts = value.unwrap_or_default().split(';').map(str::trim);
+    let mut parts = request.header("Session-Expires").unwrap_or_default().split(';').map(str::trim);
     let interval_s = parts.next().and_then(|text| text.parse().ok());
     let refresher = parts.find_map(|param| {
         let (name, value) = param.split_once('=')?;

@@ -98,9 +98,16 @@ struct Round {
 enum State {
     Idle,
     /// The client transaction carries the deadline; keep-alives go on if the trunk was registered.
-    Trying { keep_alive_at: Option<Instant> },
-    Registered { refresh_at: Instant, keep_alive_at: Instant },
-    Waiting { retry_at: Instant },
+    Trying {
+        keep_alive_at: Option<Instant>,
+    },
+    Registered {
+        refresh_at: Instant,
+        keep_alive_at: Instant,
+    },
+    Waiting {
+        retry_at: Instant,
+    },
     Leaving,
     Off,
 }

@@ -130,7 +130,9 @@ impl ServerInvite {
                 let interval_ms = backed_off(interval_ms);
                 State::Completed { last, resend_at: now.after_ms(interval_ms), interval_ms, give_up_at }
             }
-            State::Completed { .. } | State::Confirmed { .. } | State::Accepted { .. } | State::Over => State::Over,
+            State::Completed { .. } | State::Confirmed { .. } | State::Accepted { .. } | State::Over => {
+                State::Over
+            }
         }
     }
 

@@ -144,8 +144,13 @@ impl SessionTimer {
 mod tests {
     use super::*;
 
-    const ASKED: Asked =
-        Asked { interval_s: Some(1_800), refresher: None, min_se_s: None, supported: true, can_refresh: true };
+    const ASKED: Asked = Asked {
+        interval_s: Some(1_800),
+        refresher: None,
+        min_se_s: None,
+        supported: true,
+        can_refresh: true,
+    };
 
     fn timer(asked: Asked) -> SessionTimer {
         SessionTimer::negotiate(asked, Instant::ZERO).unwrap().unwrap()

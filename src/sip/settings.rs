@@ -1,7 +1,6 @@
 //! What the endpoint is told about the site: our address, and the trunks.
 
-use super::{guard::Cidr, identity::DidSource, uri::Uri};
-use crate::number::Dialplan;
+use super::{guard::Cidr, uri::Uri};
 use std::net::SocketAddr;
 
 /// Facts of one endpoint.
@@ -11,8 +10,6 @@ pub struct Settings {
     pub local: SocketAddr,
     /// Value of User-Agent and Server.
     pub user_agent: String,
-    /// How numbers without a country code are read.
-    pub dialplan: Dialplan,
     /// SIP providers.
     pub trunks: Vec<Trunk>,
 }
@@ -24,8 +21,6 @@ pub struct Trunk {
     pub name: String,
     /// How it finds us.
     pub mode: Mode,
-    /// Where it puts the called number.
-    pub did_source: DidSource,
     /// Blocks from which it sends; INVITEs are taken from these without further proof.
     pub allow: Vec<Cidr>,
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::sip::{
     dialog::State,
     event::{Ended, Rejection},
-    offered::{self, Facts},
+    offered,
     remembered::Answer,
     session_timer::{MIN_SE_S, SessionTimer},
     success::Success,
@@ -54,18 +54,18 @@ impl Endpoint {
         now: Instant,
         out: &mut Vec<Command>,
     ) {
-        let trunk = match admitted {
-            Source::Allowed(trunk) => TrunkId(trunk),
-            Source::Registrar(trunk) => TrunkId(trunk),
-        };
         if message.to_tag().is_some() {
             return self.refuse(&message, key, 481, &[], now, out);
         }
         let user = message.request_uri().and_then(|uri| uri.user());
-        if matches!(admitted, Source::Registrar(_)) && user != Some(&self.contact_user) {
-            self.counters.not_for_us += 1;
-            return self.refuse(&message, key, 404, &[], now, out);
-        }
+        let registered = self.contact_users.iter().position(|own| user == Some(own));
+        let trunk = match (registered, admitted) {
+            (Some(trunk), _) | (None, Source::Allowed(trunk)) => TrunkId(trunk),
+            (None, Source::Registrar(_)) => {
+                self.counters.not_for_us += 1;
+                return self.refuse(&message, key, 404, &[], now, out);
+            }
+        };
         if let Some((status, headers)) = unmet_demand(&message) {
             return self.refuse(&message, key, status, &headers, now, out);
         }
@@ -74,19 +74,19 @@ impl Endpoint {
             let retry_after = ("Retry-After", SHED_RETRY_AFTER_S.to_string());
             return self.refuse(&message, key, 503, &[retry_after], now, out);
         }
-        self.dialogs_made += 1;
-        let id = DialogId(self.dialogs_made);
-        match Dialog::new(id, trunk, message.clone(), key, self.tag(key)) {
-            Ok(dialog) => self.dialogs.insert(id, dialog),
-            Err(_) => return self.refuse(&message, key, 400, &[], now, out),
-        };
-        self.counters.offered += 1;
+        let id = DialogId(self.dialogs_made + 1);
+        let peer = message.reply_address();
         let trying = self.response_to(&message, 100, key).to_bytes();
-        self.server.open(key, message.reply_address(), now);
+        let call = Box::new(offered::read(&message, trunk));
+        match Dialog::new(id, trunk, message, key, self.tag(key)) {
+            Ok(dialog) => self.dialogs.insert(id, dialog),
+            Err(message) => return self.refuse(&message, key, 400, &[], now, out),
+        };
+        self.dialogs_made += 1;
+        self.counters.offered += 1;
+        self.server.open(key, peer, now);
         self.server.provisional(key, trying, now, out);
-        let site = self.settings.trunks.get(trunk.0);
-        let facts = Facts { trunk, did_source: site.map(|t| &t.did_source), dialplan: &self.settings.dialplan };
-        out.push(Command::Offered { dialog: id, call: Box::new(offered::read(&message, &facts)) });
+        out.push(Command::Offered { dialog: id, call });
     }
 
     pub(super) fn ring(&mut self, id: DialogId, now: Instant, out: &mut Vec<Command>) {
@@ -117,10 +117,8 @@ impl Endpoint {
             }
         };
         dialog.timer = SessionTimer::negotiate(offered::session_timer(&invite), now).unwrap_or(None);
-        let answer = self
-            .dialog_answer(&invite, key, &dialog)
-            .with_body("application/sdp", &reply.body)
-            .to_bytes();
+        let answer =
+            self.dialog_answer(&invite, key, &dialog).with_body("application/sdp", &reply.body).to_bytes();
         dialog.success = Some(Success::new(invite.reply_address(), answer.clone(), invite.cseq(), now));
         self.server.finish(key, Answer::Accepted, answer, now, out);
         self.dialogs.insert(id, dialog);

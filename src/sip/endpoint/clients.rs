@@ -40,12 +40,12 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    pub(super) fn new(settings: &Settings, contact_user: &str, tokens: &mut Tokens) -> Self {
+    pub(super) fn new(settings: &Settings, contact_users: &[String], tokens: &mut Tokens) -> Self {
         let accounts = settings.trunks.iter().enumerate().filter_map(|(i, trunk)| match &trunk.mode {
             Mode::Ip => None,
-            Mode::Register(account) => Some((TrunkId(i), account.clone())),
+            Mode::Register(account) => Some((TrunkId(i), account.clone(), contact_users.get(i)?)),
         });
-        let registrations = accounts.map(|(trunk, account)| {
+        let registrations = accounts.map(|(trunk, account, contact_user)| {
             Registration::new(trunk, account, settings.local, &settings.user_agent, contact_user, tokens)
         });
         Self { registrations: registrations.collect(), transactions: BTreeMap::new() }
@@ -72,7 +72,8 @@ impl Endpoint {
         let branch = message.via().branch().unwrap_or_default();
         let found = self.clients.transactions.get_mut(branch);
         // RFC 3261 17.1.3: the same branch and the same method.
-        let Some((transaction, owner)) = found.filter(|(_, owner)| owner.method() == *message.method()) else {
+        let Some((transaction, owner)) = found.filter(|(_, owner)| owner.method() == *message.method())
+        else {
             self.counters.stray_responses += 1;
             return;
         };
@@ -120,7 +121,8 @@ impl Endpoint {
         // Only a named source is sent to: a forged Contact must not aim our requests at a stranger, and a name in it
         // cannot be resolved here; where the peer's last request came from, it is.
         let to = dialog.next_hop().filter(|to| self.guard.admit(*to, 0).is_some()).unwrap_or(dialog.source);
-        let request = dialog.request(&owner.method(), &via).with_header("User-Agent", &self.settings.user_agent);
+        let request =
+            dialog.request(&owner.method(), &via).with_header("User-Agent", &self.settings.user_agent);
         let request = match owner {
             Owner::Refresh(_) => request
                 .with_header("Contact", &self.contact(trunk))
@@ -163,7 +165,8 @@ impl Endpoint {
         now: Instant,
         out: &mut Vec<Command>,
     ) {
-        let Some(dialog) = self.dialogs.get_mut(&id).filter(|dialog| matches!(dialog.state, State::Up)) else {
+        let Some(dialog) = self.dialogs.get_mut(&id).filter(|dialog| matches!(dialog.state, State::Up))
+        else {
             return;
         };
         match answer.and_then(Message::status) {

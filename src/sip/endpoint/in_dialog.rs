@@ -1,9 +1,7 @@
 //! Requests in a dialog, from both sides: BYE, re-INVITE, UPDATE, session refresh.
 
 use super::{
-    Command, Dialog, DialogId, Endpoint, Instant, Key, Message, Method,
-    calls::unmet_demand,
-    clients::Owner,
+    Command, Dialog, DialogId, Endpoint, Instant, Key, Message, Method, calls::unmet_demand, clients::Owner,
     outside::with_abilities,
 };
 use crate::sip::{
@@ -84,11 +82,12 @@ impl Endpoint {
         out: &mut Vec<Command>,
     ) {
         let Some(mut dialog) = self.dialogs.remove(&id) else { return };
+        let in_order = dialog.accepts_sequence(message);
         let refusal = match &dialog.state {
             State::Early { .. } => Some(self.try_later()),
             State::Leaving => Some((481, vec![])),
             State::Up if dialog.success.is_some() => Some((491, vec![])),
-            State::Up if !dialog.accepts_sequence(message) => Some(self.try_later()),
+            State::Up if !in_order => Some(self.try_later()),
             State::Up => unmet_demand(message),
         };
         let reply = match refusal {
@@ -98,27 +97,22 @@ impl Endpoint {
         match reply {
             Err((status, headers)) => self.refuse(message, key, status, &headers, now, out),
             Ok(reply) => {
-            refreshed(&mut dialog, message, now);
-            let answer = self.dialog_answer(message, key, &dialog).with_body("application/sdp", &reply.body);
-            let bytes = answer.to_bytes();
-            dialog.success = Some(Success::new(message.reply_address(), bytes.clone(), message.cseq(), now));
-            self.server.open(key, message.reply_address(), now);
-            self.server.finish(key, Answer::Accepted, bytes, now, out);
-            out.extend(reply.media.map(|media| Command::Media { dialog: id, media }));
-        }
+                refreshed(&mut dialog, message, now);
+                let answer =
+                    self.dialog_answer(message, key, &dialog).with_body("application/sdp", &reply.body);
+                let bytes = answer.to_bytes();
+                dialog.success =
+                    Some(Success::new(message.reply_address(), bytes.clone(), message.cseq(), now));
+                self.server.open(key, message.reply_address(), now);
+                self.server.finish(key, Answer::Accepted, bytes, now, out);
+                out.extend(reply.media.map(|media| Command::Media { dialog: id, media }));
+            }
         }
         self.dialogs.insert(id, dialog);
     }
 
     /// UPDATE (RFC 3311): a session refresh, or a re-INVITE without a handshake.
-    fn update(
-        &mut self,
-        id: DialogId,
-        message: &Message,
-        key: Key,
-        now: Instant,
-        out: &mut Vec<Command>,
-    ) {
+    fn update(&mut self, id: DialogId, message: &Message, key: Key, now: Instant, out: &mut Vec<Command>) {
         let Some(mut dialog) = self.dialogs.remove(&id) else { return };
         let offers = !message.body().is_empty();
         let refusal = match &dialog.state {

@@ -49,8 +49,9 @@ pub struct Endpoint {
     server: ServerTransactions,
     clients: Clients,
     dialogs: BTreeMap<DialogId, Dialog>,
-    /// User of our Contact addresses, random per start: only who was told it can call us by a registrar's address.
-    contact_user: String,
+    /// User of our Contact addresses by trunk, random per start: only who was told it can call us by a registrar's
+    /// address.
+    contact_users: Vec<String>,
     dialogs_made: u64,
     counters: Counters,
 }
@@ -88,16 +89,17 @@ impl Endpoint {
     pub fn new(settings: Settings, seed: u64) -> Self {
         let mut tokens = Tokens::new(seed);
         let trunks = || settings.trunks.iter().enumerate();
-        let allowed = trunks().flat_map(|(i, trunk)| trunk.allow.iter().map(move |block| (*block, i))).collect();
+        let allowed =
+            trunks().flat_map(|(i, trunk)| trunk.allow.iter().map(move |block| (*block, i))).collect();
         let registrars = trunks().filter_map(|(i, trunk)| match &trunk.mode {
             Mode::Ip => None,
             Mode::Register(account) => Some((account.registrar, i)),
         });
-        let contact_user = format!("r{}", tokens.word());
+        let contact_users: Vec<String> = trunks().map(|_| format!("r{}", tokens.word())).collect();
         Self {
             guard: Guard::new(allowed, registrars.collect()),
-            clients: Clients::new(&settings, &contact_user, &mut tokens),
-            contact_user,
+            clients: Clients::new(&settings, &contact_users, &mut tokens),
+            contact_users,
             server: ServerTransactions::default(),
             dialogs: BTreeMap::new(),
             dialogs_made: 0,
@@ -229,13 +231,21 @@ impl Endpoint {
     }
 
     /// Answers a request other than INVITE.
-    fn reply(&mut self, message: &Message, key: Key, answer: &Outgoing, now: Instant, out: &mut Vec<Command>) {
+    fn reply(
+        &mut self,
+        message: &Message,
+        key: Key,
+        answer: &Outgoing,
+        now: Instant,
+        out: &mut Vec<Command>,
+    ) {
         self.server.answer(key, message.reply_address(), answer.to_bytes(), now, out);
     }
 
     /// Our address for requests of a trunk's peers.
     fn contact(&self, trunk: TrunkId) -> String {
         let address = self.clients.learned_address(trunk).unwrap_or(self.settings.local);
-        format!("<sip:{}@{address}>", self.contact_user)
+        let user = self.contact_users.get(trunk.0).map_or("", String::as_str);
+        format!("<sip:{user}@{address}>")
     }
 }

@@ -51,8 +51,7 @@ pub(super) fn key_of(tokens: &Tokens, message: &Message, method: &str) -> Key {
         .hash("request", &[message.call_id().as_bytes(), from_tag.as_bytes(), &cseq, method.as_bytes()]);
     let port = via.port().unwrap_or_default().to_be_bytes();
     let branch = via.branch().unwrap_or_default();
-    let way =
-        tokens.hash("way", &[&request.to_be_bytes(), branch.as_bytes(), via.host().as_bytes(), &port]);
+    let way = tokens.hash("way", &[&request.to_be_bytes(), branch.as_bytes(), via.host().as_bytes(), &port]);
     Key { request, way }
 }
 

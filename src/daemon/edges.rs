@@ -2,7 +2,6 @@
 
 use super::notice::Notice;
 use crate::{
-    audio::caller_id::CallerId,
     id::CallId,
     io::{line_io::LineCommand, storage::Storage},
     media::control::{Command, Event, Sound, TapFrame},
@@ -26,7 +25,6 @@ pub(super) struct Edges {
     pub(super) live: LiveBubbles,
     pub(super) metrics: Metrics,
     pub(super) notice: Option<Notice>,
-    pub(super) time_zone: jiff::tz::TimeZone,
     pub(super) trunks: Vec<String>,
     pub(super) patches: usize,
 }
@@ -39,7 +37,7 @@ impl Edges {
                 // The line thread ends only with the daemon.
                 let _ = self.lines.send(LineCommand { port, linefeed: feed });
             }
-            Output::CallerId { slot, id } => self.order(Command::Play { slot, sound: self.caller_id(&id) }),
+            Output::CallerId { slot, id } => self.order(Command::Play { slot, sound: Sound::Once(Arc::from(id.render())) }),
             Output::Media(command) => self.order(command),
             Output::Patch { call, rtp, slot, trunk, source, recording } => {
                 let tap = recording.and_then(|start| self.start_recording(call, start));
@@ -94,10 +92,6 @@ impl Edges {
         if self.orders.push(command).is_err() {
             tracing::error!("the media thread does not take orders: a call has no audio");
         }
-    }
-
-    fn caller_id(&self, id: &CallerId) -> Sound {
-        Sound::Once(Arc::from(id.render(&self.time_zone)))
     }
 
     /// The tap's two ends: one for the media thread, one for the encoder.

@@ -32,6 +32,7 @@ pub(super) fn switchboard(config: &Config, profile: &Profile, rtp: Vec<SocketAdd
             records: config.recording.policy != RecordingPolicy::Off,
         },
         rtp,
+        time_zone: jiff::tz::TimeZone::get(&config.site.time_zone).unwrap_or(jiff::tz::TimeZone::UTC),
     }
 }
 

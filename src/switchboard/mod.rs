@@ -216,7 +216,7 @@ impl Switchboard {
             sip::Command::Send { to, bytes } => out.push(Output::Sip { to, bytes }),
             sip::Command::Offered { dialog, call } => self.offered(dialog, &call, now),
             sip::Command::Media { dialog, media } => {
-                self.tell_dialogs_call(dialog, CallEvent::Media(media), now);
+                self.tell_dialogs_call(dialog, CallEvent::Media(translate::trunk(media)), now);
             }
             sip::Command::Cancelled { dialog } => {
                 self.tell_dialogs_call(dialog, CallEvent::Cancelled, now);
@@ -305,7 +305,7 @@ impl Switchboard {
             CallCommand::Reject { status } => self.reject(dialog, status, now),
             CallCommand::HangUp => self.tell_sip(sip::Event::HangUp { dialog, reason: None }, now),
             CallCommand::Ring(port) => {
-                let id = translate::caller_id(&placed.call);
+                let id = translate::caller_id(&placed.call, self.wall.at(now), &self.settings.time_zone);
                 self.attach(port, Some(call));
                 self.tell_line(port, fxs::Event::Ring(Some(id)), now);
             }
@@ -336,12 +336,12 @@ impl Switchboard {
     }
 
     fn patch(&mut self, call: CallId, port: PortId, trunk: media::Trunk, record: bool, out: &mut Vec<Output>) {
-        let source = translate::rtp_source(self.numbering.random_u64());
+        let source = translate::rtp_source((self.numbering.random_u64(), self.numbering.random_u64()));
         let (Some(line), Some(placed)) = (self.lines.get(&port), self.calls.get_mut(&call)) else { return };
         let Some(rtp) = placed.rtp else { return };
         placed.patched = true;
         self.patches.insert(rtp, call);
-        let recording = record.then(|| translate::start_recording(placed.call.record()));
+        let recording = record.then(|| translate::start_recording(placed.call.record())).flatten();
         out.push(Output::Patch { call, rtp, slot: line.slot, trunk, source, recording });
     }
 

@@ -17,6 +17,7 @@ pub mod dialog;
 pub mod endpoint;
 pub mod event;
 pub mod guard;
+pub mod identity;
 pub mod message;
 pub mod negotiation;
 pub mod offered;

@@ -205,7 +205,7 @@ unsafe extern "C" fn transfer(
     frames: snd_pcm_uframes_t,
 ) -> snd_pcm_sframes_t {
     // SAFETY: as in `start`.
-    let (plug, application, buffer) = unsafe { (plug(io), (*io).appl_ptr, (*io).buffer_size) };
+    let (plug, application) = unsafe { (plug(io), (*io).appl_ptr) };
     let slots = plug.bus.slots;
     // SAFETY: the access is interleaved and the format 16 bits, so the area of channel 0 begins a block of
     // `buffer_size` frames that nobody else touches during the call; `offset + frames` is within it.
@@ -215,11 +215,7 @@ unsafe extern "C" fn transfer(
     };
     let moved = plug.serve(|stream| match plug.direction {
         Direction::Playback => stream.write(samples),
-        // libasound asks again for what the application left, and in two pieces around the end of its buffer.
-        Direction::Capture => {
-            let ahead = (offset + buffer - application % buffer) % buffer;
-            stream.read(application + ahead, samples)
-        }
+        Direction::Capture => stream.read(application, offset, samples),
     });
     match moved {
         Ok(()) => frames as snd_pcm_sframes_t, // at most the buffer

@@ -1,3 +1,4 @@
 //! Telephony signal processing: companding, tones, FSK, caller ID.
 
+pub mod tap_frame;
 pub mod tone;

@@ -7,4 +7,6 @@ pub mod g711;
 pub mod interleaved;
 pub mod level;
 pub mod sine;
+pub mod tap_frame;
 pub mod tone;
+pub mod wav;

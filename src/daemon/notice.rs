@@ -36,7 +36,7 @@ impl Notice {
 
     fn parse(bytes: &[u8], name: &str) -> io::Result<Self> {
         let bad = |why: String| io::Error::new(io::ErrorKind::InvalidData, format!("{name}: {why}"));
-        let samples = wav::parse(bytes).map_err(|error| bad(error.to_string()))?;
+        let samples = wav::decode(bytes).map_err(|error| bad(error.to_string()))?;
         if samples.len() > MAX_SAMPLES {
             return Err(bad("longer than 3 s; shorten the recording notice".to_owned()));
         }

@@ -12,5 +12,4 @@ pub mod si3050;
 pub mod si3215;
 pub mod spi;
 pub mod supervision;
-pub mod wav;
 pub mod world;

@@ -1,7 +1,7 @@
 //! `office.toml`: what the people at the simulated phones do. A tester may change it without touching the code.
 
 use super::hybrid::EchoPath;
-use super::wav;
+use crate::audio::wav;
 use serde::Deserialize;
 use std::path::Path;
 use std::sync::Arc;
@@ -231,7 +231,9 @@ impl Entry {
         let refuse = |problem: &str| OfficeError::Value { port: self.port.clone(), problem: problem.into() };
         let answer = match self.answer_after_rings {
             Some(0) => {
-                return Err(refuse("answer_after_rings starts at 1; leave it out for a phone nobody answers"));
+                return Err(refuse(
+                    "answer_after_rings starts at 1; leave it out for a phone nobody answers",
+                ));
             }
             rings => rings.map(|rings| Answer { rings, delay_ms: self.answer_delay_ms }),
         };

@@ -79,7 +79,12 @@ fn local_time(wall: WallTime, zone: &jiff::tz::TimeZone) -> LocalTime {
     let stamp = jiff::Timestamp::from_millisecond(i64::try_from(wall.0).unwrap_or(0)).unwrap_or_default();
     let at = zone.to_datetime(stamp);
     let small = |n: i8| n.unsigned_abs();
-    LocalTime { month: small(at.month()), day: small(at.day()), hour: small(at.hour()), minute: small(at.minute()) }
+    LocalTime {
+        month: small(at.month()),
+        day: small(at.day()),
+        hour: small(at.hour()),
+        minute: small(at.minute()),
+    }
 }
 
 /// The recording of a call that was just answered.

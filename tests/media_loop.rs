@@ -62,7 +62,7 @@ fn start(name: &str) -> (MediaLoop<OldDatagrams>, MediaControl) {
 
 fn start_with(name: &str, sockets: OldDatagrams) -> (MediaLoop<OldDatagrams>, MediaControl) {
     let settings = PcmSettings {
-        device: format!("ringline:{name}"),
+        device: format!("ringside:{name}"),
         slots: SLOTS,
         rate_hz: 8000,
         period_frames: PERIOD,

@@ -111,7 +111,7 @@ impl Echo {
 
 fn settings(name: &str) -> PcmSettings {
     PcmSettings {
-        device: format!("ringline:{name}"),
+        device: format!("ringside:{name}"),
         slots: SLOTS,
         rate_hz: 8000,
         period_frames: PERIOD,
@@ -281,7 +281,7 @@ fn errors_name_the_device_the_call_and_the_remedy() {
     install().unwrap();
     let text = Pcm::open(settings("nowhere")).err().unwrap().to_string();
     assert!(
-        text.contains("`ringline:nowhere`") && text.contains("snd_pcm_open") && text.contains("aplay -l"),
+        text.contains("`ringside:nowhere`") && text.contains("snd_pcm_open") && text.contains("aplay -l"),
         "{text}"
     );
 
@@ -298,6 +298,13 @@ fn errors_name_the_device_the_call_and_the_remedy() {
     let shallow = PcmSettings { periods: PREFILL_PERIODS, ..settings("taken") };
     assert!(matches!(Pcm::open(shallow), Err(PcmError::Settings { .. })));
     Pcm::open(settings("taken")).unwrap();
+}
+
+#[test]
+fn the_card_named_sim_needs_no_name() {
+    let _card = plug_in("sim", Clock::Virtual);
+    let pcm = Pcm::open(PcmSettings { device: "ringside".to_owned(), ..settings("sim") });
+    assert!(pcm.is_ok());
 }
 
 #[test]

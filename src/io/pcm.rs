@@ -30,7 +30,7 @@ const SILENT_CARD_MS: u32 = 1000;
 /// How the card is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PcmSettings {
-    /// ALSA device: `hw:0,0`, `ringline:sim`.
+    /// ALSA device: `hw:0,0`, `ringside:sim`.
     pub device: String,
     /// Time slots of the bus, each one channel.
     pub slots: usize,

@@ -349,7 +349,7 @@ unsafe fn constrain(io: *mut Io, slots: c_uint) -> c_int {
     }
 }
 
-/// The entry point that libasound calls for a PCM of `type ringline` (`SND_PCM_PLUGIN_DEFINE_FUNC`).
+/// The entry point that libasound calls for a PCM of `type ringside` (`SND_PCM_PLUGIN_DEFINE_FUNC`).
 ///
 /// # Safety
 /// Called by libasound with a place for the PCM and the PCM's own configuration node.
@@ -385,8 +385,8 @@ unsafe extern "C" fn open(
     }
 }
 
-/// What libasound looks up in the module of `type ringline`: the entry point, and the mark of its version.
+/// What libasound looks up in the module of `type ringside`: the entry point, and the mark of its version.
 pub(super) fn symbols() -> [(&'static str, usize); 2] {
     let entry = open as *const c_void as usize;
-    [("_snd_pcm_ringline_open", entry), ("__snd_pcm_ringline_open_dlsym_pcm_001", entry)]
+    [("_snd_pcm_ringside_open", entry), ("__snd_pcm_ringside_open_dlsym_pcm_001", entry)]
 }

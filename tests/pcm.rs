@@ -1,6 +1,7 @@
 //! The PCM path through the real libasound, onto the simulated card.
 #![cfg(feature = "sim")]
 #![allow(unsafe_code)]
+#![allow(clippy::disallowed_methods)] // the card runs in real time
 
 use ringside::{
     io::pcm::{PREFILL_PERIODS, Pcm, PcmError, PcmSettings},

@@ -10,12 +10,9 @@
 //! ```
 
 use super::pcm::{Pcm, PcmError};
-use crate::{
-    id::RtpPort,
-    media::{
-        control::{Command, Event},
-        patch_bay::{PatchBay, RtpIo},
-    },
+use crate::media::{
+    control::{Command, Event},
+    patch_bay::{PatchBay, RtpIo},
 };
 use std::{
     io::{self, Read, Write},
@@ -36,9 +33,6 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Longest wait for the card or for the next try before the loop looks at commands and at the stop flag again.
 const WAIT_MS: u32 = 100;
-
-/// Datagrams that may wait on a socket from an earlier call; more than its receive buffer holds.
-const MAX_STALE_DATAGRAMS: usize = 1024;
 
 /// What other threads may know about the media thread; all counted since it started.
 #[derive(Debug, Default)]
@@ -189,25 +183,8 @@ impl<S: RtpIo> MediaLoop<S> {
 
     fn obey(&mut self) {
         while let Ok(command) = self.commands.pop() {
-            match &command {
-                Command::Patch { rtp, .. } => self.drop_stale(*rtp),
-                Command::Change { .. }
-                | Command::Unpatch { .. }
-                | Command::Play { .. }
-                | Command::Hush { .. } => {}
-            }
             let reports = &mut self.reports;
             self.bay.handle(command, self.pcm.clock(), &mut |event| reports.report(event));
-        }
-    }
-
-    /// What waits on a socket when a call takes it over was meant for the call before.
-    fn drop_stale(&mut self, rtp: RtpPort) {
-        let mut byte = [0];
-        for _ in 0..MAX_STALE_DATAGRAMS {
-            if self.sockets.receive(rtp, &mut byte).is_none() {
-                break;
-            }
         }
     }
 

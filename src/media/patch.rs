@@ -72,7 +72,6 @@ enum Kind {
 
 /// What a patch gives back when it ends.
 pub(super) struct Remains {
-    pub(super) slot: Slot,
     pub(super) counters: PatchCounters,
     pub(super) notice: Option<Arc<[i16]>>,
     pub(super) tap: Option<rtrb::Producer<TapFrame>>,
@@ -134,7 +133,7 @@ impl Patch {
             ..self.counters
         };
         let notice = self.notice.map(|notice| notice.samples);
-        Remains { slot: self.slot, counters, notice, tap: self.tap, playout: self.playout }
+        Remains { counters, notice, tap: self.tap, playout: self.playout }
     }
 
     /// One period. `playback` is silent before; what is played to the line is added to it.

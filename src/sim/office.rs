@@ -206,6 +206,12 @@ impl Office {
         Ok(Self { keep_audio_s: file.keep_audio_s, phones })
     }
 
+    /// An office that nobody is in; its phones keep `keep_audio_s` seconds of audio.
+    #[must_use]
+    pub fn empty(keep_audio_s: u32) -> Self {
+        Self { keep_audio_s, phones: Vec::new() }
+    }
+
     /// An office in which the phone on `port` does as the script says.
     #[must_use]
     pub fn with(mut self, port: &str, script: Script) -> Self {
@@ -231,7 +237,9 @@ impl Entry {
         let refuse = |problem: &str| OfficeError::Value { port: self.port.clone(), problem: problem.into() };
         let answer = match self.answer_after_rings {
             Some(0) => {
-                return Err(refuse("answer_after_rings starts at 1; leave it out for a phone nobody answers"));
+                return Err(refuse(
+                    "answer_after_rings starts at 1; leave it out for a phone nobody answers",
+                ));
             }
             rings => rings.map(|rings| Answer { rings, delay_ms: self.answer_delay_ms }),
         };

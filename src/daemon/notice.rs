@@ -1,6 +1,6 @@
 //! The recording notice: the site's own file, or the one that ships with the product.
 
-use crate::audio::wav;
+use crate::audio::{tone, wav};
 use std::{io, path::Path, sync::Arc};
 
 /// Longest notice (PRODUCT, decision 6): 3 s at 8 kHz.
@@ -27,6 +27,11 @@ impl Notice {
     /// The file cannot be read, is of another format, or is too long.
     pub(super) fn load(path: &Path) -> io::Result<Self> {
         Self::parse(&std::fs::read(path)?, &path.display().to_string())
+    }
+
+    /// The beep of the policy `beep`: 1400 Hz for 0.5 s.
+    pub(super) fn beep() -> Self {
+        Self(tone::render(&[tone::Burst { hz: 1400.0, ms: 500 }], -15.0).into())
     }
 
     /// The samples, to be mixed into both directions.

@@ -32,7 +32,7 @@ pub(super) fn switchboard(config: &Config, profile: &Profile, rtp: Vec<SocketAdd
             records: config.recording.policy != RecordingPolicy::Off,
         },
         rtp,
-        time_zone: jiff::tz::TimeZone::get(&config.site.time_zone).unwrap_or(jiff::tz::TimeZone::UTC),
+        time_zone: time_zone(config),
     }
 }
 
@@ -67,4 +67,9 @@ pub(super) fn sip(config: &Config, local: SocketAddr) -> io::Result<sip::Setting
 fn resolve(host: &str) -> io::Result<SocketAddr> {
     let unknown = || io::Error::new(io::ErrorKind::NotFound, format!("registrar `{host}` has no address"));
     host.to_socket_addrs()?.next().ok_or_else(unknown)
+}
+
+/// The office's time zone; UTC if the database does not know it.
+pub(super) fn time_zone(config: &Config) -> jiff::tz::TimeZone {
+    jiff::tz::TimeZone::get(&config.site.time_zone).unwrap_or(jiff::tz::TimeZone::UTC)
 }

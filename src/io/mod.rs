@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod files;
 pub mod journal;
+pub mod line_io;
 pub mod media_loop;
 pub mod pcm;
 pub mod realtime;

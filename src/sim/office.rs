@@ -206,6 +206,12 @@ impl Office {
         Ok(Self { keep_audio_s: file.keep_audio_s, phones })
     }
 
+    /// An office that nobody is in; its phones keep `keep_audio_s` seconds of audio.
+    #[must_use]
+    pub fn empty(keep_audio_s: u32) -> Self {
+        Self { keep_audio_s, phones: Vec::new() }
+    }
+
     /// An office in which the phone on `port` does as the script says.
     #[must_use]
     pub fn with(mut self, port: &str, script: Script) -> Self {

@@ -1,6 +1,6 @@
 //! What goes into the endpoint and what comes out of it.
 
-use super::{negotiation::Unusable, sdp};
+use super::{identity, negotiation::Unusable, sdp};
 use std::net::SocketAddr;
 
 /// One call on its trunk side; never used twice.
@@ -134,6 +134,12 @@ pub struct Offered {
     pub source: SocketAddr,
     /// Call-ID header.
     pub sip_call_id: String,
+    /// Who calls.
+    pub caller: identity::Caller,
+    /// Every number that the call may be for, in the order of attribution.
+    pub called: Vec<identity::Called>,
+    /// Who forwarded the call.
+    pub diversions: identity::Diversions,
     /// Hosts of the Via headers, nearest first.
     pub vias: Vec<String>,
     /// What the INVITE offers.

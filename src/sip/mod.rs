@@ -7,7 +7,8 @@
 //! |---|---|
 //! | reading and writing messages | `message`, `uri`, `params`, `scan`, `sdp`, `auth`, `status` |
 //! | transactions (RFC 3261 section 17) | `server_invite`, `server_request`, `client_request`, `remembered`, `timer` |
-//! | calls (RFC 3261 sections 12 to 15) | `dialog`, `success`, `negotiation`, `session_timer`, `offered` |
+//! | calls (RFC 3261 sections 12 to 15) | `dialog`, `success`, `negotiation`, `session_timer` |
+//! | facts of a new call | `offered`, `identity` |
 //! | registration | `registration` |
 //! | all of it | `endpoint`, with `guard`, `settings`, `event`, `tokens` |
 

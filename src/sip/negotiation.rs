@@ -38,10 +38,10 @@ impl<'a> Body<'a> {
     /// The body of `message`; one without a type is taken for a session description.
     #[must_use]
     pub fn of(message: &'a Message) -> Self {
-        match message.content_type() {
+        match message.sdp() {
             _ if message.body().is_empty() => Self::None,
-            Some(kind) if !kind.eq_ignore_ascii_case("application/sdp") => Self::Foreign,
-            Some(_) | None => Self::Sdp(message.body()),
+            Some(description) => Self::Sdp(description),
+            None => Self::Foreign,
         }
     }
 }

@@ -2,20 +2,25 @@
 
 use super::{
     event::{Offered, OfferedMedia, TrunkId},
+    identity::{self, DidSource},
     message::Message,
     negotiation::{Body, Unusable},
     sdp::Exchange,
     session_timer::{Asked, Refresher},
 };
+use crate::number::Dialplan;
 use std::net::{Ipv4Addr, SocketAddr};
 
-/// The facts of a new call.
+/// The facts of a new call; the trunk puts the called number where `did_source` says.
 #[must_use]
-pub fn read(invite: &Message, trunk: TrunkId) -> Offered {
+pub fn read(invite: &Message, trunk: TrunkId, did_source: &DidSource, dialplan: &Dialplan) -> Offered {
     Offered {
         trunk,
         source: invite.source(),
         sip_call_id: invite.call_id().to_owned(),
+        caller: identity::caller(invite, dialplan),
+        called: identity::called(invite, did_source, dialplan),
+        diversions: identity::diversions(invite, dialplan),
         vias: invite.vias().map(|via| via.host().to_owned()).collect(),
         media: offered_media(invite),
     }

@@ -1,6 +1,7 @@
 //! What the endpoint is told about the site: our address, and the trunks.
 
-use super::{guard::Cidr, uri::Uri};
+use super::{guard::Cidr, identity::DidSource, uri::Uri};
+use crate::number::Dialplan;
 use std::net::SocketAddr;
 
 /// Facts of one endpoint.
@@ -10,6 +11,8 @@ pub struct Settings {
     pub local: SocketAddr,
     /// Value of User-Agent and Server.
     pub user_agent: String,
+    /// How numbers without a country code are read.
+    pub dialplan: Dialplan,
     /// SIP providers.
     pub trunks: Vec<Trunk>,
 }
@@ -21,6 +24,8 @@ pub struct Trunk {
     pub name: String,
     /// How it finds us.
     pub mode: Mode,
+    /// Where it puts the called number.
+    pub did_source: DidSource,
     /// Blocks from which it sends; INVITEs are taken from these without further proof.
     pub allow: Vec<Cidr>,
 }

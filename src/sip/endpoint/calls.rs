@@ -7,6 +7,7 @@ use super::{
 use crate::sip::{
     dialog::State,
     event::{Ended, Rejection},
+    identity::DidSource,
     offered,
     remembered::Answer,
     session_timer::{MIN_SE_S, SessionTimer},
@@ -77,7 +78,9 @@ impl Endpoint {
         let id = DialogId(self.dialogs_made + 1);
         let peer = message.reply_address();
         let trying = self.response_to(&message, 100, key).to_bytes();
-        let call = Box::new(offered::read(&message, trunk));
+        let site = &self.settings;
+        let did_source = site.trunks.get(trunk.0).map_or(&DidSource::Auto, |trunk| &trunk.did_source);
+        let call = Box::new(offered::read(&message, trunk, did_source, &site.dialplan));
         match Dialog::new(id, trunk, message, key, self.tag(key)) {
             Ok(dialog) => self.dialogs.insert(id, dialog),
             Err(message) => return self.refuse(&message, key, 400, &[], now, out),

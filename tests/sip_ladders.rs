@@ -32,8 +32,21 @@ use std::{collections::BTreeMap, fmt::Write, fs, net::SocketAddr};
 
 /// Headers worth reading in a ladder.
 const SHOWN: [&str; 15] = [
-    "Route", "Allow", "Supported", "Require", "Unsupported", "Accept", "Session-Expires", "Min-SE", "Retry-After",
-    "Reason", "Expires", "Contact", "Authorization", "Proxy-Authorization", "Timestamp",
+    "Route",
+    "Allow",
+    "Supported",
+    "Require",
+    "Unsupported",
+    "Accept",
+    "Session-Expires",
+    "Min-SE",
+    "Retry-After",
+    "Reason",
+    "Expires",
+    "Contact",
+    "Authorization",
+    "Proxy-Authorization",
+    "Timestamp",
 ];
 
 struct Ladder {
@@ -106,7 +119,10 @@ impl Ladder {
     fn run_until(&mut self, now: Instant) {
         while let Some(at) = self.endpoint.deadline().filter(|at| *at <= now) {
             self.handle(Event::Deadline, at);
-            assert!(self.endpoint.deadline() > Some(at) || self.endpoint.deadline().is_none(), "stuck at {at:?}");
+            assert!(
+                self.endpoint.deadline() > Some(at) || self.endpoint.deadline().is_none(),
+                "stuck at {at:?}"
+            );
         }
     }
 
@@ -131,7 +147,10 @@ impl Ladder {
             "Answer" => Event::Answer { dialog, rtp: "127.0.0.1:30000".parse().unwrap() },
             "Reject" => {
                 let retry_after_s = words.get(3).map(|s| s.parse().unwrap());
-                Event::Reject { dialog, rejection: Rejection { status: words[2].parse().unwrap(), retry_after_s } }
+                Event::Reject {
+                    dialog,
+                    rejection: Rejection { status: words[2].parse().unwrap(), retry_after_s },
+                }
             }
             "HangUp" => Event::HangUp { dialog, reason: Some("Q.850;cause=16") },
             other => panic!("unknown decision `{other}`"),
@@ -193,7 +212,8 @@ impl Ladder {
             return format!("trunk <{to} keep-alive");
         }
         let message = read(&bytes);
-        let number = message.call_id().strip_prefix("call-").and_then(|id| id.split('@').next()?.parse().ok());
+        let number =
+            message.call_id().strip_prefix("call-").and_then(|id| id.split('@').next()?.parse().ok());
         let call = number.filter(|n| *n != 1).map_or(String::new(), |n| format!(" call {n}"));
         let line = match message.status() {
             Some(status) => format!("{status} {} ({})", message.reason(), message.method()),
@@ -223,7 +243,8 @@ fn show_body(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let version = text.lines().find_map(|l| l.strip_prefix("o=- ")?.split(' ').nth(1).map(str::to_owned));
     let Some(version) = version else { return String::new() };
-    let wanted = |l: &&str| l.starts_with("m=") || ["a=send", "a=recv", "a=inac"].iter().any(|a| l.starts_with(a));
+    let wanted =
+        |l: &&str| l.starts_with("m=") || ["a=send", "a=recv", "a=inac"].iter().any(|a| l.starts_with(a));
     let lines: Vec<&str> = text.lines().filter(wanted).map(|line| &line[2..]).collect();
     format!(" sdp {version} ({})", lines.join(", "))
 }
@@ -231,7 +252,8 @@ fn show_body(body: &[u8]) -> String {
 #[test]
 fn ladders_match() {
     let mut wrong = Vec::new();
-    let mut paths: Vec<_> = fs::read_dir("tests/ladders/sip").unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> =
+        fs::read_dir("tests/ladders/sip").unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     for path in &paths {
         let want = fs::read_to_string(path).unwrap();

@@ -63,7 +63,12 @@ impl Call {
     }
 
     /// The next request with this method; `extra` header lines replace those of the same name.
-    pub(crate) fn request(&mut self, method: &str, body: Option<&str>, extra: &[(String, String)]) -> Vec<u8> {
+    pub(crate) fn request(
+        &mut self,
+        method: &str,
+        body: Option<&str>,
+        extra: &[(String, String)],
+    ) -> Vec<u8> {
         let (cseq, branch, tag) = match method {
             // RFC 3261 17.1.1.3 and 9.1: within the INVITE's transaction.
             "CANCEL" => (self.invite.0, self.invite.1.clone(), None),
@@ -90,7 +95,9 @@ impl Call {
         ];
         lines.retain(|(name, _)| !extra.iter().any(|(own, _)| own == name));
         let mut text = format!("{method} {} SIP/2.0\r\n", self.target);
-        for (name, value) in lines.iter().map(|(n, v)| (*n, v)).chain(extra.iter().map(|(n, v)| (n.as_str(), v))) {
+        for (name, value) in
+            lines.iter().map(|(n, v)| (*n, v)).chain(extra.iter().map(|(n, v)| (n.as_str(), v)))
+        {
             write!(text, "{name}: {value}\r\n").unwrap();
         }
         let typed = extra.iter().any(|(name, _)| name == "Content-Type");

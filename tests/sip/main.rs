@@ -1,7 +1,11 @@
-//! The SIP endpoint as a trunk sees it: ladders, limits, storms, registrations.
+//! SIP as a trunk sees the box: messages and session descriptions as carriers, broken peers and bad luck send them;
+//! calls as ladders, floods, storms and registrations.
 
+mod corpus;
+mod fuzz;
 mod ladders;
 mod limits;
+mod messages;
 mod peer;
 mod registration;
 mod storm;

@@ -316,6 +316,17 @@ fn a_chip_that_loses_its_registers_is_back_in_half_a_second_with_its_calibration
 }
 
 #[test]
+fn a_reset_in_a_call_is_over_before_the_person_takes_it_for_a_hang_up() {
+    let mut rig = Rig::started(&silent());
+    rig.world.lock().lift(PHONE1);
+    rig.run(300);
+    rig.chip(PHONE1, Model::reset);
+    rig.run(2_000);
+    assert_eq!(rig.changes_of(PHONE1), [LoopClosed, Reset, Up, LoopClosed]);
+    assert!(rig.phone(PHONE1).off_hook);
+}
+
+#[test]
 fn any_chip_of_a_chain_of_eight_may_reset_without_harm_to_the_others() {
     let mut rig = Rig::new(SIM24, &silent());
     rig.run(START_MS);
@@ -394,4 +405,17 @@ fn readings_tell_an_idle_loop_from_a_wet_one_and_from_a_handset() {
     rig.run(100);
     let closed = rig.lines.readings(PHONE1).unwrap().unwrap();
     assert!((18.0..=21.0).contains(&closed.loop_milliamps), "{closed}");
+}
+
+#[test]
+#[ignore = "prints a figure"]
+fn two_hours_of_a_call() {
+    let mut rig = Rig::started(&answering(1, 100));
+    rig.ring(PHONE1, 1);
+    let (down, mut up) = (vec![100; 80 * 8], vec![0; 80 * 8]);
+    let from = std::time::Instant::now();
+    for _ in 0..720_000 {
+        rig.world.step(&down, &mut up, 8);
+    }
+    println!("2 h: {:?}", from.elapsed());
 }

@@ -26,7 +26,7 @@ pub struct Faults {
     pub stuck_calibrations: u8,
     /// The indirect access never finishes: PCLK is missing.
     pub no_pclk: bool,
-    /// One indirect register that loses a bit.
+    /// One indirect register that loses bit 8.
     pub bad_indirect: Option<u8>,
 }
 
@@ -178,7 +178,7 @@ impl Model {
         self.indirect.busy = true;
         let place = usize::from(address & 0x7F);
         if std::mem::take(&mut self.indirect.loaded) {
-            let lost = if self.faults.bad_indirect == Some(address) { 0x0010 } else { 0 };
+            let lost = if self.faults.bad_indirect == Some(address) { 0x0100 } else { 0 };
             self.indirect.values[place] = u16::from_le_bytes([self.regs[28], self.regs[29]]) & !lost;
         } else {
             [self.regs[28], self.regs[29]] = self.indirect.values[place].to_le_bytes();

@@ -406,16 +406,3 @@ fn readings_tell_an_idle_loop_from_a_wet_one_and_from_a_handset() {
     let closed = rig.lines.readings(PHONE1).unwrap().unwrap();
     assert!((18.0..=21.0).contains(&closed.loop_milliamps), "{closed}");
 }
-
-#[test]
-#[ignore = "prints a figure"]
-fn two_hours_of_a_call() {
-    let mut rig = Rig::started(&answering(1, 100));
-    rig.ring(PHONE1, 1);
-    let (down, mut up) = (vec![100; 80 * 8], vec![0; 80 * 8]);
-    let from = std::time::Instant::now();
-    for _ in 0..720_000 {
-        rig.world.step(&down, &mut up, 8);
-    }
-    println!("2 h: {:?}", from.elapsed());
-}

@@ -102,8 +102,8 @@ impl Feed {
         let status = regs.read(Reg::LoopStatus)?;
         let settled = now >= self.settled_at;
         let surprise = actual != code(self.feed) && !self.moved_by_chip(actual);
-        let news =
-            (surprise || self.loop_differs(actual, status)) && (settled || actual == reg::linefeed::OPEN);
+        let judged = settled || self.feed == Linefeed::Ringing || actual == reg::linefeed::OPEN;
+        let news = judged && (surprise || self.loop_differs(actual, status));
         if news || now >= self.check_at {
             self.check_at = now.after_ms(CHECK_MS);
             match self.check(regs)? {

@@ -156,7 +156,12 @@ fn the_phone_hears_the_cadence_that_is_ordered() {
         assert_eq!((burst.started_at, burst.ended_at), (expected_at, Some(expected_at + 16_000)));
     }
     assert!(rig.phone(PHONE2).bursts.is_empty());
-    assert!(rig.changes.is_empty(), "{:?}", rig.changes);
+    assert!(rig.changes.is_empty(), "the charge left by a burst is no handset: {:?}", rig.changes);
+    rig.feed(PHONE1, Ringing);
+    rig.run(500);
+    rig.feed(PHONE1, OnHookTransmission);
+    rig.run(80);
+    rig.chip(PHONE1, |chip| assert_eq!(chip.peek(64), 0x22, "and does not end on-hook transmission"));
 }
 
 #[test]

@@ -101,7 +101,7 @@ impl Feed {
         let actual = regs.read(Reg::Linefeed)? >> 4 & reg::linefeed::WANTED;
         let status = regs.read(Reg::LoopStatus)?;
         let settled = now >= self.settled_at;
-        let surprise = actual != code(self.feed) && !self.moved_by_chip(actual);
+        let surprise = actual != code(self.feed) && !self.moved_by_chip(actual, status);
         let judged = settled || self.feed == Linefeed::Ringing || actual == reg::linefeed::OPEN;
         let news = judged && (surprise || self.loop_differs(actual, status));
         if news || now >= self.check_at {
@@ -128,11 +128,14 @@ impl Feed {
         Ok(None)
     }
 
-    /// AORD and AOLD: ringing and on-hook transmission become active when the handset is lifted.
-    fn moved_by_chip(&self, actual: u8) -> bool {
+    /// AORD and AOLD: ringing and on-hook transmission become active when the handset is lifted. The charge of the
+    /// ringers after a burst does the same, but the loop is open afterwards: then the order is repeated.
+    fn moved_by_chip(&self, actual: u8, status: u8) -> bool {
+        let closed = status & reg::loop_status::LOOP_CLOSED != 0;
         match self.feed {
-            Linefeed::Ringing | Linefeed::OnHookTransmission => actual == reg::linefeed::FORWARD_ACTIVE,
-            Linefeed::ReverseOnHookTransmission => actual == reg::linefeed::REVERSE_ACTIVE,
+            Linefeed::Ringing => actual == reg::linefeed::FORWARD_ACTIVE,
+            Linefeed::OnHookTransmission => actual == reg::linefeed::FORWARD_ACTIVE && closed,
+            Linefeed::ReverseOnHookTransmission => actual == reg::linefeed::REVERSE_ACTIVE && closed,
             Linefeed::Open | Linefeed::Active | Linefeed::ReverseActive => false,
         }
     }

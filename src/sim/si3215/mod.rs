@@ -43,6 +43,8 @@ pub struct Model {
     opened_ms: f32,
     trip_ms: f32,
     stress_ms: u16,
+    /// The ringer's capacitor discharges through the loop for this long.
+    discharge_ms: u16,
     /// What is broken.
     pub faults: Faults,
     violations: Vec<String>,
@@ -69,6 +71,7 @@ impl Model {
             opened_ms: 0.0,
             trip_ms: 0.0,
             stress_ms: 0,
+            discharge_ms: 0,
             faults: Faults::default(),
             violations: Vec::new(),
         }
@@ -207,6 +210,9 @@ impl Model {
     }
 
     fn set_linefeed(&mut self, state: u8) {
+        if self.linefeed() == LF_RINGING && state != LF_RINGING {
+            self.discharge_ms = analog::DISCHARGE_MS;
+        }
         self.regs[64] = state << 4 | state;
         self.trip_ms = 0.0;
         self.regs[68] &= !0x02;

@@ -1,5 +1,7 @@
 //! The Si3215 driver and `line-io` against the simulated board, in virtual time.
 
+#![cfg(feature = "sim")]
+
 use ringside::board::Profile;
 use ringside::chip::Linefeed::{self, Active, OnHookTransmission, Open, ReverseActive, Ringing};
 use ringside::chip::PortChange::{self, Down, LoopClosed, LoopOpened, PowerAlarm, Reset, RingTripped, Up};

@@ -1,5 +1,7 @@
 //! Start-up of a Si3215: its frames on the wire, and what it says when something is broken.
 
+#![cfg(feature = "sim")]
+
 use embedded_hal::spi::{ErrorType, Operation, SpiDevice};
 use embedded_hal_mock::eh1::spi::{Mock, Transaction};
 use ringside::board::Profile;
@@ -88,10 +90,13 @@ fn a_missing_chip_is_found_with_two_frames_and_left_alone() {
     spi.done();
 }
 
+/// Registers and values.
+type Writes = Vec<(u8, u8)>;
+
 /// A simulated chain that keeps the writes to the first chip.
 struct Recorder {
     spi: SimSpi,
-    writes: Vec<(u8, u8)>,
+    writes: Writes,
 }
 
 impl ErrorType for Recorder {
@@ -111,7 +116,7 @@ impl SpiDevice for Recorder {
 fn start(
     ms: u64,
     prepare: impl FnOnce(&mut Model),
-) -> (SharedWorld, Vec<(u8, u8)>, Result<Si3215, Error<SpiFault>>) {
+) -> (SharedWorld, Writes, Result<Si3215, Error<SpiFault>>) {
     let profile = Profile::parse(include_str!("../board/sim/profile.toml")).unwrap();
     let mut world = World::new(&profile, &Office::empty(0)).unwrap().share();
     prepare(world.lock().slic(PortId(0)).unwrap());

@@ -1,5 +1,9 @@
 //! The simulated office as a tester meets it: the shipped files, the exchange's lines, the threads.
 
+#![cfg(feature = "sim")]
+// One test runs the thread's loop.
+#![allow(clippy::disallowed_methods)]
+
 use embedded_hal::spi::{Operation, SpiDevice};
 use ringside::board::Profile;
 use ringside::chip::{Linefeed, PortChange};
@@ -70,7 +74,8 @@ impl Rig {
 }
 
 fn shipped_office() -> Office {
-    Office::load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/board/sim/office.toml"))).unwrap()
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/board/sim/profile.toml"));
+    Office::of_board(&Profile::parse(include_str!("../board/sim/profile.toml")).unwrap(), path).unwrap()
 }
 
 /// Bell 202, as the exchange sends it.

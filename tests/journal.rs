@@ -1,5 +1,7 @@
 //! The journal against cuts, flipped bytes, failing disks and bursts.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look at files")]
+
 mod storage;
 
 use ringside::{
@@ -55,7 +57,10 @@ fn entries_read_back_in_order_over_several_starts() {
     assert_eq!(seqs(dir.path()), [1, 2, 3, 4, 5, 6]);
     assert_eq!(segments(dir.path()).unwrap(), [1, 2, 3]);
     let (records, report) = fold(dir.path()).unwrap();
-    assert_eq!(records.iter().map(|record| (record.seq, record.rev)).collect::<Vec<_>>(), [(1, 1), (2, 1), (3, 1)]);
+    assert_eq!(
+        records.iter().map(|record| (record.seq, record.rev)).collect::<Vec<_>>(),
+        [(1, 1), (2, 1), (3, 1)]
+    );
     assert!(report.is_clean() && report.torn_bytes == 0, "{report:?}");
 }
 
@@ -202,7 +207,8 @@ fn after_a_failed_sync_the_entries_go_to_a_new_segment_and_are_read_once() {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let report = seen.clone();
         let on_durable = move |durable: Durable| report.lock().unwrap().push(durable.seq);
-        let journal = Journal::start(writer, Clock::start(), Ballast::new(dir.path(), 0), on_durable).unwrap();
+        let journal =
+            Journal::start(writer, Clock::start(), Ballast::new(dir.path(), 0), on_durable).unwrap();
         for seq in 1..=6 {
             journal.append(Kind::Ended, ended(seq, Ended::Busy)).unwrap();
             journal.wait();

@@ -1,5 +1,7 @@
 //! Our recordings as other programs see them: opusinfo, opusdec, ffprobe, ffmpeg.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look at files")]
+
 mod storage;
 
 use ringside::{
@@ -44,7 +46,8 @@ fn conversation() -> (Vec<i16>, Vec<i16>) {
 
 /// Seconds as ffprobe has them: with the pre-skip of 6.5 ms.
 fn duration_s(path: &std::path::Path) -> f64 {
-    let show = ["-v", "warning", "-show_entries", "format=duration", "-of", "csv=p=0", path.to_str().unwrap()];
+    let show =
+        ["-v", "warning", "-show_entries", "format=duration", "-of", "csv=p=0", path.to_str().unwrap()];
     let (ok, text) = run("ffprobe", &show);
     assert!(ok, "{text}");
     text.trim().parse().unwrap_or_else(|_| panic!("ffprobe warns: {text}"))
@@ -62,8 +65,7 @@ fn opusinfo_and_ffprobe_have_nothing_to_say_against_a_recording() {
     }
     let asked = caller.len() as f64 / 8_000.0 + 0.006_5;
     assert!((duration_s(&path) - asked).abs() < 0.000_5, "{} s of {asked} s", duration_s(&path));
-    let (ok, text) =
-        run("ffmpeg", &["-v", "warning", "-i", path.to_str().unwrap(), "-f", "null", "-"]);
+    let (ok, text) = run("ffmpeg", &["-v", "warning", "-i", path.to_str().unwrap(), "-f", "null", "-"]);
     assert!(ok && text.is_empty(), "{text}");
 }
 

@@ -1,5 +1,7 @@
 //! The running storage: calls saved with their recordings, the index, disks that fail.
 
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests look at files")]
+
 mod storage;
 
 use ringside::{
@@ -51,7 +53,7 @@ fn saved(seq: u64) -> impl Fn(Event) -> Option<()> {
     move |event| matches!(event, Event::Saved { call: saved } if saved == call(seq)).then_some(())
 }
 
-fn recorded(event: Event) -> Option<ringside::record::Recording> {
+fn recorded(event: Event) -> Option<Box<ringside::record::Recording>> {
     match event {
         Event::Recorded { recording, .. } => Some(recording),
         Event::Journaled { .. } | Event::Saved { .. } => None,
@@ -99,7 +101,7 @@ fn a_recorded_call_ends_in_a_file_a_sidecar_the_journal_and_the_index() {
         assert_eq!(facts.hash, Some(blake3::hash(&fs::read(&path).unwrap()).to_hex().to_string()));
         assert_eq!(decode(&path).0.len(), 16_000);
         let indexed = storage.index().get(call(1)).unwrap().unwrap();
-        assert_eq!((indexed.rev, &indexed.recording), (2, &facts));
+        assert_eq!((indexed.rev, &indexed.recording), (2, &*facts));
         assert_eq!(sidecar(dir.path(), 1), indexed);
         assert_eq!(fs::metadata(path.with_extension("peaks")).unwrap().len(), 8 + 20 * 4);
         storage.shutdown();
@@ -118,7 +120,10 @@ fn a_burst_of_240_busy_calls_is_saved_whole() {
     (1..=240).for_each(|seq| wait_for(&events, saved(seq)));
     let index = storage.index();
     let newest = index.page(None, 500).unwrap();
-    assert_eq!(newest.iter().map(|record| record.seq).collect::<Vec<_>>(), (1..=240).rev().collect::<Vec<_>>());
+    assert_eq!(
+        newest.iter().map(|record| record.seq).collect::<Vec<_>>(),
+        (1..=240).rev().collect::<Vec<_>>()
+    );
     let seqs = |records: Vec<CallRecord>| records.iter().map(|record| record.seq).collect::<Vec<_>>();
     assert_eq!(seqs(index.page(Some(101), 3).unwrap()), [100, 99, 98]);
     assert_eq!(seqs(index.since(WallTime(START.0 + 239), 9).unwrap()), [240, 239]);
@@ -201,9 +206,9 @@ fn a_damaged_index_is_put_aside_and_filled_from_the_journal() {
     fs::write(&snapshot_or_conf, b"this is not sled's").unwrap();
     let (storage, _events) = begin(dir.path());
     assert_eq!(storage.index().page(None, 100).unwrap().len(), 30);
-    let aside = fs::read_dir(dir.path()).unwrap().filter(|entry| {
-        entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("index.bad-")
-    });
+    let aside = fs::read_dir(dir.path())
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("index.bad-"));
     assert_eq!(aside.count(), 1);
 }
 
@@ -291,7 +296,11 @@ fn on_a_full_disk_the_recording_stops_and_the_record_goes_on() {
     let (storage, events) = begin(disk.path());
     assert_eq!(storage.index().page(None, 300).unwrap().len(), 200);
     take_call(&storage, 201, &frames[..100], false);
-    assert_eq!(wait_for(&events, recorded).state, RecordingState::Closed, "with room again calls are recorded");
+    assert_eq!(
+        wait_for(&events, recorded).state,
+        RecordingState::Closed,
+        "with room again calls are recorded"
+    );
     storage.shutdown();
     let (ok, text) = run("umount", &[disk.path().to_str().unwrap()]);
     assert!(ok, "{text}");

@@ -61,7 +61,7 @@ pub enum Event {
         /// The call.
         call: CallId,
         /// The recording section as stored.
-        recording: Recording,
+        recording: Box<Recording>,
     },
     /// The final record is on the disk and in the index.
     Saved {

@@ -6,8 +6,8 @@ use ringside::{
     audio::tap_frame::{TAP_SAMPLES, TapFrame},
     id::{BoxId, CallId, RecordingId},
     record::{
-        Attribution, CallRecord, Consent, Direction, Ended, Outcome, Presentation, Recording,
-        RecordingState, SCHEMA, Sync, Timing,
+        Attribution, CallRecord, Consent, Direction, Ended, Outcome, Presentation, Recording, RecordingState,
+        SCHEMA, Sync, Timing,
     },
     recording::{
         lifecycle::Tags,
@@ -87,11 +87,8 @@ pub(crate) fn ended(seq: u64, ended: Ended) -> Box<CallRecord> {
 /// As [`ended`], with a recording section as if storage had marked it.
 pub(crate) fn still_writing(seq: u64) -> Box<CallRecord> {
     let mut record = ended(seq, Ended::CallerHungUp);
-    record.recording = Recording {
-        id: Some(recording(seq)),
-        state: RecordingState::Writing,
-        ..Recording::default()
-    };
+    record.recording =
+        Recording { id: Some(recording(seq)), state: RecordingState::Writing, ..Recording::default() };
     record
 }
 

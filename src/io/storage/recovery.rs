@@ -1,8 +1,13 @@
 //! What a start does after a crash or a power cut: every call that was open gets an end, every recording its length.
 //!
-//! 1. cut the torn tail of the journal; 2. repair every `.opus.part`; 3. close every call without an end as
-//! `interrupted` and every recording without facts, with what is really in the file; 4. journal that; 5. write the
-//! sidecars. Each step may be cut off and done again. The index catches up by itself when storage starts.
+//! 1. Cut the torn tail of the journal.
+//! 2. Repair every `.opus.part`.
+//! 3. Close every call without an end as `interrupted`, and every recording without facts, with what is really in
+//!    the file.
+//! 4. Journal that.
+//! 5. Write the sidecars.
+//!
+//! Each step may be cut off and done again. The index catches up by itself when storage starts.
 
 use super::{StorageError, facts, open_journal};
 use crate::{

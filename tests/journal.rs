@@ -12,7 +12,7 @@ use ringside::{
         journal::{
             self, Kind,
             commit::{Durable, Journal},
-            reader::{Reader, fold},
+            reader::{Reader, fold, newest},
             segment_path, segments,
             writer::{Disk, Opened, RealDisk, Writer},
         },
@@ -65,10 +65,31 @@ fn entries_read_back_in_order_over_several_starts() {
 }
 
 #[test]
+fn the_newest_calls_are_read_from_the_last_segments() {
+    let dir = tempfile::tempdir().unwrap();
+    for seq in 1..=5 {
+        let (mut writer, _) = open(dir.path());
+        let before = (Kind::Ended, ended(seq - 1, Ended::NoAnswer));
+        commit(&mut writer, &[before, (Kind::Ringing, ringing(seq))]).unwrap();
+    }
+    let seqs = |limit| -> Vec<(u64, u32)> {
+        newest(dir.path(), limit).unwrap().iter().map(|record| (record.seq, record.rev)).collect()
+    };
+    assert_eq!(seqs(2), [(4, 1), (5, 0)]);
+    assert_eq!(seqs(3), [(3, 1), (4, 1), (5, 0)]);
+    assert_eq!(seqs(usize::MAX).len(), 6);
+}
+
+#[test]
 fn a_start_without_calls_leaves_no_segment() {
     let dir = tempfile::tempdir().unwrap();
     drop(open(dir.path()));
     assert!(segments(dir.path()).unwrap().is_empty());
+}
+
+/// A folder in memory if there is one: the test below syncs thousands of times.
+fn quick_dir() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 #[test]
@@ -83,7 +104,7 @@ fn a_cut_at_every_byte_keeps_every_whole_entry_and_the_journal_goes_on() {
     }
     let whole = fs::read(&path).unwrap();
     for cut in 0..whole.len() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = quick_dir();
         fs::write(segment_path(dir.path(), 1), &whole[..cut]).unwrap();
         let kept = ends.iter().filter(|&&end| end <= cut as u64).count() as u64;
         assert_eq!(seqs(dir.path()), (1..=kept).collect::<Vec<_>>(), "read as it is, cut at {cut}");

@@ -172,6 +172,24 @@ fn stopping_writes_out_what_is_going_on() {
 }
 
 #[test]
+fn a_panic_in_the_work_is_counted_and_the_work_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    recover(dir.path(), Clock::start()).unwrap();
+    let (report, events) = channel();
+    let storage = start(dir.path(), &Options { ballast_bytes: 0 }, Clock::start(), move |event| {
+        assert!(!matches!(event, Event::Saved { call: saved } if saved == call(1)), "a listener that fails");
+        let _ = report.send(event);
+    })
+    .unwrap();
+    storage.send(Command::Save(ended(1, Ended::NoAnswer)));
+    std::thread::sleep(Duration::from_millis(300));
+    take_call(&storage, 2, &tapped(0, &noise(1, 8_000), &noise(2, 8_000)), false);
+    assert_eq!(wait_for(&events, recorded).state, RecordingState::Closed);
+    assert_eq!(storage.counters().panics.load(Ordering::Relaxed), 1);
+    assert_eq!(storage.index().page(None, 9).unwrap().len(), 2);
+}
+
+#[test]
 fn a_second_daemon_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (_storage, _events) = begin(dir.path());

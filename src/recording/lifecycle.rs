@@ -27,7 +27,8 @@ pub enum Command {
         /// Tags of the file.
         tags: Tags,
     },
-    /// The call is over: the record is final but for its recording, which is closed when its tap runs dry.
+    /// The call is over: the record is final but for its recording, which is closed when its tap runs dry. If one
+    /// was begun, storage fills in the recording section; only its `expected_ms` is taken from here.
     Save(Box<CallRecord>),
 }
 

@@ -47,6 +47,8 @@ const MAX_RECORDINGS: usize = 64;
 const MAX_CLOSED: usize = 256;
 /// Work taken before recordings get their turn.
 const WORK_PER_TURN: usize = 256;
+/// Records kept while the journal's queue is full.
+const MAX_UNSENT: usize = 1_024;
 /// How often taps are emptied. They cannot wake this thread: the media thread makes no system call for it.
 const TAP_POLL: Duration = Duration::from_millis(100);
 /// How often an idle thread looks after the index.
@@ -295,7 +297,12 @@ impl Worker {
 
     fn save_recorded(&mut self, mut record: Box<CallRecord>, recording: Recording) {
         facts::merge(&mut record, recording);
-        self.unsent.push(*record);
+        if self.unsent.len() < MAX_UNSENT {
+            self.unsent.push(*record);
+        } else {
+            // The file is whole; the next start finds it and journals it.
+            tracing::error!(call = %record.id, "recording not journaled: the disk does not take entries");
+        }
     }
 
     fn send_unsent(&mut self) {

@@ -97,7 +97,13 @@ impl Observer {
                 self.broken.push(format!("{}: final answers {:?}", call.name, call.finals));
             }
         }
-        assert!(self.broken.is_empty(), "seed {seed} at {} ms: {:?}\n{}", rig.ms, self.broken, rig.log.join("\n"));
+        assert!(
+            self.broken.is_empty(),
+            "seed {seed} at {} ms: {:?}\n{}",
+            rig.ms,
+            self.broken,
+            rig.log.join("\n")
+        );
     }
 }
 
@@ -207,7 +213,8 @@ fn one_lost_order_to_stop_ringing_is_noticed() {
         storm(seed, |rig| {
             let ringing = rig.calls.is_empty();
             for output in &rig.out {
-                if let (Output::Line { port, feed: Linefeed::Active }, false, false) = (output, lost, ringing) {
+                if let (Output::Line { port, feed: Linefeed::Active }, false, false) = (output, lost, ringing)
+                {
                     if let Some(phone) = rig.phones.get_mut(port).filter(|phone| !phone.off_hook) {
                         phone.feed = Linefeed::Ringing;
                         lost = true;

@@ -317,14 +317,7 @@ impl Call {
     }
 
     /// It never rang.
-    fn refuse(
-        &mut self,
-        status: u16,
-        ended: Ended,
-        why: &str,
-        now: Instant,
-        out: &mut Vec<Command>,
-    ) {
+    fn refuse(&mut self, status: u16, ended: Ended, why: &str, now: Instant, out: &mut Vec<Command>) {
         out.push(Command::Reject { status });
         self.record.outcome.sip_status = Some(status);
         self.record.outcome.why = Some(why.to_owned());

@@ -87,9 +87,7 @@ impl Rig {
     pub fn new(phones: u8, seed: u64) -> Self {
         let names: Vec<String> = (1..=phones).map(|n| format!("PHONE{n}")).collect();
         let config = Config::parse(CONFIG, "rig.toml").expect("the rig's configuration is good");
-        let port = |n: u8, name: &String| {
-            (machine::Port { id: PortId(n), name: name.clone() }, Slot(n))
-        };
+        let port = |n: u8, name: &String| (machine::Port { id: PortId(n), name: name.clone() }, Slot(n));
         let settings = Settings {
             ports: (0..).zip(&names).map(|(n, name)| port(n, name)).collect(),
             line: fxs::Settings { cadence: Cadence::NORTH_AMERICA, cpc_ms: 500 },
@@ -98,7 +96,9 @@ impl Rig {
                 consent_policy: "announce".to_owned(),
                 records: true,
             },
-            rtp: (0..u16::from(phones) + 2).map(|n| SocketAddr::from(([127, 0, 0, 1], 16_384 + 2 * n))).collect(),
+            rtp: (0..u16::from(phones) + 2)
+                .map(|n| SocketAddr::from(([127, 0, 0, 1], 16_384 + 2 * n)))
+                .collect(),
         };
         let endpoint = Endpoint::new(
             sip::Settings {
@@ -263,13 +263,19 @@ impl Rig {
                 (Self::port_name(*port), format!("{feed:?}"))
             }
             Output::CallerId { slot, id } => (Self::port_name(PortId(slot.0)), format!("caller id {id}")),
-            Output::Media(media::Command::Unpatch { rtp }) => ("media".to_owned(), format!("unpatch {}", rtp.0)),
+            Output::Media(media::Command::Unpatch { rtp }) => {
+                ("media".to_owned(), format!("unpatch {}", rtp.0))
+            }
             Output::Media(media::Command::Change { rtp, trunk }) => (
                 "media".to_owned(),
                 format!("change {} send={} receive={}", rtp.0, trunk.send, trunk.receive),
             ),
-            Output::Media(media::Command::Play { slot, .. }) => (Self::port_name(PortId(slot.0)), "tone".to_owned()),
-            Output::Media(media::Command::Hush { slot }) => (Self::port_name(PortId(slot.0)), "hush".to_owned()),
+            Output::Media(media::Command::Play { slot, .. }) => {
+                (Self::port_name(PortId(slot.0)), "tone".to_owned())
+            }
+            Output::Media(media::Command::Hush { slot }) => {
+                (Self::port_name(PortId(slot.0)), "hush".to_owned())
+            }
             Output::Media(media::Command::Patch { .. }) => ("media".to_owned(), "patch".to_owned()),
             Output::Patch { rtp, slot, recording, .. } => (
                 "media".to_owned(),
@@ -300,7 +306,9 @@ impl Rig {
         let text = String::from_utf8_lossy(bytes);
         let header = |name: &str| {
             let line = text.lines().find(|line| line.to_ascii_lowercase().starts_with(&format!("{name}:")));
-            line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
+            line.and_then(|line| line.split_once(':'))
+                .map(|(_, value)| value.trim().to_owned())
+                .unwrap_or_default()
         };
         let (call_id, cseq) = (header("call-id"), header("cseq"));
         let first = text.lines().next().unwrap_or_default();

@@ -1,5 +1,7 @@
 //! The PCM path through the real libasound, onto the simulated card.
+#![cfg(feature = "sim")]
 #![allow(unsafe_code)]
+#![allow(clippy::disallowed_methods)] // the card runs in real time
 
 use ringside::{
     io::pcm::{PREFILL_PERIODS, Pcm, PcmError, PcmSettings},
@@ -29,11 +31,13 @@ thread_local! {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         HEAP_CALLS.set(HEAP_CALLS.get() + 1);
+        // SAFETY: as the caller's.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         HEAP_CALLS.set(HEAP_CALLS.get() + 1);
+        // SAFETY: as the caller's.
         unsafe { System.dealloc(memory, layout) }
     }
 }
@@ -108,7 +112,7 @@ impl Echo {
 
 fn settings(name: &str) -> PcmSettings {
     PcmSettings {
-        device: format!("ringline:{name}"),
+        device: format!("ringside:{name}"),
         slots: SLOTS,
         rate_hz: 8000,
         period_frames: PERIOD,
@@ -169,7 +173,9 @@ fn the_card_is_quiet_until_a_period_is_whole() {
     assert!(pcm.wait(0).unwrap());
     assert!(pcm.turn(|_, _, _| {}).unwrap());
     assert!(!pcm.turn(|_, _, _| {}).unwrap());
-    assert!(!pcm.wait(0).unwrap());
+    let asked = Instant::now();
+    assert!(!pcm.wait(30).unwrap());
+    assert!(asked.elapsed() >= Duration::from_millis(30), "the wait ended early");
 }
 
 #[test]
@@ -276,7 +282,7 @@ fn errors_name_the_device_the_call_and_the_remedy() {
     install().unwrap();
     let text = Pcm::open(settings("nowhere")).err().unwrap().to_string();
     assert!(
-        text.contains("`ringline:nowhere`") && text.contains("snd_pcm_open") && text.contains("aplay -l"),
+        text.contains("`ringside:nowhere`") && text.contains("snd_pcm_open") && text.contains("aplay -l"),
         "{text}"
     );
 
@@ -293,6 +299,13 @@ fn errors_name_the_device_the_call_and_the_remedy() {
     let shallow = PcmSettings { periods: PREFILL_PERIODS, ..settings("taken") };
     assert!(matches!(Pcm::open(shallow), Err(PcmError::Settings { .. })));
     Pcm::open(settings("taken")).unwrap();
+}
+
+#[test]
+fn the_card_named_sim_needs_no_name() {
+    let _card = plug_in("sim", Clock::Virtual);
+    let pcm = Pcm::open(PcmSettings { device: "ringside".to_owned(), ..settings("sim") });
+    assert!(pcm.is_ok());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! shared by both laws, so one reference is used: a sine that just fills 16 bits has +3.14 dBm0.
 
 /// Level of a sine whose peak is 32,767, in dBm0 (ITU-T G.711 table 1a).
+#[expect(clippy::approx_constant, reason = "decibels, not pi")]
 pub const FULL_SCALE_DBM0: f32 = 3.14;
 
 /// Peak amplitude of a sine of `dbm0`, in sample units; levels above the overload point are cut to it.

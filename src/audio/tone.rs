@@ -121,7 +121,7 @@ mod tests {
             im += f64::from(s) * angle.sin();
         }
         let peak = (re * re + im * im).sqrt() * 2.0 / samples.len() as f64;
-        20.0 * (peak / 32_767.0).log10() + 3.14
+        20.0 * (peak / f64::from(level::amplitude(0.0))).log10()
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::{
     story,
 };
 use crate::{
-    id::PortId,
+    id::{PortId, RecordingId},
     record::{AnsweredBy, CallRecord, Ended, Hop, LegKind, RecordingState},
     rtp::session::Trunk,
     time::{Instant, WallTime},
@@ -77,6 +77,7 @@ pub struct Call {
     began: Instant,
     tag: String,
     records: bool,
+    recording: RecordingId,
     bubble_rev: u32,
     answered_at: Option<WallTime>,
     record: Box<CallRecord>,
@@ -99,6 +100,7 @@ impl Call {
             began: now,
             tag: route.tag.clone(),
             records: settings.records,
+            recording: identity.recording,
             bubble_rev: 0,
             answered_at: None,
             record: Box::new(story::begin(identity, incoming, route, &settings.consent_policy)),
@@ -276,6 +278,7 @@ impl Call {
         }
         talk.patched_at = Some(now);
         if self.records {
+            self.record.recording.id = Some(self.recording);
             self.record.recording.state = RecordingState::Writing;
             self.record.recording.why_none = None;
         }

@@ -2,17 +2,16 @@
 
 use super::notice::Notice;
 use crate::{
-    audio::caller_id::CallerId,
     id::CallId,
-    io::{line_io::LineCommand, storage::Storage},
+    io::{line_io::LineCommand, media_loop::MediaControl, storage::Storage},
     media::control::{Command, Event, Sound, TapFrame},
     record::CallRecord,
     recording::lifecycle,
     sip::event::{Registration, TrunkId},
     switchboard::Output,
-    web::{LiveBubbles, Metrics},
+    web::{LiveBubbles, Metrics, Pulse},
 };
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, atomic::Ordering, mpsc};
 
 /// Tap frames that wait for the encoder: 4 s, so that a stalled disk costs no audio.
 const TAP_FRAMES: usize = 400;
@@ -20,15 +19,15 @@ const TAP_FRAMES: usize = 400;
 /// The outside as the signalling thread reaches it. Nothing here waits.
 pub(super) struct Edges {
     pub(super) lines: mpsc::Sender<LineCommand>,
-    pub(super) orders: rtrb::Producer<Command>,
-    pub(super) reports: rtrb::Consumer<Event>,
+    pub(super) media: MediaControl,
+    pub(super) media_pulse: Pulse,
     pub(super) storage: Storage,
     pub(super) live: LiveBubbles,
     pub(super) metrics: Metrics,
     pub(super) notice: Option<Notice>,
-    pub(super) time_zone: jiff::tz::TimeZone,
     pub(super) trunks: Vec<String>,
     pub(super) patches: usize,
+    pub(super) periods_seen: u64,
 }
 
 impl Edges {
@@ -39,7 +38,9 @@ impl Edges {
                 // The line thread ends only with the daemon.
                 let _ = self.lines.send(LineCommand { port, linefeed: feed });
             }
-            Output::CallerId { slot, id } => self.order(Command::Play { slot, sound: self.caller_id(&id) }),
+            Output::CallerId { slot, id } => {
+                self.order(Command::Play { slot, sound: Sound::Once(Arc::from(id.render())) })
+            }
             Output::Media(command) => self.order(command),
             Output::Patch { call, rtp, slot, trunk, source, recording } => {
                 let tap = recording.and_then(|start| self.start_recording(call, start));
@@ -72,12 +73,25 @@ impl Edges {
 
     /// The next report of the media thread. What it used up is freed here.
     pub(super) fn media_event(&mut self) -> Option<Event> {
-        let event = self.reports.pop().ok()?;
+        let event = self.media.events.pop().ok()?;
         if let Event::Unpatched { counters, .. } = &event {
             self.patches = self.patches.saturating_sub(1);
-            self.metrics.rtp(counters);
+            self.metrics.rtp_packets.inc_by(counters.packets);
+            self.metrics.rtp_lost.inc_by(counters.lost);
         }
         Some(event)
+    }
+
+    /// Once a second: the media thread is alive if it handled a period since.
+    pub(super) fn feel_pulse(&mut self) {
+        let periods = self.media.status.periods.load(Ordering::Relaxed);
+        if periods != self.periods_seen {
+            self.media_pulse.beat();
+            self.periods_seen = periods;
+        }
+        let xruns = self.media.status.xruns.load(Ordering::Relaxed);
+        let counted = self.metrics.pcm_xruns.get();
+        self.metrics.pcm_xruns.inc_by(xruns.saturating_sub(counted));
     }
 
     /// Storage reported: the page shows the record as it is now.
@@ -91,20 +105,17 @@ impl Edges {
     }
 
     fn order(&mut self, command: Command) {
-        if self.orders.push(command).is_err() {
+        if self.media.commands.push(command).is_err() {
             tracing::error!("the media thread does not take orders: a call has no audio");
         }
-    }
-
-    fn caller_id(&self, id: &CallerId) -> Sound {
-        Sound::Once(Arc::from(id.render(&self.time_zone)))
     }
 
     /// The tap's two ends: one for the media thread, one for the encoder.
     fn start_recording(&self, call: CallId, start: lifecycle::Command) -> Option<rtrb::Producer<TapFrame>> {
         let lifecycle::Command::Start { recording, tags, .. } = start else { return None };
         let (producer, consumer) = rtrb::RingBuffer::new(TAP_FRAMES);
-        self.storage.start_recording(call, recording, tags, consumer).then_some(producer)
+        self.storage.start_recording(call, recording, tags, consumer);
+        Some(producer)
     }
 
     fn ended(&self, record: &CallRecord) {
@@ -124,13 +135,18 @@ impl Edges {
         match state {
             Registration::Registered { expires_s } => tracing::info!(trunk = name, expires_s, "registered"),
             Registration::Refused { status, reason } => {
-                tracing::warn!(trunk = name, status, reason, "the registrar refuses us; check user and password");
+                tracing::warn!(
+                    trunk = name,
+                    status,
+                    reason,
+                    "the registrar refuses us; check user and password"
+                );
             }
             Registration::Unreachable => {
                 tracing::warn!(trunk = name, "the registrar does not answer; check the network");
             }
             Registration::Unregistered | Registration::Trying => {}
         }
-        self.metrics.trunk_registered(name, matches!(state, Registration::Registered { .. }));
+        self.metrics.trunk_registered.set(i64::from(matches!(state, Registration::Registered { .. })));
     }
 }

@@ -1,44 +1,174 @@
 //! Start and stop order, threads and loops.
+//!
+//! ```text
+//!   recover ─► storage ─► board ─► sockets ─► media ─► lines ─► signalling ─► web          start
+//!   signalling (calls end) ─► lines ─► media ─► web ─► storage (drains)                    stop
+//! ```
+//! | thread | owns |
+//! |---|---|
+//! | `signalling` | the switchboard, the SIP socket, every timer |
+//! | `media` | the PCM bus, RTP sockets, patches |
+//! | `line-io` | the line chips |
+//! | `journal`, `storage` | the truth on the disk, recordings, the index |
+//! | `web` | the live page |
+
+mod edges;
+mod hardware;
+mod notice;
+mod signalling;
+mod site;
+mod start;
+mod stored;
+
+pub use start::start;
 
 use crate::config::Config;
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+};
+use tokio::sync::{mpsc, oneshot};
 
-/// What the daemon runs with.
-#[derive(Debug)]
+/// What a run of the daemon is given.
+#[derive(Clone, Debug)]
 pub struct Options {
-    /// The site.
+    /// The checked configuration.
     pub config: Config,
-    /// Folder that paths in the configuration are relative to.
+    /// Folder of the configuration file; paths in the file are relative to it.
     pub config_dir: PathBuf,
-    /// Directory of journal, recordings and index; it exists.
+    /// Data directory; made if it is not there.
     pub data: PathBuf,
+    /// SIP address instead of the configured one.
+    pub sip: Option<SocketAddr>,
+    /// Web address instead of the configured one.
+    pub web: Option<SocketAddr>,
 }
 
-/// The daemon as the code beside it sees it once everything is up.
-#[derive(Clone, Debug)]
+/// The daemon cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The board profile or the simulated office.
+    #[error("board profile {}: {why}", path.display())]
+    Board {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A value of the configuration that only shows at the start.
+    #[error("configuration: {0}")]
+    Configuration(String),
+    /// The data directory.
+    #[error(transparent)]
+    Storage(#[from] crate::io::storage::StorageError),
+    /// A socket cannot be bound.
+    #[error("{what} {address}: {error}; is another program using it?")]
+    Socket {
+        /// `SIP`, `web`.
+        what: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the kernel says.
+        error: io::Error,
+    },
+    /// RTP ports cannot be bound.
+    #[error(transparent)]
+    Rtp(#[from] crate::io::rtp_socket::RtpSocketError),
+    /// A thread or a runtime cannot be had.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// A running daemon. [`Running::stop`] ends its calls and writes everything out.
 pub struct Running {
-    /// Where SIP is received.
-    pub sip: SocketAddr,
-    /// Where the page is served.
-    pub web: SocketAddr,
+    sip: SocketAddr,
+    web: SocketAddr,
+    inbox: mpsc::Sender<signalling::Message>,
+    threads: Threads,
+    hardware: hardware::Hardware,
+}
+
+struct Threads {
+    signalling: JoinHandle<crate::io::storage::Storage>,
+    stop_media: Arc<AtomicBool>,
+    media: JoinHandle<()>,
+    lines: JoinHandle<()>,
+    stop_web: oneshot::Sender<()>,
+    web: JoinHandle<()>,
 }
 
 impl Running {
-    /// Asks the daemon to end its calls and return from [`run`].
-    pub fn stop(&self) {}
+    /// The SIP address the daemon is bound to.
+    #[must_use]
+    pub const fn sip(&self) -> SocketAddr {
+        self.sip
+    }
+
+    /// The web address the daemon is bound to.
+    #[must_use]
+    pub const fn web(&self) -> SocketAddr {
+        self.web
+    }
+
+    /// The analog world of a simulated board.
+    #[cfg(feature = "sim")]
+    #[must_use]
+    pub const fn world(&self) -> Option<&crate::sim::world::SharedWorld> {
+        self.hardware.world()
+    }
+
+    /// Ends the calls, then the threads in the order of the module's diagram. Storage writes out what it has.
+    pub fn stop(self) {
+        let Self { inbox, threads, hardware, .. } = self;
+        // A signalling thread that is gone has ended its calls.
+        let _ = inbox.blocking_send(signalling::Message::Stop);
+        let storage = threads.signalling.join();
+        // The line thread ends with the last end of its orders, which the signalling thread held.
+        let _ = threads.lines.join();
+        threads.stop_media.store(true, Ordering::Relaxed);
+        let _ = threads.media.join();
+        let _ = threads.stop_web.send(());
+        let _ = threads.web.join();
+        if let Ok(storage) = storage {
+            storage.shutdown();
+        }
+        drop(hardware);
+    }
 }
 
-/// Why the daemon did not start, or ended.
-#[derive(Debug, thiserror::Error)]
-#[error("this build has no daemon")]
-pub struct Error;
-
-/// Runs the box until a signal, or `beside` through [`Running::stop`], stops it. `beside` runs on a thread of its own
-/// once everything is up.
+/// Runs the daemon until SIGINT or SIGTERM.
 ///
 /// # Errors
-/// What kept the daemon from starting or going on.
-pub fn run(options: Options, beside: impl FnOnce(Running) + Send + 'static) -> Result<(), Error> {
-    drop((options, beside));
-    Err(Error)
+/// It cannot start.
+pub fn run(options: Options) -> Result<(), StartError> {
+    let running = start(options)?;
+    tracing::info!(sip = %running.sip, web = %running.web, "ready");
+    wait_for_signal()?;
+    tracing::info!("stopping");
+    running.stop();
+    Ok(())
+}
+
+/// Waits for SIGINT or SIGTERM.
+///
+/// # Errors
+/// No signal handler can be had.
+pub fn wait_for_signal() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        Ok(())
+    })
 }

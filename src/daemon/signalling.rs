@@ -7,11 +7,12 @@ use crate::{
     io::{
         clock::Clock,
         sip_socket::{MAX_DATAGRAM, SipSocket},
+        storage::Storage,
     },
     recording::lifecycle,
     switchboard::{Input, Output, Switchboard},
     time::Instant,
-    web::health::Pulse,
+    web::Pulse,
 };
 use std::{net::SocketAddr, time::Duration};
 use tokio::sync::mpsc;
@@ -48,8 +49,8 @@ pub(super) struct Signalling {
 }
 
 impl Signalling {
-    /// Runs until told to stop and every call has ended, or patience is over.
-    pub(super) async fn run(mut self) {
+    /// Runs until told to stop and every call has ended, or patience is over; gives storage back to be closed last.
+    pub(super) async fn run(mut self) -> Storage {
         let mut buffer = vec![0; MAX_DATAGRAM].into_boxed_slice();
         let mut wall_clock = tokio::time::interval(WALL_CLOCK_POLL);
         let mut media = tokio::time::interval(MEDIA_POLL);
@@ -78,11 +79,13 @@ impl Signalling {
                 }
                 _ = wall_clock.tick() => {
                     self.pulse.beat();
+                    self.edges.feel_pulse();
                     self.give(Input::WallTime(self.clock.wall()));
                 }
                 (length, source) = self.socket.receive(&mut buffer) => self.datagrams(&mut buffer, length, source),
             }
         }
+        self.edges.storage
     }
 
     fn is_done(&self, stop_by: Option<tokio::time::Instant>) -> bool {

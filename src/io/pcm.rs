@@ -30,7 +30,7 @@ const SILENT_CARD_MS: u32 = 1000;
 /// How the card is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PcmSettings {
-    /// ALSA device: `hw:0,0`, `ringline:sim`.
+    /// ALSA device: `hw:0,0`, `ringside:sim`.
     pub device: String,
     /// Time slots of the bus, each one channel.
     pub slots: usize,
@@ -104,7 +104,8 @@ pub struct Pcm {
     settings: PcmSettings,
     streams: Option<Streams>,
     clock: u64,
-    handled_at: Instant,
+    /// When the last period was handled or the streams were restarted.
+    handled_at: Option<Instant>,
     idle_ms: u32,
     counters: PcmCounters,
 }
@@ -129,19 +130,25 @@ impl Failure {
 }
 
 impl Pcm {
+    /// A card not yet opened, for [`Pcm::reopen`].
+    #[must_use]
+    pub fn closed(settings: PcmSettings) -> Self {
+        Self {
+            settings,
+            streams: None,
+            clock: 0,
+            handled_at: None,
+            idle_ms: 0,
+            counters: PcmCounters::default(),
+        }
+    }
+
     /// Opens the card and starts it with [`PREFILL_PERIODS`] of silence.
     ///
     /// # Errors
     /// If the card is not there, is taken, or cannot do what the settings say.
     pub fn open(settings: PcmSettings) -> Result<Self, PcmError> {
-        let mut pcm = Self {
-            settings,
-            streams: None,
-            clock: 0,
-            handled_at: Instant::now(),
-            idle_ms: 0,
-            counters: PcmCounters::default(),
-        };
+        let mut pcm = Self::closed(settings);
         pcm.reopen()?;
         Ok(pcm)
     }
@@ -152,14 +159,21 @@ impl Pcm {
     /// As [`Pcm::open`]; the card stays closed and may be tried again.
     pub fn reopen(&mut self) -> Result<(), PcmError> {
         self.streams = None;
-        let first = self.counters == PcmCounters::default();
         self.streams = Some(Streams::open(&self.settings)?);
         self.idle_ms = 0;
-        if !first {
-            self.pass_missed_time();
-        }
-        self.handled_at = Instant::now();
+        self.pass_missed_time();
         Ok(())
+    }
+
+    /// Closes the card, so that others can have it.
+    pub fn close(&mut self) {
+        self.streams = None;
+    }
+
+    /// Whether the card is open.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.streams.is_some()
     }
 
     /// Frames of the line's time at the start of the next period, since the card was opened first. Never goes back.
@@ -180,7 +194,7 @@ impl Pcm {
     /// If the card is closed, or has been silent for a second of such waits.
     pub fn wait(&mut self, timeout_ms: u32) -> Result<bool, PcmError> {
         let Some(streams) = &mut self.streams else {
-            return Err(self.closed());
+            return Err(self.not_open());
         };
         let timeout = i32::try_from(timeout_ms).unwrap_or(i32::MAX);
         match alsa::poll::poll(&mut streams.descriptors, timeout) {
@@ -208,14 +222,14 @@ impl Pcm {
     /// If the card is gone.
     pub fn turn(&mut self, handle: impl FnMut(u64, &[i16], &mut [i16])) -> Result<bool, PcmError> {
         let Some(streams) = &self.streams else {
-            return Err(self.closed());
+            return Err(self.not_open());
         };
         match streams.turn(&self.settings, self.clock, handle) {
             Ok(true) => {
                 self.clock += self.settings.period_frames as u64;
                 self.counters.periods += 1;
                 self.idle_ms = 0;
-                self.handled_at = Instant::now();
+                self.handled_at = Some(Instant::now());
                 Ok(true)
             }
             Ok(false) => Ok(false),
@@ -230,18 +244,20 @@ impl Pcm {
         }
         self.counters.xruns += 1;
         self.pass_missed_time();
-        self.handled_at = Instant::now();
         Ok(false)
     }
 
     /// The card does not say how much it dropped, so this machine's clock does; right to about a period.
     fn pass_missed_time(&mut self) {
-        let missed = frames_in(self.handled_at.elapsed(), self.settings.rate_hz);
+        let now = Instant::now();
+        let passed = self.handled_at.map_or(Duration::ZERO, |handled_at| now - handled_at);
+        let missed = frames_in(passed, self.settings.rate_hz);
         self.clock += missed;
         self.counters.missed_frames += missed;
+        self.handled_at = Some(now);
     }
 
-    fn closed(&self) -> PcmError {
+    fn not_open(&self) -> PcmError {
         self.error(&Failure { direction: Direction::Capture, call: "snd_pcm_open", errno: libc::ENODEV })
     }
 

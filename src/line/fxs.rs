@@ -33,8 +33,6 @@ const HANG_UP_MS: u64 = 1000;
 const CALLER_ID_DELAY_MS: u64 = 600;
 /// After the battery returns, a phone that is still off hook draws loop current within this time.
 const SETTLE_MS: u64 = 300;
-/// How long the reorder tone is played to a phone that was left off hook.
-const REORDER_MS: u64 = 30_000;
 
 /// What happens to a port.
 #[derive(Clone, Debug)]
@@ -81,6 +79,8 @@ pub struct Settings {
     pub cadence: Cadence,
     /// How long the loop is opened when the far end hangs up (CPC), in ms: 200 to 1000.
     pub cpc_ms: u64,
+    /// How long the reorder tone is played to a phone that was left off hook, in ms: 0 to 120,000.
+    pub reorder_ms: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -165,7 +165,7 @@ impl Fxs {
     pub fn handle(&mut self, event: Event, now: Instant, out: &mut Vec<Command>) {
         let state = std::mem::replace(&mut self.state, State::Down);
         self.state = match event {
-            Event::Chip(change) => chip(state, change, now, out),
+            Event::Chip(change) => chip(state, change, self.settings.reorder_ms, now, out),
             Event::Ring(caller_id) => self.ring(state, caller_id, now, out),
             Event::StopRing => stop_ring(state, out),
             Event::Release => self.release(state, now, out),
@@ -200,7 +200,7 @@ impl Fxs {
             State::Lifting { until } if now >= until => {
                 // Nobody called: there is no line to give yet.
                 out.push(Command::Play(tone::REORDER));
-                State::Reorder { until: now.after_ms(REORDER_MS) }
+                State::Reorder { until: now.after_ms(self.settings.reorder_ms) }
             }
             State::Ringing(r) if r.lift_at.is_some_and(|at| now >= at) => lifted(out),
             State::Ringing(r) if now >= r.until => State::Ringing(self.next_phase(r, out)),
@@ -269,7 +269,7 @@ fn lifted(out: &mut Vec<Command>) -> State {
     State::OffHook
 }
 
-fn chip(state: State, change: PortChange, now: Instant, out: &mut Vec<Command>) -> State {
+fn chip(state: State, change: PortChange, reorder_ms: u64, now: Instant, out: &mut Vec<Command>) -> State {
     match (state, change) {
         (State::Down, PortChange::Up) => {
             out.push(Command::Feed(Linefeed::Active));
@@ -293,7 +293,7 @@ fn chip(state: State, change: PortChange, now: Instant, out: &mut Vec<Command>) 
         }
         (State::Settling { .. }, PortChange::LoopClosed) => {
             out.push(Command::Play(tone::REORDER));
-            State::Reorder { until: now.after_ms(REORDER_MS) }
+            State::Reorder { until: now.after_ms(reorder_ms) }
         }
         (State::Reorder { .. } | State::Parked, PortChange::LoopOpened) => {
             State::ParkedOpened { until: now.after_ms(HANG_UP_MS) }
@@ -317,7 +317,7 @@ fn chip(state: State, change: PortChange, now: Instant, out: &mut Vec<Command>) 
 mod tests {
     use super::*;
 
-    const SETTINGS: Settings = Settings { cadence: Cadence::NORTH_AMERICA, cpc_ms: 500 };
+    const SETTINGS: Settings = Settings { cadence: Cadence::NORTH_AMERICA, cpc_ms: 500, reorder_ms: 30_000 };
 
     /// A port, what it asked for with the time in ms, and the time.
     struct Rig {

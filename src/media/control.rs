@@ -3,6 +3,7 @@
 //! Everything that is allocated travels in these messages and is given back in [`Event::Spent`], so that the media
 //! thread neither allocates nor frees.
 
+pub use crate::audio::tap_frame::{TAP_SAMPLES, TapFrame};
 use crate::{
     audio::tone::Tone,
     id::{RtpPort, Slot},
@@ -10,20 +11,6 @@ use crate::{
 use std::sync::Arc;
 
 pub use crate::rtp::session::{Codec, Trunk};
-
-/// Samples of one tap frame: 10 ms at 8 kHz.
-pub const TAP_SAMPLES: usize = 80;
-
-/// 10 ms of both legs of a call, stamped by the line's clock.
-#[derive(Clone, Copy, Debug)]
-pub struct TapFrame {
-    /// Line clock at the first sample, in samples of 8 kHz since the media thread started.
-    pub at: u64,
-    /// What came from the trunk, as it is played to the line (notice included).
-    pub caller: [i16; TAP_SAMPLES],
-    /// What came from the line, as it is sent to the trunk (notice included).
-    pub office: [i16; TAP_SAMPLES],
-}
 
 /// A sound for one slot.
 #[derive(Clone, Debug)]

@@ -112,4 +112,6 @@ pub struct Settings {
     pub call: CallSettings,
     /// Local RTP addresses, in the order of their ids.
     pub rtp: Vec<SocketAddr>,
+    /// The office's time zone, for the date and time on the phones' displays.
+    pub time_zone: jiff::tz::TimeZone,
 }

@@ -75,7 +75,10 @@ impl Switchboard {
         };
         Self {
             lines: settings.ports.iter().map(line).collect(),
-            rtp_free: (0..settings.rtp.len()).rev().filter_map(|n| u8::try_from(n).ok().map(RtpPort)).collect(),
+            rtp_free: (0..settings.rtp.len())
+                .rev()
+                .filter_map(|n| u8::try_from(n).ok().map(RtpPort))
+                .collect(),
             settings,
             directory,
             sip,
@@ -216,7 +219,7 @@ impl Switchboard {
             sip::Command::Send { to, bytes } => out.push(Output::Sip { to, bytes }),
             sip::Command::Offered { dialog, call } => self.offered(dialog, &call, now),
             sip::Command::Media { dialog, media } => {
-                self.tell_dialogs_call(dialog, CallEvent::Media(media), now);
+                self.tell_dialogs_call(dialog, CallEvent::Media(translate::trunk(media)), now);
             }
             sip::Command::Cancelled { dialog } => {
                 self.tell_dialogs_call(dialog, CallEvent::Cancelled, now);
@@ -246,8 +249,7 @@ impl Switchboard {
         let rtp = matches!(group, RingGroup::Idle(_)).then(|| self.rtp_free.pop()).flatten();
         let incoming = translate::incoming(offered, called, tracker);
         let mut commands = Vec::new();
-        let call =
-            Call::offer(&identity, incoming, &route, group, &self.settings.call, now, &mut commands);
+        let call = Call::offer(&identity, incoming, &route, group, &self.settings.call, now, &mut commands);
         self.calls.insert(identity.call, Placed { call, dialog, rtp, patched: false });
         self.dialogs.insert(dialog, identity.call);
         self.steps.extend(commands.into_iter().map(|command| Step::Call(identity.call, command)));
@@ -256,7 +258,8 @@ impl Switchboard {
     /// What of a route's group can ring now. A call that rings holds an RTP port, so that it can be answered.
     fn ring_group(&self, route: &Route) -> RingGroup {
         let group = || route.ports.iter().filter_map(|port| self.lines.get(port));
-        let idle: Vec<Port> = group().filter(|line| line.fxs.is_idle()).map(|line| line.port.clone()).collect();
+        let idle: Vec<Port> =
+            group().filter(|line| line.fxs.is_idle()).map(|line| line.port.clone()).collect();
         match () {
             () if !group().any(|line| line.fxs.is_up()) => RingGroup::Fault,
             () if idle.is_empty() || self.rtp_free.is_empty() => RingGroup::Busy,
@@ -305,7 +308,7 @@ impl Switchboard {
             CallCommand::Reject { status } => self.reject(dialog, status, now),
             CallCommand::HangUp => self.tell_sip(sip::Event::HangUp { dialog, reason: None }, now),
             CallCommand::Ring(port) => {
-                let id = translate::caller_id(&placed.call);
+                let id = translate::caller_id(&placed.call, self.wall.at(now), &self.settings.time_zone);
                 self.attach(port, Some(call));
                 self.tell_line(port, fxs::Event::Ring(Some(id)), now);
             }
@@ -335,13 +338,20 @@ impl Switchboard {
         }
     }
 
-    fn patch(&mut self, call: CallId, port: PortId, trunk: media::Trunk, record: bool, out: &mut Vec<Output>) {
-        let source = translate::rtp_source(self.numbering.random_u64());
+    fn patch(
+        &mut self,
+        call: CallId,
+        port: PortId,
+        trunk: media::Trunk,
+        record: bool,
+        out: &mut Vec<Output>,
+    ) {
+        let source = translate::rtp_source((self.numbering.random_u64(), self.numbering.random_u64()));
         let (Some(line), Some(placed)) = (self.lines.get(&port), self.calls.get_mut(&call)) else { return };
         let Some(rtp) = placed.rtp else { return };
         placed.patched = true;
         self.patches.insert(rtp, call);
-        let recording = record.then(|| translate::start_recording(placed.call.record()));
+        let recording = record.then(|| translate::start_recording(placed.call.record())).flatten();
         out.push(Output::Patch { call, rtp, slot: line.slot, trunk, source, recording });
     }
 

@@ -90,7 +90,7 @@ impl Rig {
         let port = |n: u8, name: &String| (machine::Port { id: PortId(n), name: name.clone() }, Slot(n));
         let settings = Settings {
             ports: (0..).zip(&names).map(|(n, name)| port(n, name)).collect(),
-            line: fxs::Settings { cadence: Cadence::NORTH_AMERICA, cpc_ms: 500 },
+            line: fxs::Settings { cadence: Cadence::NORTH_AMERICA, cpc_ms: 500, reorder_ms: 30_000 },
             call: machine::Settings {
                 ring_timeout_ms: 30_000,
                 consent_policy: "announce".to_owned(),

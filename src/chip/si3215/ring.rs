@@ -104,7 +104,7 @@ impl RingSetting {
 impl Default for RingSetting {
     fn default() -> Self {
         let trip = TRIPS[1].1;
-        Self { coefficient: 0x7EFD, amplitude: 0x015D, battery_steps: BATTERY_STEPS_MIN, trip }
+        Self { coefficient: 0x7EFD, amplitude: 0x015C, battery_steps: BATTERY_STEPS_MIN, trip }
     }
 }
 

@@ -78,6 +78,10 @@ impl Wires {
             Direction::Capture => &mut self.capture,
         }
     }
+
+    fn can_move(&self, frames: u64) -> bool {
+        self.playback.stream.can_move(frames) && self.capture.stream.can_move(frames)
+    }
 }
 
 /// The wires between application and line, used by both from their threads.
@@ -150,9 +154,7 @@ impl Bus {
 
     /// Waits until the card can move by `frames` without an xrun, at most for `patience`.
     pub(super) fn wait_served(&self, frames: u64, patience: Duration) {
-        let late = |wires: &mut Wires| {
-            !wires.gone && !(wires.playback.stream.can_move(frames) && wires.capture.stream.can_move(frames))
-        };
+        let late = |wires: &mut Wires| !wires.gone && !wires.can_move(frames);
         drop(self.served.wait_timeout_while(self.wires(), patience, late));
     }
 

@@ -205,7 +205,7 @@ unsafe extern "C" fn transfer(
     frames: snd_pcm_uframes_t,
 ) -> snd_pcm_sframes_t {
     // SAFETY: as in `start`.
-    let (plug, application, buffer) = unsafe { (plug(io), (*io).appl_ptr, (*io).buffer_size) };
+    let (plug, application) = unsafe { (plug(io), (*io).appl_ptr) };
     let slots = plug.bus.slots;
     // SAFETY: the access is interleaved and the format 16 bits, so the area of channel 0 begins a block of
     // `buffer_size` frames that nobody else touches during the call; `offset + frames` is within it.
@@ -215,11 +215,7 @@ unsafe extern "C" fn transfer(
     };
     let moved = plug.serve(|stream| match plug.direction {
         Direction::Playback => stream.write(samples),
-        // libasound asks again for what the application left, and in two pieces around the end of its buffer.
-        Direction::Capture => {
-            let ahead = (offset + buffer - application % buffer) % buffer;
-            stream.read(application + ahead, samples)
-        }
+        Direction::Capture => stream.read(application, offset, samples),
     });
     match moved {
         Ok(()) => frames as snd_pcm_sframes_t, // at most the buffer
@@ -353,7 +349,7 @@ unsafe fn constrain(io: *mut Io, slots: c_uint) -> c_int {
     }
 }
 
-/// The entry point that libasound calls for a PCM of `type ringline` (`SND_PCM_PLUGIN_DEFINE_FUNC`).
+/// The entry point that libasound calls for a PCM of `type ringside` (`SND_PCM_PLUGIN_DEFINE_FUNC`).
 ///
 /// # Safety
 /// Called by libasound with a place for the PCM and the PCM's own configuration node.
@@ -389,8 +385,8 @@ unsafe extern "C" fn open(
     }
 }
 
-/// What libasound looks up in the module of `type ringline`: the entry point, and the mark of its version.
+/// What libasound looks up in the module of `type ringside`: the entry point, and the mark of its version.
 pub(super) fn symbols() -> [(&'static str, usize); 2] {
     let entry = open as *const c_void as usize;
-    [("_snd_pcm_ringline_open", entry), ("__snd_pcm_ringline_open_dlsym_pcm_001", entry)]
+    [("_snd_pcm_ringside_open", entry), ("__snd_pcm_ringside_open_dlsym_pcm_001", entry)]
 }

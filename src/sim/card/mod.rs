@@ -1,8 +1,8 @@
 //! The simulated sound card: N slots of 16 bits at 8 kHz, full duplex, behind the real libasound.
 //!
-//! An application opens `ringline:NAME` as it would open `hw:0,0`: mapped areas, poll, xruns. The other side of every
-//! slot is a [`LineSide`]. The card has the only clock: real time, with a settable error and patience, or virtual time
-//! that moves when told.
+//! An application opens `ringside:NAME` as it would open `hw:0,0` (`ringside` alone is the card `sim`): mapped areas,
+//! poll, xruns. The other side of every slot is a [`LineSide`]. The card has the only clock: real time, with a settable
+//! error and patience, or virtual time that moves when told.
 //!
 //! ```text
 //!  application ⇄ libasound ⇄ ioplug ⇄ bus (two streams, two bells) ⇄ card clock ⇄ LineSide
@@ -28,7 +28,7 @@ pub const MAX_SLOTS: usize = 32;
 /// What a simulated card is like.
 #[derive(Clone, Debug)]
 pub struct CardSettings {
-    /// The card is opened as PCM device `ringline:NAME`; letters, digits, `-` and `_`.
+    /// The card is opened as PCM device `ringside:NAME`, and `sim` as `ringside` too; letters, digits, `-` and `_`.
     pub name: String,
     /// Time slots of the PCM bus, 1..=[`MAX_SLOTS`].
     pub slots: usize,

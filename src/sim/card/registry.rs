@@ -68,7 +68,7 @@ fn point_libasound_here() -> io::Result<Files> {
     let mut own_header = [0; HEADER_BYTES];
     File::open("/proc/self/exe")?.read_exact(&mut own_header)?;
     let module = shared_object(&own_header, &ioplug::symbols()).ok_or(io::ErrorKind::Unsupported)?;
-    let (module, module_path) = in_memory(c"libasound_module_pcm_ringline.so", &module)?;
+    let (module, module_path) = in_memory(c"libasound_module_pcm_ringside.so", &module)?;
     let configuration = CONFIGURATION.replace("MODULE", &module_path);
     let (configuration, configuration_path) = in_memory(c"asound.conf", configuration.as_bytes())?;
     // SAFETY: the caller has started no thread that reads the environment, as `install` demands.

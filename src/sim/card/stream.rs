@@ -163,8 +163,11 @@ impl Stream {
         Ok(())
     }
 
-    /// The application looks at what was recorded from its frame `from` on; it releases frames by a later `pointer`.
-    pub(super) fn read(&self, from: u64, frames: &mut [i16]) -> Result<(), Xrun> {
+    /// The application, which is at its frame `application`, looks at what was recorded for `offset` in its buffer on.
+    /// It releases frames by a later `pointer`, and may look at them again before.
+    pub(super) fn read(&self, application: u64, offset: u64, frames: &mut [i16]) -> Result<(), Xrun> {
+        let ahead = (offset + self.buffer_frames - application % self.buffer_frames) % self.buffer_frames;
+        let from = application + ahead;
         if self.state == State::Xrun || self.card.saturating_sub(from) > self.buffer_frames * 2 {
             return Err(Xrun);
         }
@@ -275,6 +278,22 @@ mod tests {
         assert_eq!(stream.pointer(0), Ok(7));
         stream.record(&[2; 2]);
         assert_eq!(stream.pointer(0), Err(Xrun));
+    }
+
+    #[test]
+    fn what_was_recorded_is_read_in_two_pieces_around_the_end_of_the_buffer() {
+        let mut stream = started(Direction::Capture);
+        for frame in 0..6 {
+            stream.record(&[frame, -frame]);
+        }
+        stream.pointer(6).unwrap();
+        for frame in 6..11 {
+            stream.record(&[frame, -frame]);
+        }
+        let (mut head, mut tail) = ([0; 4], [0; 6]);
+        stream.read(6, 6, &mut head).unwrap();
+        stream.read(6, 0, &mut tail).unwrap();
+        assert_eq!((head, tail), ([6, -6, 7, -7], [8, -8, 9, -9, 10, -10]));
     }
 
     #[test]

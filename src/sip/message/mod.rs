@@ -4,6 +4,7 @@
 //! addresses, IPv6 hosts, compact names, folded lines and unknown methods, all of which trunks send.
 #![deny(clippy::indexing_slicing, clippy::string_slice)]
 
+mod body;
 mod fields;
 mod method;
 mod name_addr;
@@ -232,6 +233,12 @@ impl Message {
     pub fn content_type(&self) -> Option<&str> {
         let value = self.header("Content-Type")?;
         value.split(';').next().map(scan::trim)
+    }
+
+    /// The session description that the body is or holds (RFC 5621); `None` if there is none.
+    #[must_use]
+    pub fn sdp(&self) -> Option<&[u8]> {
+        body::session_description(self.header("Content-Type"), self.body())
     }
 
     /// A response to this request (RFC 3261 8.2.6): Via, From, To, Call-ID and CSeq are copied; `to_tag` is set

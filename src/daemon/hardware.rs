@@ -112,7 +112,7 @@ mod simulated {
             let devices = (0..profile.spi.len()).map(|chain| SimSpi::new(world.clone(), chain)).collect();
             let lines = LineIo::new(profile, devices).map_err(|error| error.to_string())?;
             let settings = CardSettings {
-                name: profile.pcm.device.clone(),
+                name: profile.pcm.device.split_once(':').map_or("sim", |(_, name)| name).to_owned(),
                 slots: usize::from(profile.pcm.slots),
                 step_frames: STEP_FRAMES,
                 clock: Clock::Real { ppm: 0.0, patience: PATIENCE },

@@ -1,7 +1,7 @@
 //! Start and stop order, threads and loops.
 //!
 //! ```text
-//!   recover ─► storage ─► board ─► sockets ─► media ─► lines ─► signalling ─► web          start
+//!   board ─► recover ─► storage ─► sockets ─► media ─► lines ─► signalling ─► web          start
 //!   signalling (calls end) ─► lines ─► media ─► web ─► storage (drains)                    stop
 //! ```
 //! | thread | owns |

@@ -46,7 +46,7 @@ pub(super) fn sip(config: &Config, local: SocketAddr) -> io::Result<sip::Setting
             TrunkMode::Ip => Mode::Ip,
             TrunkMode::Register(account) => Mode::Register(Account {
                 registrar: resolve(&account.registrar.to_string())?,
-                domain: account.domain.clone(),
+                domain: format!("sip:{}", account.domain).parse().map_err(io::Error::other)?,
                 user: account.user.clone(),
                 auth_user: account.auth_user.clone(),
                 password: account.password.reveal().to_owned(),
@@ -56,10 +56,12 @@ pub(super) fn sip(config: &Config, local: SocketAddr) -> io::Result<sip::Setting
         let (did_source, allow) = (trunk.did_source.clone(), trunk.allow.clone());
         Ok(sip::Trunk { name: trunk.name.clone(), mode, did_source, allow })
     });
+    let unknown = || io::Error::other(format!("no dial plan for country `{}`", config.site.country));
+    let dialplan = Dialplan::for_country(&config.site.country).ok_or_else(unknown)?;
     Ok(sip::Settings {
         local,
         user_agent: config.sip.user_agent.clone(),
-        dialplan: Dialplan::for_country(&config.site.country).unwrap_or_default(),
+        dialplan,
         trunks: trunks.collect::<io::Result<_>>()?,
     })
 }

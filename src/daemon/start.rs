@@ -43,8 +43,6 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Messages that may wait for the signalling thread: a burst of 240 refused calls and their storage reports.
 const INBOX: usize = 4096;
-/// Priority of the media thread in SCHED_FIFO, 1..=99: above everything of ours, below the kernel's own threads.
-const MEDIA_PRIORITY: i32 = 50;
 /// A thread that has not shown life for so long is stuck.
 const SIGNALLING_STALE_MS: u64 = 3_000;
 const MEDIA_STALE_MS: u64 = 3_000;
@@ -60,6 +58,8 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let clock = Clock::start();
     let (profile, path) = hardware::profile(config, config_dir)?;
     let notice = notice(config, config_dir)?;
+    // Before any thread starts: a simulated sound card sets the environment for libasound.
+    let Opened { hardware, lines, pcm } = hardware::open(&profile, &path)?;
     let recovered = storage::recover(data, clock)?;
     for call in &recovered.interrupted {
         tracing::warn!(%call, "the call was cut off by the last stop; its record is closed as interrupted");
@@ -71,8 +71,6 @@ pub fn start(options: Options) -> Result<Running, StartError> {
             tracing::debug!("a report of storage had no room");
         }
     })?;
-    let Opened { hardware, lines, pcm } = hardware::open(&profile, &path)?;
-
     let sip_address = options.sip.unwrap_or(config.sip.listen);
     let web_address = options.web.unwrap_or(config.web.listen);
     let phones: Vec<String> = profile.fxs_ports().map(|(_, port)| port.name.clone()).collect();
@@ -133,6 +131,9 @@ fn notice(config: &Config, config_dir: &Path) -> Result<Option<Notice>, StartErr
         (RecordingPolicy::Announce, Some(path)) => Notice::load(&path).map(Some),
         (RecordingPolicy::Announce, None) => Notice::built_in().map(Some),
         (RecordingPolicy::Beep, _) => Ok(Some(Notice::beep())),
+        (RecordingPolicy::Gate, _) => {
+            Err(io::Error::other("policy `gate` is not available yet; use `announce`"))
+        }
         (RecordingPolicy::OneParty | RecordingPolicy::Off, _) => Ok(None),
     };
     notice.map_err(|error| StartError::Configuration(error.to_string()))
@@ -141,7 +142,7 @@ fn notice(config: &Config, config_dir: &Path) -> Result<Option<Notice>, StartErr
 fn media_thread(mut media: MediaLoop<RtpSockets>, stop: Arc<AtomicBool>) -> io::Result<JoinHandle<()>> {
     Builder::new().name("media".to_owned()).spawn(move || {
         // On a machine that does not permit it the calls still work, if it is not too busy.
-        for denied in [realtime::prioritise(MEDIA_PRIORITY), realtime::lock_memory()]
+        for denied in [realtime::prioritise(realtime::MEDIA_PRIORITY), realtime::lock_memory()]
             .into_iter()
             .filter_map(Result::err)
         {

@@ -1,7 +1,10 @@
 //! What the endpoint is told about the site: our address, and the trunks.
 
-use super::{guard::Cidr, identity::DidSource, uri::Uri};
-use crate::number::Dialplan;
+use super::uri::Uri;
+use crate::{
+    config::{Cidr, DidSource},
+    number::Dialplan,
+};
 use std::net::SocketAddr;
 
 /// Facts of one endpoint.

@@ -108,7 +108,7 @@ impl Rig {
                 trunks: vec![sip::Trunk {
                     name: "provider".to_owned(),
                     mode: sip::Mode::Ip,
-                    did_source: ringside::sip::identity::DidSource::Auto,
+                    did_source: ringside::config::DidSource::Auto,
                     allow: vec!["127.0.0.0/8".parse().expect("a block")],
                 }],
             },

@@ -4,6 +4,7 @@
 
 mod diversion;
 
+pub use crate::config::DidSource;
 pub use diversion::{Diversion, Diversions, diversions};
 
 use super::{
@@ -116,20 +117,6 @@ fn is_anonymous(from: &NameAddr) -> bool {
     uri.host().eq_ignore_ascii_case("anonymous.invalid")
         || named(&user)
         || from.display().is_some_and(|name| name.eq_ignore_ascii_case("anonymous"))
-}
-
-/// Where a trunk puts the number that was called.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum DidSource {
-    /// Every place, in the order of attribution.
-    #[default]
-    Auto,
-    /// Only the Request-URI.
-    RequestUri,
-    /// Only the To header.
-    To,
-    /// Only this header: an address or a bare number.
-    Header(String),
 }
 
 /// A number that may be the tracking number, and where it stood.

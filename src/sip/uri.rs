@@ -117,6 +117,13 @@ impl Uri {
         self.headers.is_some()
     }
 
+    /// The address as a Request-URI may carry it: as received, but without headers (RFC 3261 19.1.1).
+    #[must_use]
+    pub fn without_headers(&self) -> &str {
+        let end = self.headers.as_ref().map_or(self.text.len(), |headers| headers.start - 1);
+        self.text.get(..end).unwrap_or_default()
+    }
+
     fn parse_sip(text: &str, scheme: Scheme, start: usize) -> Option<Self> {
         let rest = text.get(start..)?;
         let (user, place) = match rest.find('@') {
@@ -284,6 +291,7 @@ mod tests {
         assert_eq!(uri.number().unwrap(), "+13125550100");
         assert_eq!(uri.header("reason").unwrap(), "SIP;cause=302");
         assert_eq!(uri.header("x").unwrap(), "%zz");
+        assert_eq!(uri.without_headers(), "sip:%2B13125550100@h");
         assert_eq!(uri.to_string(), "sip:%2B13125550100@h?Reason=SIP%3Bcause%3D302&x=%zz");
     }
 

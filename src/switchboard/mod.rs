@@ -136,6 +136,12 @@ impl Switchboard {
         self.patches.len()
     }
 
+    /// SIP transactions that are kept.
+    #[must_use]
+    pub fn transactions(&self) -> usize {
+        self.sip.transactions()
+    }
+
     fn tell_sip(&mut self, event: sip::Event<'_>, now: Instant) {
         let mut commands = Vec::new();
         self.sip.handle(event, now, &mut commands);

@@ -9,7 +9,7 @@ use std::ops::Range;
 pub const MAX_HEAD: usize = 16_384;
 /// Header lines of a message, folded ones counted once.
 pub const MAX_HEADERS: usize = 128;
-/// Bytes of one header line, continuations included: an `Identity` header has 1,200.
+/// Bytes of one header value, continuations included: an `Identity` header has 1,200.
 pub const MAX_LINE: usize = 4_096;
 
 /// Compact forms of the IANA registry "SIP Parameters, Header Fields".
@@ -61,71 +61,65 @@ enum Name {
 impl Fields {
     /// Reads header lines from `bytes` up to the empty line or the end, and returns what follows it.
     ///
-    /// Lines read before a fault stay, so that an answer can be built from them.
+    /// A line that is no header is passed over together with its continuations: no call is lost for it. Lines read
+    /// before a limit stay, so that an answer can be built from them.
     pub(super) fn read<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Fault> {
         self.text.reserve(bytes.len().min(MAX_HEAD));
         let mut rest = bytes;
+        let mut continues = false;
         while let Some((line, after)) = next_line(rest) {
             rest = after;
-            if line.is_empty() {
-                return Ok(rest);
-            }
             if bytes.len() - rest.len() > MAX_HEAD {
                 return Err(Fault::too_large("Header section longer than 16384 bytes"));
             }
-            if line.len() > MAX_LINE {
-                return Err(Fault::too_large("Header line longer than 4096 bytes"));
-            }
             match line.first() {
-                Some(b' ' | b'\t') => self.fold(line)?,
-                _ => self.add(line)?,
+                None => break,
+                Some(b' ' | b'\t') if continues => self.fold(line),
+                Some(b' ' | b'\t') => {}
+                Some(_) => continues = self.add(line).is_some(),
+            }
+            if self.lines.len() > MAX_HEADERS {
+                return Err(Fault::too_large("More than 128 header lines"));
+            }
+            if self.lines.last().is_some_and(|line| line.value.len() > MAX_LINE) {
+                return Err(Fault::too_large("Header value longer than 4096 bytes"));
             }
         }
         Ok(rest)
     }
 
-    fn add(&mut self, line: &[u8]) -> Result<(), Fault> {
-        if self.lines.len() == MAX_HEADERS {
-            return Err(Fault::too_large("More than 128 header lines"));
-        }
+    /// `None` if the line is no header.
+    fn add(&mut self, line: &[u8]) -> Option<()> {
         let start = self.text.len();
         push_clean(line, &mut self.text);
-        let line = self.text.get(start..).unwrap_or_default();
-        let colon = line.find(':').ok_or(Fault::bad("Header line without a colon"))?;
-        let name = scan::trim(line.get(..colon).unwrap_or_default());
+        let (name, value) = self.text.get(start..)?.split_once(':')?;
+        let name = scan::trim(name);
         if !scan::is_token(name) {
-            return Err(Fault::bad("Header name is not a token"));
+            return None;
         }
-        let value = line.get(colon + 1..).unwrap_or_default();
-        let trimmed = scan::trim(value);
-        let value_start = start + colon + 1 + (value.len() - value.trim_start_matches([' ', '\t']).len());
-        let value = value_start..value_start + trimmed.len();
+        let blanks = value.len() - value.trim_start_matches([' ', '\t']).len();
+        let value_start = self.text.len() - value.len() + blanks;
+        let value = value_start..value_start + scan::trim(value).len();
         let name = match long_form(name) {
             Some(name) => Name::Known(name),
             None => Name::Written(start..start + name.len()),
         };
         self.lines.push(Line { name, value });
-        Ok(())
+        Some(())
     }
 
     /// RFC 3261 7.3.1: a line that starts with a blank continues the value before it, joined by one space.
-    fn fold(&mut self, line: &[u8]) -> Result<(), Fault> {
-        let last = self.lines.last_mut().ok_or(Fault::bad("First header line starts with a blank"))?;
+    fn fold(&mut self, line: &[u8]) {
+        let Some(last) = self.lines.last_mut() else { return };
+        let mut more = String::new();
+        push_clean(line, &mut more);
+        let more = scan::trim(&more);
         self.text.truncate(last.value.end);
-        let joined = !last.value.is_empty();
-        if joined {
+        if !last.value.is_empty() && !more.is_empty() {
             self.text.push(' ');
         }
-        let before = self.text.len();
-        push_clean(line.trim_ascii(), &mut self.text);
-        if !joined {
-            last.value.start = before;
-        }
+        self.text.push_str(more);
         last.value.end = self.text.len();
-        if last.value.len() > MAX_LINE {
-            return Err(Fault::too_large("Folded header longer than 4096 bytes"));
-        }
-        Ok(())
     }
 
     /// Values of the lines called `name` (long form, any case), in order.

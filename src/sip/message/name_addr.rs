@@ -56,10 +56,10 @@ impl NameAddr {
         &self.params
     }
 
-    /// The dialog tag.
+    /// The dialog tag; an empty one is none.
     #[must_use]
     pub fn tag(&self) -> Option<&str> {
-        self.params.value("tag")
+        self.params.value("tag").filter(|tag| !tag.is_empty())
     }
 
     /// The same address with `tag` set.

@@ -1,16 +1,8 @@
 //! Messages that the box sends: the only file that names `rsip`.
 
 use super::{Method, NameAddr, Via, fields::Fields};
-use crate::sip::{
-    scan,
-    uri::{Scheme, Uri},
-};
-use rsip::{
-    Header, Headers, SipMessage, StatusCode, Version,
-    headers::UntypedHeader,
-    message::HasHeaders,
-    param::{OtherParam, OtherParamValue},
-};
+use crate::sip::{scan, uri::Uri};
+use rsip::{Header, Headers, SipMessage, StatusCode, Version, headers::UntypedHeader, message::HasHeaders};
 
 /// A message to send.
 #[derive(Clone, Debug)]
@@ -124,6 +116,7 @@ fn top_via(via: &Via, line: &str) -> String {
 /// A To value with `tag`, if it has none yet.
 fn tagged(value: &str, tag: Option<&str>) -> String {
     match (tag, NameAddr::parse(value)) {
+        (Some(tag), Some(to)) if to.params().has("tag") && to.tag().is_none() => to.with_tag(tag).to_string(),
         (Some(tag), Some(to)) if to.tag().is_none() => {
             format!("{};tag={tag}", value.trim_end_matches([';', ' ']))
         }
@@ -175,31 +168,9 @@ fn known_method(method: &Method) -> rsip::Method {
     }
 }
 
-/// The model of an address we send to. A remote target must go back letter by letter, so user, host and
-/// parameters are handed over as text; `rsip` has no TEL scheme, there the whole text stands for the host.
+/// The model of an address we send to. A remote target must go back letter by letter (RFC 3261 12.2.1.1), and the
+/// model has no place for TEL, for escapes or for the case of a scheme: the text stands for the host.
 fn model_uri(uri: &Uri) -> rsip::Uri {
-    let scheme = match uri.scheme() {
-        Scheme::Sip => Some(rsip::Scheme::Sip),
-        Scheme::Sips => Some(rsip::Scheme::Sips),
-        Scheme::Tel | Scheme::Other => None,
-    };
-    let host = match (scheme.is_some(), uri.host()) {
-        (false, _) => uri.as_str().split(';').next().unwrap_or_default().to_owned(),
-        (true, v6) if v6.contains(':') => format!("[{v6}]"),
-        (true, name) => name.to_owned(),
-    };
-    let params = uri
-        .params()
-        .iter()
-        .map(|(name, value)| rsip::Param::Other(OtherParam::new(name), value.map(OtherParamValue::new)));
-    rsip::Uri {
-        auth: uri.user().filter(|_| scheme.is_some()).map(|user| (user, None::<&str>).into()),
-        scheme,
-        host_with_port: rsip::HostWithPort {
-            host: rsip::Host::Domain(rsip::Domain::new(host)),
-            port: uri.port().map(rsip::Port::new),
-        },
-        params: params.collect(),
-        headers: Vec::new(),
-    }
+    let host = rsip::Host::Domain(rsip::Domain::new(uri.without_headers()));
+    rsip::Uri { host_with_port: rsip::HostWithPort { host, port: None }, scheme: None, ..Default::default() }
 }

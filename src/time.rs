@@ -45,6 +45,26 @@ impl WallTime {
     }
 }
 
+/// The wall clock as last read; between two readings it runs with the monotonic clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WallClock {
+    read_at: Instant,
+    wall: WallTime,
+}
+
+impl WallClock {
+    /// Takes a reading.
+    pub const fn set(&mut self, wall: WallTime, now: Instant) {
+        (self.wall, self.read_at) = (wall, now);
+    }
+
+    /// The wall-clock time at `now`.
+    #[must_use]
+    pub const fn at(&self, now: Instant) -> WallTime {
+        WallTime(self.wall.0 + now.ms_since(self.read_at))
+    }
+}
+
 /// RFC 3339, UTC, milliseconds: `2026-11-22T13:05:09.120Z`.
 impl fmt::Display for WallTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

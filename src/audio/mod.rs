@@ -1,3 +1,12 @@
 //! Telephony signal processing: companding, tones, FSK, caller ID.
 
+pub mod caller_id;
+pub mod dtmf;
+pub mod fsk;
+pub mod g711;
+pub mod interleaved;
+pub mod level;
+pub mod sine;
+pub mod tap_frame;
 pub mod tone;
+pub mod wav;

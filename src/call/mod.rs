@@ -1,3 +1,7 @@
-//! One tracked call: its state machine, its bubble.
+//! One tracked call: its state machine, its record, its bubble.
 
 pub mod bubble;
+pub mod event;
+pub mod incoming;
+pub mod machine;
+mod story;

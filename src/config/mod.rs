@@ -1,1 +1,313 @@
-//! Site configuration: one TOML file, every error at once, with line, caret and remedy.
+//! The site's configuration: one TOML file, read whole and checked whole.
+//!
+//! ```text
+//! text ── read ──► raw tables ── check ──► Config
+//!          │                       │
+//!          └── every problem, with its place and its remedy ──► ConfigErrors
+//! ```
+//! `read` finds syntax errors, unknown keys and wrong types; `check` builds the typed values below, so that nothing
+//! behind this module looks at a string again. Both keep going after a problem: an installer gets all of them at
+//! once. The file holds site facts; a key that is left out has the default its field names.
+
+mod check;
+mod error;
+mod net;
+mod numbers;
+mod raw;
+mod read;
+
+pub use error::{Colours, ConfigErrors, JsonProblem, Problem};
+pub use net::{Cidr, HostPort};
+
+use crate::number::E164;
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+/// A whole, checked configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// `[site]`
+    pub site: Site,
+    /// `[board]`
+    pub board: Board,
+    /// `[sip]`
+    pub sip: Sip,
+    /// `[[trunk]]`, in the order of the file; names are unique.
+    pub trunks: Vec<Trunk>,
+    /// `[rtp]`
+    pub rtp: Rtp,
+    /// `[web]`
+    pub web: Web,
+    /// `[calls]`
+    pub calls: Calls,
+    /// `[recording]`
+    pub recording: Recording,
+    /// `[[ring_group]]`; never empty: without one in the file there is `office`, with every phone port.
+    pub ring_groups: Vec<RingGroup>,
+    /// `[[campaign]]`; ids are unique.
+    pub campaigns: Vec<Campaign>,
+    /// `[[tracking_number]]`; ids and numbers are unique, every reference leads somewhere.
+    pub tracking_numbers: Vec<TrackingNumber>,
+}
+
+impl Config {
+    /// Reads and checks a configuration without looking at the board.
+    ///
+    /// `file_name` is only used to name the file in errors.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text, in the order of the lines.
+    pub fn parse(text: &str, file_name: &str) -> Result<Self, ConfigErrors> {
+        let mut problems = Vec::new();
+        let reading = read::read(text, &mut problems);
+        let config = check::check(&reading, None, &mut problems);
+        ConfigErrors::unless_empty(text, file_name, problems).map_or(Ok(config), Err)
+    }
+
+    /// Reads and checks a configuration together with the board that it names.
+    ///
+    /// `phone_ports` is asked once, with [`Board::profile`], for the names of the board's phone ports, or for why
+    /// there are none.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the text, in the order of the lines.
+    pub fn parse_on_board(
+        text: &str,
+        file_name: &str,
+        phone_ports: impl FnOnce(&Path) -> Result<Vec<String>, String>,
+    ) -> Result<Self, ConfigErrors> {
+        let mut problems = Vec::new();
+        let reading = read::read(text, &mut problems);
+        let ports = phone_ports(&check::profile(&reading.file.board));
+        // What could not be read names no board; the wrong one would only add to the list.
+        let ports = problems.iter().all(|problem| problem.code != "syntax").then_some(&ports);
+        let config = check::check(&reading, ports, &mut problems);
+        ConfigErrors::unless_empty(text, file_name, problems).map_or(Ok(config), Err)
+    }
+}
+
+/// The site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Name of the office. Default: `office`.
+    pub name: String,
+    /// ISO 3166-1 alpha-2 code of the country, whose dial plan says how numbers are written. Default: `US`.
+    pub country: String,
+    /// IANA name of the time zone in which days are counted and times shown. Default: `UTC`.
+    pub time_zone: String,
+}
+
+/// The board under the software.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Board {
+    /// Board profile, relative to the configuration file. Default: `profile.toml`.
+    pub profile: PathBuf,
+}
+
+/// The SIP side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sip {
+    /// Address and UDP port to listen on. Default: `0.0.0.0:5060`.
+    pub listen: SocketAddr,
+    /// What the box calls itself (RFC 3261 20.41). Default: `ringside/` and the version.
+    pub user_agent: String,
+}
+
+/// A SIP provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trunk {
+    /// Name in logs and on the page; unique.
+    pub name: String,
+    /// How the trunk and the box know each other.
+    pub mode: TrunkMode,
+    /// Where an INVITE says which number was called. Default: `auto`.
+    pub did_source: DidSource,
+    /// Sources that are this trunk besides its registrar; never empty in mode `ip`.
+    pub allow: Vec<Cidr>,
+}
+
+/// How a trunk and the box know each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrunkMode {
+    /// The trunk knows the box's address, and the box the trunk's.
+    Ip,
+    /// The box registers (RFC 3261 10).
+    Register(Account),
+}
+
+/// An account at a registrar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Where REGISTER is sent; port 5060 unless given.
+    pub registrar: HostPort,
+    /// Domain of the address of record. Default: the registrar's host.
+    pub domain: String,
+    /// User of the address of record.
+    pub user: String,
+    /// User name of the digest credentials. Default: `user`.
+    pub auth_user: String,
+    /// Password of the digest credentials.
+    pub password: Password,
+    /// Life of a registration that is asked for, in seconds, 60..=86400. Default: 600.
+    pub expires_s: u32,
+}
+
+/// A secret that does not show in logs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
+
+impl Password {
+    /// The secret itself.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+/// Where an INVITE says which number was called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DidSource {
+    /// The Request-URI, then To, P-Called-Party-ID and History-Info: the first that is a tracking number.
+    Auto,
+    /// Only the Request-URI.
+    RequestUri,
+    /// Only the To header.
+    To,
+    /// Only the header of this name.
+    Header(String),
+}
+
+/// The audio side of the trunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rtp {
+    /// First UDP port, even. Default: 16384.
+    pub first_port: u16,
+    /// Last UDP port, odd. Default: 16447.
+    pub last_port: u16,
+    /// Address offered to the trunk. Default: the address of `[sip] listen`.
+    pub address: Option<IpAddr>,
+}
+
+impl Rtp {
+    /// Pairs of an RTP and an RTCP port, 1..=256: as many calls can be up at once.
+    #[must_use]
+    pub const fn pairs(&self) -> usize {
+        (self.last_port as usize + 1 - self.first_port as usize) / 2
+    }
+}
+
+/// The page and the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Web {
+    /// Address and TCP port, loopback only. Default: `127.0.0.1:8480`.
+    pub listen: SocketAddr,
+}
+
+/// How calls are treated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Calls {
+    /// How long the phones ring before the caller hears that nobody answers, in seconds, 5..=180. Default: 60.
+    pub ring_timeout_s: u16,
+    /// Loop-open toward the phone when the caller has hung up, in milliseconds, 300..=900. Default: 500.
+    pub cpc_ms: u16,
+    /// Reorder tone after it while the phone stays off hook, in seconds, 0..=120. Default: 30.
+    pub reorder_s: u16,
+}
+
+/// How calls are recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recording {
+    /// What the parties are told. Default: `announce`.
+    pub policy: RecordingPolicy,
+    /// Why the administrator chose another policy than `announce`; required then.
+    pub administrator_reason: Option<String>,
+    /// WAV file of the notice, 8 kHz mono 16 bit, ≤ 3 s, relative to the configuration file. Default: built in.
+    pub notice: Option<PathBuf>,
+    /// Bit rate of both legs together, in bit/s, 12000..=128000. Default: 32000.
+    pub bitrate_bps: u32,
+    /// Effort of the encoder, 0..=10. Default: 5.
+    pub complexity: u8,
+}
+
+/// What the parties of a recorded call are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordingPolicy {
+    /// A notice to both ends.
+    Announce,
+    /// A beep.
+    Beep,
+    /// The caller presses 1, or there is no recording.
+    Gate,
+    /// One party knows.
+    OneParty,
+    /// Nothing is recorded.
+    Off,
+}
+
+impl RecordingPolicy {
+    /// Every policy.
+    pub const ALL: [Self; 5] = [Self::Announce, Self::Beep, Self::Gate, Self::OneParty, Self::Off];
+
+    /// The policy's name in the file and in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Announce => "announce",
+            Self::Beep => "beep",
+            Self::Gate => "gate",
+            Self::OneParty => "one_party",
+            Self::Off => "off",
+        }
+    }
+}
+
+/// Phones that ring together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RingGroup {
+    /// Name that tracking numbers refer to; unique.
+    pub name: String,
+    /// Its ports; empty means every phone port of the board. Default: empty.
+    pub ports: Vec<String>,
+}
+
+/// A marketing effort.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Campaign {
+    /// Id that tracking numbers refer to; unique.
+    pub id: String,
+    /// Name shown to the office. Default: the id.
+    pub name: String,
+    /// Name on the phone's display: 1 to 15 printable ASCII characters (Bellcore TR-NWT-001188). Default: the name,
+    /// cut.
+    pub tag: String,
+    /// Where the numbers are advertised: `Google Ads`.
+    pub source_name: Option<String>,
+    /// Kind of advertising: `print`, `web`, `radio`.
+    pub medium: Option<String>,
+}
+
+/// A virtual number whose calls reach the box by SIP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackingNumber {
+    /// Id in records; unique. Default: `trk_` and the digits.
+    pub id: String,
+    /// The number; unique.
+    pub number: E164,
+    /// Id of its campaign.
+    pub campaign: String,
+    /// Name of the ring group. Default: the first group.
+    pub ring_group: String,
+    /// The unadvertised number of the office behind it; never a tracking number.
+    pub forwarding_number: Option<E164>,
+    /// Numbers printed where customers see them that forward to it. Default: none.
+    pub advertised: Vec<E164>,
+}

@@ -3,53 +3,14 @@
 //! Everything that is allocated travels in these messages and is given back in [`Event::Spent`], so that the media
 //! thread neither allocates nor frees.
 
+pub use crate::audio::tap_frame::{TAP_SAMPLES, TapFrame};
 use crate::{
     audio::tone::Tone,
     id::{RtpPort, Slot},
 };
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-/// Samples of one tap frame: 10 ms at 8 kHz.
-pub const TAP_SAMPLES: usize = 80;
-
-/// 10 ms of both legs of a call, stamped by the line's clock.
-#[derive(Clone, Copy, Debug)]
-pub struct TapFrame {
-    /// Line clock at the first sample, in samples of 8 kHz since the media thread started.
-    pub at: u64,
-    /// What came from the trunk, as it is played to the line (notice included).
-    pub caller: [i16; TAP_SAMPLES],
-    /// What came from the line, as it is sent to the trunk (notice included).
-    pub office: [i16; TAP_SAMPLES],
-}
-
-/// A codec of the trunk side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Codec {
-    /// G.711 µ-law, static payload type 0.
-    Pcmu,
-    /// G.711 A-law, static payload type 8.
-    Pcma,
-}
-
-/// The trunk side of a patch as SDP negotiated it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trunk {
-    /// Where SDP says the peer wants its RTP.
-    pub remote: SocketAddr,
-    /// Codec of both directions.
-    pub codec: Codec,
-    /// Payload type on which the peer sends telephone-events (RFC 4733), if it does.
-    pub event_pt_in: Option<u8>,
-    /// Payload type on which the peer wants telephone-events.
-    pub event_pt_out: Option<u8>,
-    /// Milliseconds of audio in each packet we send: 10, 20, 30, 40 or 60.
-    pub ptime_ms: u8,
-    /// Whether we may send (false: the peer is `sendonly` or `inactive`).
-    pub send: bool,
-    /// Whether the peer sends (false: `recvonly` or `inactive`); nothing is missed while it does not.
-    pub receive: bool,
-}
+pub use crate::rtp::session::{Codec, Trunk};
 
 /// A sound for one slot.
 #[derive(Clone, Debug)]
@@ -107,7 +68,7 @@ pub enum Command {
 /// Counters of one patch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PatchCounters {
-    /// RTP packets accepted.
+    /// RTP packets accepted from the peer, the late ones included, second copies not.
     pub packets: u64,
     /// Packets that were due and not there.
     pub lost: u64,
@@ -115,7 +76,7 @@ pub struct PatchCounters {
     pub late: u64,
     /// Second copies.
     pub duplicates: u64,
-    /// Packets refused: wrong address, malformed, unknown payload type.
+    /// Packets refused: wrong address, malformed, unknown payload type, a stream not yet trusted.
     pub refused: u64,
     /// RTP packets sent.
     pub sent: u64,
@@ -142,6 +103,8 @@ pub enum Event {
         rtp: RtpPort,
         /// Its counters.
         counters: PatchCounters,
+        /// The ring of its tap, to be dropped off the media thread.
+        tap: Option<rtrb::Producer<TapFrame>>,
     },
     /// A played-out sound, to be freed off the media thread.
     Spent(Arc<[i16]>),

@@ -1,5 +1,6 @@
 //! The simulated box: register-level chips, a sound card and one analog world of exchange, loops, phones and people.
 
+pub mod card;
 pub mod exchange;
 pub mod hybrid;
 pub mod observe;
@@ -11,5 +12,4 @@ pub mod si3050;
 pub mod si3215;
 pub mod spi;
 pub mod supervision;
-pub mod wav;
 pub mod world;

@@ -1,7 +1,7 @@
 //! `office.toml`: what the people at the simulated phones do. A tester may change it without touching the code.
 
 use super::hybrid::EchoPath;
-use super::wav;
+use crate::audio::wav;
 use crate::board::Profile;
 use serde::Deserialize;
 use std::path::Path;

@@ -1,1 +1,148 @@
 //! The live page and the API.
+//!
+//! `live` holds the bubbles that the signalling thread publishes, `stream` brings them to the open pages, `pages`
+//! draws them and the calls of the day, `recording` plays audio, `api` answers machines. `view` and `wording` turn
+//! records into the office's words; `guard` keeps the page on this machine.
+
+mod api;
+mod assets;
+mod guard;
+mod health;
+mod live;
+#[cfg(test)]
+mod made_up;
+mod metrics;
+mod pages;
+mod recording;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod view;
+mod waveform;
+pub mod wording;
+
+pub use health::{Health, Pulse, Report, ThreadReport};
+pub use live::{Counts, ENDED_STAYS, LiveBubbles, MAX_BUBBLES, Shown};
+pub use metrics::Metrics;
+
+use crate::{id::CallId, record::CallRecord, time::WallTime};
+use axum::{Router, middleware, routing::get};
+use std::{
+    future::Future,
+    io,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio::sync::{Semaphore, watch};
+
+/// Live pages open at once; each costs a task and a short queue.
+pub const MAX_STREAMS: usize = 64;
+
+/// How often ended bubbles are looked at.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// The stored calls, as the page reads them. Answers come from an index: both may wait for a disk and are called on a
+/// thread that may.
+pub trait Calls: Send + Sync {
+    /// The calls of today, newest first, at most `limit`.
+    fn today(&self, limit: usize) -> Vec<CallRecord>;
+
+    /// The newest revision of one call.
+    fn get(&self, call: CallId) -> Option<CallRecord>;
+}
+
+/// Everything the page shows.
+#[derive(Clone)]
+pub struct State {
+    /// Bubbles on the screens.
+    pub live: LiveBubbles,
+    /// Stored calls.
+    pub calls: Arc<dyn Calls>,
+    /// The data directory; records name their recordings relative to it.
+    pub recordings: PathBuf,
+    /// The daemon's counters.
+    pub metrics: Metrics,
+    /// The daemon's threads.
+    pub health: Health,
+}
+
+/// The state and what belongs to one running server.
+struct Site {
+    state: State,
+    streams: Arc<Semaphore>,
+    /// Turns true when the server is to end; the endless streams watch it.
+    stop: watch::Receiver<bool>,
+}
+
+impl Site {
+    /// Reads stored calls on a thread that may wait for a disk; `None` if the reading panicked.
+    async fn read<T: Send + 'static>(&self, read: impl FnOnce(&State) -> T + Send + 'static) -> Option<T> {
+        let state = self.state.clone();
+        let done = tokio::task::spawn_blocking(move || read(&state)).await;
+        done.inspect_err(|error| tracing::error!(%error, "reading stored calls failed")).ok()
+    }
+}
+
+/// Serves the page until `shutdown` is ready, then ends the open streams and returns.
+///
+/// # Errors
+/// The listener is not on a loopback address, or cannot accept.
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    state: State,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    if !address.ip().is_loopback() {
+        let why = format!(
+            "{address}: the page has no sign-in yet and is served on this machine only; use 127.0.0.1"
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    let (stopping, stop) = watch::channel(false);
+    let live = state.live.clone();
+    let sweeping = tokio::spawn(sweep(live));
+    let ended = axum::serve(listener, router(state, stop))
+        .with_graceful_shutdown(async move {
+            shutdown.await;
+            // No receiver left: nothing to stop.
+            let _ = stopping.send(true);
+        })
+        .await;
+    sweeping.abort();
+    ended
+}
+
+fn router(state: State, stop: watch::Receiver<bool>) -> Router {
+    let site = Site { state, streams: Arc::new(Semaphore::new(MAX_STREAMS)), stop };
+    Router::new()
+        .route("/", get(pages::live))
+        .route("/events", get(stream::events))
+        .route("/calls/{id}", get(pages::call))
+        .route("/calls/{id}/recording", get(recording::audio))
+        .route("/api/v1/calls", get(api::calls))
+        .route("/api/v1/calls/{id}", get(api::call))
+        .route("/api/v1/bubbles", get(api::bubbles))
+        .route("/healthz", get(api::health))
+        .route("/metrics", get(api::metrics))
+        .route("/ui.js", get(assets::js))
+        .route("/ui.css", get(assets::css))
+        .route("/favicon.svg", get(assets::favicon))
+        .fallback(pages::not_found)
+        .layer(middleware::from_fn(guard::guard))
+        .with_state(Arc::new(site))
+}
+
+async fn sweep(live: LiveBubbles) {
+    let mut turn = tokio::time::interval(SWEEP);
+    loop {
+        turn.tick().await;
+        live.sweep(std::time::Instant::now());
+    }
+}
+
+fn wall_now() -> WallTime {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    WallTime(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+}

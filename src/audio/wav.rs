@@ -1,4 +1,4 @@
-//! WAV files as the simulation uses them: RIFF, PCM, 16 bit, one channel, 8 kHz. Everything else is refused by name.
+//! WAV files: RIFF, PCM, 16 bit, one channel, 8 kHz. Everything else is refused by name.
 
 /// Samples per second.
 const RATE: u32 = 8000;

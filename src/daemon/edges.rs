@@ -1,0 +1,152 @@
+//! Performs what the switchboard wants done outside: lines, media, storage, the page.
+
+use super::notice::Notice;
+use crate::{
+    id::CallId,
+    io::{line_io::LineCommand, media_loop::MediaControl, storage::Storage},
+    media::control::{Command, Event, Sound, TapFrame},
+    record::CallRecord,
+    recording::lifecycle,
+    sip::event::{Registration, TrunkId},
+    switchboard::Output,
+    web::{LiveBubbles, Metrics, Pulse},
+};
+use std::sync::{Arc, atomic::Ordering, mpsc};
+
+/// Tap frames that wait for the encoder: 4 s, so that a stalled disk costs no audio.
+const TAP_FRAMES: usize = 400;
+
+/// The outside as the signalling thread reaches it. Nothing here waits.
+pub(super) struct Edges {
+    pub(super) lines: mpsc::Sender<LineCommand>,
+    pub(super) media: MediaControl,
+    pub(super) media_pulse: Pulse,
+    pub(super) storage: Storage,
+    pub(super) live: LiveBubbles,
+    pub(super) metrics: Metrics,
+    pub(super) notice: Option<Notice>,
+    pub(super) trunks: Vec<String>,
+    pub(super) patches: usize,
+    pub(super) periods_seen: u64,
+}
+
+impl Edges {
+    /// Performs one output; the answer is the call whose bubble the office can see now.
+    pub(super) fn perform(&mut self, output: Output) -> Option<CallId> {
+        match output {
+            Output::Line { port, feed } => {
+                // The line thread ends only with the daemon.
+                let _ = self.lines.send(LineCommand { port, linefeed: feed });
+            }
+            Output::CallerId { slot, id } => {
+                self.order(Command::Play { slot, sound: Sound::Once(Arc::from(id.render())) })
+            }
+            Output::Media(command) => self.order(command),
+            Output::Patch { call, rtp, slot, trunk, source, recording } => {
+                let tap = recording.and_then(|start| self.start_recording(call, start));
+                let notice = self.notice.as_ref().map(Notice::samples);
+                self.patches += 1;
+                self.order(Command::Patch { rtp, slot, trunk, source, notice, tap });
+            }
+            Output::Show(bubble) => {
+                let call = bubble.call;
+                self.live.publish(*bubble);
+                return Some(call);
+            }
+            Output::Store(command) => {
+                if let lifecycle::Command::Save(record) = &command {
+                    self.ended(record);
+                }
+                self.storage.send(command);
+            }
+            Output::Trunk { trunk, state } => self.trunk(trunk, &state),
+            // The signalling loop sends these itself.
+            Output::Sip { .. } => {}
+        }
+        None
+    }
+
+    /// Whether the media thread has patches whose reports are awaited.
+    pub(super) const fn has_patches(&self) -> bool {
+        self.patches > 0
+    }
+
+    /// The next report of the media thread. What it used up is freed here.
+    pub(super) fn media_event(&mut self) -> Option<Event> {
+        let event = self.media.events.pop().ok()?;
+        if let Event::Unpatched { counters, .. } = &event {
+            self.patches = self.patches.saturating_sub(1);
+            self.metrics.rtp_packets.inc_by(counters.packets);
+            self.metrics.rtp_lost.inc_by(counters.lost);
+        }
+        Some(event)
+    }
+
+    /// Once a second: the media thread is alive if it handled a period since.
+    pub(super) fn feel_pulse(&mut self) {
+        let periods = self.media.status.periods.load(Ordering::Relaxed);
+        if periods != self.periods_seen {
+            self.media_pulse.beat();
+            self.periods_seen = periods;
+        }
+        let xruns = self.media.status.xruns.load(Ordering::Relaxed);
+        let counted = self.metrics.pcm_xruns.get();
+        self.metrics.pcm_xruns.inc_by(xruns.saturating_sub(counted));
+    }
+
+    /// Storage reported: the page shows the record as it is now.
+    pub(super) fn stored(&self, event: &lifecycle::Event) {
+        match event {
+            lifecycle::Event::Saved { call } | lifecycle::Event::Recorded { call, .. } => {
+                self.live.record_changed(*call);
+            }
+            lifecycle::Event::Journaled { .. } => {}
+        }
+    }
+
+    fn order(&mut self, command: Command) {
+        if self.media.commands.push(command).is_err() {
+            tracing::error!("the media thread does not take orders: a call has no audio");
+        }
+    }
+
+    /// The tap's two ends: one for the media thread, one for the encoder.
+    fn start_recording(&self, call: CallId, start: lifecycle::Command) -> Option<rtrb::Producer<TapFrame>> {
+        let lifecycle::Command::Start { recording, tags, .. } = start else { return None };
+        let (producer, consumer) = rtrb::RingBuffer::new(TAP_FRAMES);
+        self.storage.start_recording(call, recording, tags, consumer);
+        Some(producer)
+    }
+
+    fn ended(&self, record: &CallRecord) {
+        self.metrics.call_ended(record.outcome.ended);
+        tracing::info!(
+            call = %record.id,
+            tracking = %record.tracking_phone_number,
+            ended = ?record.outcome.ended,
+            why = record.outcome.why.as_deref().unwrap_or(""),
+            seconds = record.duration,
+            "call ended"
+        );
+    }
+
+    fn trunk(&self, trunk: TrunkId, state: &Registration) {
+        let name = self.trunks.get(trunk.0).map_or("", String::as_str);
+        match state {
+            Registration::Registered { expires_s } => tracing::info!(trunk = name, expires_s, "registered"),
+            Registration::Refused { status, reason } => {
+                tracing::warn!(
+                    trunk = name,
+                    status,
+                    reason,
+                    "the registrar refuses us; check user and password"
+                );
+            }
+            Registration::Unreachable => {
+                tracing::warn!(trunk = name, "the registrar does not answer; check the network");
+            }
+            Registration::Unregistered | Registration::Trying => {}
+        }
+        self.metrics.trunk_registered.set(i64::from(matches!(state, Registration::Registered { .. })));
+    }
+}

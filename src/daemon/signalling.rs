@@ -1,0 +1,136 @@
+//! The signalling thread: waits for one input or the switchboard's deadline, handles it, performs the outputs in order.
+
+use super::edges::Edges;
+use crate::{
+    chip::PortChange,
+    id::PortId,
+    io::{
+        clock::Clock,
+        sip_socket::{MAX_DATAGRAM, SipSocket},
+        storage::Storage,
+    },
+    recording::lifecycle,
+    switchboard::{Input, Output, Switchboard},
+    time::Instant,
+    web::Pulse,
+};
+use std::{net::SocketAddr, time::Duration};
+use tokio::sync::mpsc;
+
+/// How often the media thread's reports are collected while a patch is up. The media thread neither waits nor wakes
+/// others, so it is asked.
+const MEDIA_POLL: Duration = Duration::from_millis(10);
+/// How often the wall clock is read, and the pulse felt.
+const WALL_CLOCK_POLL: Duration = Duration::from_secs(1);
+/// Datagrams handled before timers and other threads get their turn.
+const DATAGRAMS_PER_TURN: usize = 16;
+/// How long the daemon waits for calls to end when it stops.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+/// What other threads tell the signalling thread.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// A line chip reports a change.
+    Line(PortId, PortChange),
+    /// Storage reports.
+    Storage(lifecycle::Event),
+    /// Stop.
+    Stop,
+}
+
+/// The loop and all it owns.
+pub(super) struct Signalling {
+    pub(super) switchboard: Switchboard,
+    pub(super) socket: SipSocket,
+    pub(super) inbox: mpsc::Receiver<Message>,
+    pub(super) edges: Edges,
+    pub(super) clock: Clock,
+    pub(super) pulse: Pulse,
+}
+
+impl Signalling {
+    /// Runs until told to stop and every call has ended, or patience is over; gives storage back to be closed last.
+    pub(super) async fn run(mut self) -> Storage {
+        let mut buffer = vec![0; MAX_DATAGRAM].into_boxed_slice();
+        let mut wall_clock = tokio::time::interval(WALL_CLOCK_POLL);
+        let mut media = tokio::time::interval(MEDIA_POLL);
+        media.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut stop_by = None;
+        while !self.is_done(stop_by) {
+            let deadline = until(self.switchboard.deadline(), self.clock.now());
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep(deadline) => self.give(Input::Deadline),
+                Some(message) = self.inbox.recv() => match message {
+                    Message::Line(port, change) => self.give(Input::Line { port, change }),
+                    Message::Storage(event) => {
+                        self.edges.stored(&event);
+                        self.give(Input::Storage(event));
+                    }
+                    Message::Stop => {
+                        stop_by = Some(tokio::time::Instant::now() + STOP_PATIENCE);
+                        self.give(Input::Stop);
+                    }
+                },
+                _ = media.tick(), if self.edges.has_patches() => {
+                    while let Some(event) = self.edges.media_event() {
+                        self.give(Input::Media(event));
+                    }
+                }
+                _ = wall_clock.tick() => {
+                    self.pulse.beat();
+                    self.edges.feel_pulse();
+                    self.give(Input::WallTime(self.clock.wall()));
+                }
+                (length, source) = self.socket.receive(&mut buffer) => self.datagrams(&mut buffer, length, source),
+            }
+        }
+        self.edges.storage
+    }
+
+    fn is_done(&self, stop_by: Option<tokio::time::Instant>) -> bool {
+        stop_by.is_some_and(|by| {
+            let quiet = self.switchboard.calls() == 0 && !self.edges.has_patches();
+            quiet || tokio::time::Instant::now() >= by
+        })
+    }
+
+    /// Handles a datagram and those that wait behind it.
+    fn datagrams(&mut self, buffer: &mut [u8], length: usize, source: SocketAddr) {
+        let mut next = Some((length, source));
+        for _ in 0..DATAGRAMS_PER_TURN {
+            let Some((length, source)) = next else { return };
+            if let Some(bytes) = buffer.get(..length) {
+                self.give(Input::Sip { source, bytes });
+            }
+            next = self.socket.try_receive(buffer);
+        }
+        if let Some((length, source)) = next
+            && let Some(bytes) = buffer.get(..length)
+        {
+            self.give(Input::Sip { source, bytes });
+        }
+    }
+
+    fn give(&mut self, input: Input<'_>) {
+        tracing::trace!(?input);
+        let mut outputs = Vec::new();
+        self.switchboard.handle(input, self.clock.now(), &mut outputs);
+        let mut shown = Vec::new();
+        for output in outputs {
+            tracing::debug!(?output);
+            match output {
+                Output::Sip { to, bytes } => self.socket.send(to, &bytes),
+                other => shown.extend(self.edges.perform(other)),
+            }
+        }
+        for call in shown {
+            self.switchboard.handle(Input::BubbleShown(call), self.clock.now(), &mut Vec::new());
+        }
+    }
+}
+
+/// From now to a deadline; a long time if there is none.
+fn until(deadline: Option<Instant>, now: Instant) -> Duration {
+    deadline.map_or(Duration::from_secs(3600), |at| at - now)
+}

@@ -1,0 +1,212 @@
+//! Starts the daemon, in the order of the module's diagram.
+
+use super::{
+    Options, Running, StartError, Threads,
+    edges::Edges,
+    hardware::{self, LineLoop, Opened},
+    notice::Notice,
+    signalling::{Message, Signalling},
+    site,
+    stored::StoredCalls,
+};
+use crate::{
+    call::incoming::Numbering,
+    config::{Config, RecordingPolicy},
+    directory::Directory,
+    io::{
+        clock::Clock,
+        line_io::LineCommand,
+        media_loop::{MediaControl, MediaLoop},
+        pcm::Pcm,
+        realtime,
+        rtp_socket::RtpSockets,
+        sip_socket::SipSocket,
+        storage,
+    },
+    media::PatchBay,
+    sip::endpoint::Endpoint,
+    switchboard::Switchboard,
+    web,
+};
+use std::{
+    io,
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::AtomicBool,
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread::{Builder, JoinHandle},
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// Messages that may wait for the signalling thread: a burst of 240 refused calls and their storage reports.
+const INBOX: usize = 4096;
+/// A thread that has not shown life for so long is stuck.
+const SIGNALLING_STALE_MS: u64 = 3_000;
+const MEDIA_STALE_MS: u64 = 3_000;
+/// RTP ports beside one per phone: for calls whose patch is still being taken down.
+const SPARE_RTP_PORTS: usize = 8;
+
+/// Starts every thread; returns when calls can come in.
+///
+/// # Errors
+/// [`StartError`] names what is wrong and the remedy. Nothing is left running.
+pub fn start(options: Options) -> Result<Running, StartError> {
+    let Options { config, config_dir, data, .. } = &options;
+    let clock = Clock::start();
+    let (profile, path) = hardware::profile(config, config_dir)?;
+    let notice = notice(config, config_dir)?;
+    // Before any thread starts: a simulated sound card sets the environment for libasound.
+    let Opened { hardware, lines, pcm } = hardware::open(&profile, &path)?;
+    let recovered = storage::recover(data, clock)?;
+    for call in &recovered.interrupted {
+        tracing::warn!(%call, "the call was cut off by the last stop; its record is closed as interrupted");
+    }
+    let (outbox, inbox) = mpsc::channel(INBOX);
+    let reports = outbox.clone();
+    let storage = storage::start(data, &storage::Options::default(), clock, move |event| {
+        if reports.try_send(Message::Storage(event)).is_err() {
+            tracing::debug!("a report of storage had no room");
+        }
+    })?;
+    let sip_address = options.sip.unwrap_or(config.sip.listen);
+    let web_address = options.web.unwrap_or(config.web.listen);
+    let phones: Vec<String> = profile.fxs_ports().map(|(_, port)| port.name.clone()).collect();
+    let rtp_address = config.rtp.address.unwrap_or(sip_address.ip());
+    let wanted = config.rtp.pairs().min(phones.len() + SPARE_RTP_PORTS);
+    let rtp = RtpSockets::bind(rtp_address, config.rtp.first_port..=config.rtp.last_port, wanted)?;
+    let listener = std::net::TcpListener::bind(web_address).map_err(socket("web", web_address))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let guard = runtime.enter();
+    let socket = SipSocket::bind(sip_address).map_err(socket("SIP", sip_address))?;
+    drop(guard);
+    let (sip, web) = (socket.local_addr()?, listener.local_addr()?);
+
+    let switchboard = Switchboard::new(
+        site::switchboard(config, &profile, rtp.addresses().to_vec()),
+        Arc::new(Directory::from_config(config, &phones)),
+        Endpoint::new(site::sip(config, sip)?, random()?),
+        Numbering::new(recovered.box_id, recovered.next_seq, random()?),
+    );
+
+    let bay = PatchBay::new(pcm.slots, rtp.addresses().len());
+    let (media, media_control) = MediaLoop::new(Pcm::closed(pcm), bay, rtp)?;
+    let stop_media = Arc::new(AtomicBool::new(false));
+    let media = media_thread(media, Arc::clone(&stop_media))?;
+    let (order, orders) = channel();
+    let lines = line_thread(lines, orders, outbox.clone(), clock)?;
+
+    let state = web::State {
+        live: web::LiveBubbles::new(),
+        calls: Arc::new(StoredCalls { index: storage.index(), clock, zone: site::time_zone(config) }),
+        recordings: data.clone(),
+        metrics: web::Metrics::new(),
+        health: web::Health::new(),
+    };
+    let edges = Edges::new(order, media_control, storage, &state, notice, config);
+    let pulse = state.health.watch("signalling", SIGNALLING_STALE_MS);
+    let signalling = Signalling { switchboard, socket, inbox, edges, clock, pulse };
+    let signalling =
+        Builder::new().name("signalling".to_owned()).spawn(move || runtime.block_on(signalling.run()))?;
+    let (stop_web, stopped) = oneshot::channel();
+    let web_thread = web_thread(listener, state, stopped)?;
+    let threads = Threads { signalling, stop_media, media, lines, stop_web, web: web_thread };
+    Ok(Running { sip, web, inbox: outbox, threads, hardware })
+}
+
+fn socket(what: &'static str, address: SocketAddr) -> impl Fn(io::Error) -> StartError {
+    move |error| StartError::Socket { what, address, error }
+}
+
+fn random() -> io::Result<u64> {
+    getrandom::u64().map_err(io::Error::other)
+}
+
+/// The notice of the site's policy.
+fn notice(config: &Config, config_dir: &Path) -> Result<Option<Notice>, StartError> {
+    let own = config.recording.notice.as_ref().map(|path| config_dir.join(path));
+    let notice = match (config.recording.policy, own) {
+        (RecordingPolicy::Announce, Some(path)) => Notice::load(&path).map(Some),
+        (RecordingPolicy::Announce, None) => Notice::built_in().map(Some),
+        (RecordingPolicy::Beep, _) => Ok(Some(Notice::beep())),
+        (RecordingPolicy::Gate, _) => {
+            Err(io::Error::other("policy `gate` is not available yet; use `announce`"))
+        }
+        (RecordingPolicy::OneParty | RecordingPolicy::Off, _) => Ok(None),
+    };
+    notice.map_err(|error| StartError::Configuration(error.to_string()))
+}
+
+fn media_thread(mut media: MediaLoop<RtpSockets>, stop: Arc<AtomicBool>) -> io::Result<JoinHandle<()>> {
+    Builder::new().name("media".to_owned()).spawn(move || {
+        // On a machine that does not permit it the calls still work, if it is not too busy.
+        for denied in [realtime::prioritise(realtime::MEDIA_PRIORITY), realtime::lock_memory()]
+            .into_iter()
+            .filter_map(Result::err)
+        {
+            tracing::debug!("media thread: {denied}");
+        }
+        media.run(&stop);
+    })
+}
+
+fn line_thread(
+    lines: LineLoop,
+    orders: Receiver<LineCommand>,
+    outbox: mpsc::Sender<Message>,
+    clock: Clock,
+) -> io::Result<JoinHandle<()>> {
+    Builder::new().name("line-io".to_owned()).spawn(move || {
+        lines(&orders, &move || clock.now(), &mut |event| {
+            // The signalling thread is gone only when the daemon stops.
+            let _ = outbox.blocking_send(Message::Line(event.port, event.change));
+        });
+    })
+}
+
+fn web_thread(
+    listener: std::net::TcpListener,
+    state: web::State,
+    stopped: oneshot::Receiver<()>,
+) -> io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    listener.set_nonblocking(true)?;
+    Builder::new().name("web".to_owned()).spawn(move || {
+        let served = runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            web::serve(listener, state, async {
+                let _ = stopped.await;
+            })
+            .await
+        });
+        if let Err(error) = served {
+            tracing::error!(%error, "the live page is down; calls go on");
+        }
+    })
+}
+
+impl Edges {
+    fn new(
+        lines: Sender<LineCommand>,
+        media: MediaControl,
+        storage: storage::Storage,
+        state: &web::State,
+        notice: Option<Notice>,
+        config: &Config,
+    ) -> Self {
+        Self {
+            lines,
+            media_pulse: state.health.watch("media", MEDIA_STALE_MS),
+            media,
+            storage,
+            live: state.live.clone(),
+            metrics: state.metrics.clone(),
+            notice,
+            trunks: config.trunks.iter().map(|trunk| trunk.name.clone()).collect(),
+            patches: 0,
+            periods_seen: 0,
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The stored calls as the page reads them.
+
+use crate::{
+    id::CallId,
+    io::{clock::Clock, store::Index},
+    record::CallRecord,
+    time::WallTime,
+    web::Calls,
+};
+
+/// Finished calls of the index; "today" is the office's.
+pub(super) struct StoredCalls {
+    pub(super) index: Index,
+    pub(super) clock: Clock,
+    pub(super) zone: jiff::tz::TimeZone,
+}
+
+impl StoredCalls {
+    fn midnight(&self) -> WallTime {
+        let now = i64::try_from(self.clock.wall().0).unwrap_or(0);
+        let stamp = jiff::Timestamp::from_millisecond(now).unwrap_or_default();
+        let midnight = stamp.to_zoned(self.zone.clone()).start_of_day();
+        let ms = midnight.map_or(now, |at| at.timestamp().as_millisecond());
+        WallTime(u64::try_from(ms).unwrap_or(0))
+    }
+}
+
+impl Calls for StoredCalls {
+    fn today(&self, limit: usize) -> Vec<CallRecord> {
+        self.index.since(self.midnight(), limit).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the page shows no calls: the index cannot be read");
+            Vec::new()
+        })
+    }
+
+    fn get(&self, call: CallId) -> Option<CallRecord> {
+        self.index.get(call).ok().flatten()
+    }
+}

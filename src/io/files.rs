@@ -1,0 +1,264 @@
+//! The data directory: where things lie, and how a file becomes durable.
+//!
+//! ```text
+//! box.json                          identity of this box, made once
+//! lock                              held by the running daemon
+//! ballast                           free space for the journal when the disk is full
+//! journal/000001.rj                 the truth, see `io::journal`
+//! rec/2026/11/22/<call>.opus        a recording; `.opus.part` while it is written
+//! rec/2026/11/22/<call>.json        its sidecar: the whole call record
+//! rec/2026/11/22/<call>.peaks       its waveform
+//! index/                            derived, see `io::store`
+//! ```
+
+use crate::{
+    id::{BoxId, CallId},
+    record::CallRecord,
+    time::WallTime,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+/// Extension of a recording.
+pub const RECORDING: &str = "opus";
+/// Extension of a recording being written.
+pub const PART: &str = "opus.part";
+/// Extension of a sidecar.
+pub const SIDECAR: &str = "json";
+/// Extension of a peaks file.
+pub const PEAKS: &str = "peaks";
+
+/// The folder of recordings below the data directory.
+pub const RECORDINGS_DIR: &str = "rec";
+/// The folder of the journal below the data directory.
+pub const JOURNAL_DIR: &str = "journal";
+/// The folder of the index below the data directory.
+pub const INDEX_DIR: &str = "index";
+
+const BALLAST: &str = "ballast";
+
+/// Path of a call's file below the data directory: `rec/2026/11/22/cal_….opus`, by the UTC day of the INVITE.
+#[must_use]
+pub fn path_of(call: CallId, start_time: WallTime, extension: &str) -> String {
+    let date = start_time.to_string();
+    let day = date.get(..10).unwrap_or("1970-01-01").replace('-', "/");
+    format!("{RECORDINGS_DIR}/{day}/{call}.{extension}")
+}
+
+/// Makes a folder and its parents durable: each folder that had to be made is synced, and the one it was made in.
+///
+/// # Errors
+/// If a folder cannot be made or synced.
+pub fn make_dir(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        make_dir(parent)?;
+    }
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Ok(()) | Err(_) => sync_dir(path)?,
+    }
+    sync_parent(path)
+}
+
+/// Makes the entries of a folder durable.
+///
+/// # Errors
+/// If it cannot be opened or synced.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Makes the entry of a file in its folder durable.
+///
+/// # Errors
+/// As [`sync_dir`].
+pub fn sync_parent(path: &Path) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync_dir(parent.unwrap_or(Path::new(".")))
+}
+
+/// Writes a whole file so that after a power cut there is the old one or the new one, never a part.
+///
+/// # Errors
+/// If a step fails; a file with `.tmp` added to its name may be left.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let mut file = File::create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    sync_parent(path)
+}
+
+/// Renames a file durably within its folder.
+///
+/// # Errors
+/// If the rename or the sync of the folder fails.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_parent(to)
+}
+
+/// Writes the sidecar of a call.
+///
+/// # Errors
+/// As [`write_whole`].
+pub fn write_sidecar(data_dir: &Path, record: &CallRecord) -> io::Result<()> {
+    let path = data_dir.join(path_of(record.id, record.start_time, SIDECAR));
+    if let Some(parent) = path.parent() {
+        make_dir(parent)?;
+    }
+    let mut json = serde_json::to_vec_pretty(record)?;
+    json.push(b'\n');
+    write_whole(&path, &json)
+}
+
+/// All files below `rec/`, in order of their paths relative to the data directory. Empty if there is no such folder.
+///
+/// # Errors
+/// If a folder cannot be read.
+pub fn recording_files(data_dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut folders = vec![PathBuf::from(RECORDINGS_DIR)];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let entries = match fs::read_dir(data_dir.join(&folder)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let path = folder.join(entry.file_name());
+            if entry.file_type()?.is_dir() { folders.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Call id and extension of a recording's file name: `cal_….opus.part` gives the id and `opus.part`.
+#[must_use]
+pub fn parse_name(path: &Path) -> Option<(CallId, &str)> {
+    let (stem, extension) = path.file_name()?.to_str()?.split_once('.')?;
+    Some((stem.parse().ok()?, extension))
+}
+
+/// Locks the data directory for one daemon; the lock goes with the file that is returned.
+///
+/// # Errors
+/// [`io::ErrorKind::WouldBlock`] if another process has it.
+pub fn lock(data_dir: &Path) -> io::Result<File> {
+    make_dir(data_dir)?;
+    let file = File::create(data_dir.join("lock"))?;
+    file.try_lock()?;
+    Ok(file)
+}
+
+/// What `box.json` says.
+#[derive(Debug, Serialize, Deserialize)]
+struct BoxFile {
+    box_id: BoxId,
+}
+
+/// The identity of this box, made from `fresh` at the first start and kept in `box.json`.
+///
+/// # Errors
+/// If the file cannot be read or written, or says something else.
+pub fn box_id(data_dir: &Path, fresh: BoxId) -> io::Result<BoxId> {
+    let path = data_dir.join("box.json");
+    match fs::read(&path) {
+        Ok(bytes) => Ok(serde_json::from_slice::<BoxFile>(&bytes)?.box_id),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make_dir(data_dir)?;
+            write_whole(&path, &serde_json::to_vec(&BoxFile { box_id: fresh })?)?;
+            Ok(fresh)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Space that recordings cannot use up: a file of `bytes` bytes, given back when the journal finds the disk full.
+#[derive(Clone, Debug)]
+pub struct Ballast {
+    path: PathBuf,
+    bytes: usize,
+}
+
+impl Ballast {
+    /// The ballast of a data directory, 0 bytes for none.
+    #[must_use]
+    pub fn new(data_dir: &Path, bytes: usize) -> Self {
+        Self { path: data_dir.join(BALLAST), bytes }
+    }
+
+    /// Takes the space, with real blocks, and tells whether it has it: on a full disk there is none to spare.
+    pub fn take(&self) -> bool {
+        let length = fs::metadata(&self.path).map_or(0, |meta| meta.len());
+        let taken = length == self.bytes as u64 || write_whole(&self.path, &vec![0x5a; self.bytes]).is_ok();
+        if !taken {
+            self.release();
+        }
+        taken
+    }
+
+    /// Gives the space back, and tells whether there was any.
+    pub fn release(&self) -> bool {
+        let mut temporary = self.path.as_os_str().to_owned();
+        temporary.push(".tmp");
+        let unfinished = fs::remove_file(&temporary).is_ok();
+        (self.bytes > 0 && fs::remove_file(&self.path).is_ok()) || unfinished
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_lies_under_the_day_it_came_in() {
+        let call = CallId::from_parts(WallTime(1), 1);
+        let path = path_of(call, WallTime(1_763_816_709_007), PART);
+        assert_eq!(path, format!("rec/2025/11/22/{call}.opus.part"));
+        assert_eq!(parse_name(Path::new(&path)), Some((call, PART)));
+        assert_eq!(parse_name(Path::new("rec/readme.txt")), None);
+    }
+
+    #[test]
+    fn the_box_keeps_its_identity() {
+        let dir = tempfile::tempdir().unwrap();
+        let id = BoxId::from_parts(WallTime(1), 1);
+        assert_eq!(box_id(dir.path(), id).unwrap(), id);
+        assert_eq!(box_id(dir.path(), BoxId::from_parts(WallTime(2), 2)).unwrap(), id);
+        fs::write(dir.path().join("box.json"), "{").unwrap();
+        assert!(box_id(dir.path(), id).is_err(), "a broken identity is never replaced in silence");
+    }
+
+    #[test]
+    fn ballast_is_given_back_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let ballast = Ballast::new(dir.path(), 4_096);
+        assert!(ballast.take());
+        assert_eq!(fs::metadata(dir.path().join("ballast")).unwrap().len(), 4_096);
+        assert!(ballast.release() && !ballast.release());
+    }
+
+    #[test]
+    fn all_files_of_all_days_are_found_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(recording_files(dir.path()).unwrap().is_empty());
+        make_dir(&dir.path().join("rec/2026/01/02")).unwrap();
+        make_dir(&dir.path().join("rec/2026/01/01")).unwrap();
+        for name in ["rec/2026/01/02/a.opus", "rec/2026/01/01/b.opus"] {
+            write_whole(&dir.path().join(name), b"x").unwrap();
+        }
+        let found = recording_files(dir.path()).unwrap();
+        assert_eq!(found, [Path::new("rec/2026/01/01/b.opus"), Path::new("rec/2026/01/02/a.opus")]);
+    }
+}

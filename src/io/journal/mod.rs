@@ -1,0 +1,125 @@
+//! The journal: the truth about every call, append-only and checksummed.
+//!
+//! ```text
+//! journal/000001.rj   "ringsrj1"  header frame  frame  frame …                 up to 4 MiB, then 000002.rj
+//! frame               len u32 | crc32c u32 | version u8 | kind u8 | seq u64 | payload (JSON)      little-endian
+//! ```
+//! `len` counts the payload, `crc32c` covers everything but itself, `seq` counts entries through all segments. The
+//! payload of an entry is the whole call record, as JSON on purpose: any version reads any other's. The header frame
+//! says which box and boot wrote the segment, the BLAKE3 of the segment before, and from which segment on calls were
+//! open, so that a start reads a few segments and not years.
+//!
+//! An entry is acknowledged after one `fdatasync` for all that were queued. A failed write or sync is fatal for its
+//! segment: the kernel may have dropped what it failed to write and will not say so twice. What was not
+//! acknowledged is written again to a new segment; a reader drops the second copy by its `seq`.
+
+pub mod commit;
+pub mod frame;
+pub mod reader;
+pub mod writer;
+
+use crate::{
+    id::BoxId,
+    record::{CallRecord, Ended, RecordingState},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// First bytes of a segment.
+pub const MAGIC: [u8; 8] = *b"ringsrj1";
+/// A segment that has reached this many bytes is followed by the next one.
+pub const SEGMENT_BYTES: u64 = 4 << 20;
+
+const EXTENSION: &str = "rj";
+
+/// What an entry says of its call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It came in.
+    Ringing = 1,
+    /// A handset went off hook.
+    Answered = 2,
+    /// It is over.
+    Ended = 3,
+    /// Its recording was closed.
+    Recorded = 4,
+    /// It was cut off by a crash or a power cut and closed at the next start.
+    Interrupted = 5,
+}
+
+impl Kind {
+    /// The kind of a frame; `None` for the header and for kinds of a later version.
+    #[must_use]
+    pub fn from_code(code: u8) -> Option<Self> {
+        [Self::Ringing, Self::Answered, Self::Ended, Self::Recorded, Self::Interrupted]
+            .into_iter()
+            .find(|&kind| kind as u8 == code)
+    }
+}
+
+/// One entry as read.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Number of the entry, 1-based, contiguous through all segments.
+    pub seq: u64,
+    /// Segment it is in.
+    pub segment: u32,
+    /// What happened.
+    pub kind: Kind,
+    /// The call as it then stood.
+    pub record: CallRecord,
+}
+
+/// What the header frame of a segment says; its `seq` is that of the segment's first entry.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SegmentHeader {
+    /// The box.
+    pub box_id: BoxId,
+    /// The run of the daemon, 16 hex digits.
+    pub boot_id: String,
+    /// Number of this segment.
+    pub segment: u32,
+    /// BLAKE3 of the segment before, hex; absent in the first one.
+    pub previous: Option<String>,
+    /// The first segment that holds an entry of a call that was open when this segment was begun.
+    pub oldest_open: u32,
+    /// Number of the next call ([`CallRecord::seq`]).
+    pub next_call: u64,
+}
+
+/// Whether nothing more is to come for a call: it is over and its recording is closed.
+#[must_use]
+pub fn is_settled(record: &CallRecord) -> bool {
+    record.outcome.ended != Ended::InProgress && record.recording.state != RecordingState::Writing
+}
+
+/// Path of a segment.
+#[must_use]
+pub fn segment_path(dir: &Path, number: u32) -> PathBuf {
+    dir.join(format!("{number:06}.{EXTENSION}"))
+}
+
+/// Numbers of the segments in a folder, ascending; empty if there is no such folder.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn segments(dir: &Path) -> io::Result<Vec<u32>> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut numbers = Vec::new();
+    for entry in entries {
+        let path = PathBuf::from(entry?.file_name());
+        let number =
+            path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<u32>().ok());
+        if path.extension().is_some_and(|extension| extension == EXTENSION) {
+            numbers.extend(number);
+        }
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}

@@ -1,0 +1,176 @@
+//! The UDP sockets of the RTP ports: bound once at start, on even ports, and lent to one call after another.
+
+use crate::{id::RtpPort, media::patch_bay::RtpIo};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr, UdpSocket},
+    ops::RangeInclusive,
+};
+
+/// DSCP EF (RFC 3246) in the upper six bits of the traffic class: voice.
+const TRAFFIC_CLASS: u32 = 46 << 2;
+
+/// Why there are no RTP sockets.
+#[derive(Debug, thiserror::Error)]
+pub enum RtpSocketError {
+    /// Too few even ports are free.
+    #[error(
+        "RTP: only {free} of {wanted} even ports are free on {address} from {first} to {last}; widen `rtp_ports`"
+    )]
+    Ports {
+        /// Where they were sought.
+        address: IpAddr,
+        /// Start of the range.
+        first: u16,
+        /// End of the range, included.
+        last: u16,
+        /// Ports that were needed.
+        wanted: usize,
+        /// Ports that were found.
+        free: usize,
+    },
+    /// A socket could not be made or bound, and not because its port was taken.
+    #[error("RTP: bind {at}: {source}; check the address in the configuration")]
+    Bind {
+        /// What was bound.
+        at: SocketAddr,
+        /// The error.
+        source: io::Error,
+    },
+}
+
+/// All local RTP addresses; [`RtpPort`] is the index.
+#[derive(Debug)]
+pub struct RtpSockets {
+    sockets: Box<[UdpSocket]>,
+    addresses: Box<[SocketAddr]>,
+    unsent: u64,
+}
+
+impl RtpSockets {
+    /// Binds the first `wanted` even ports that are free in `ports`, 1 to 256 of them.
+    ///
+    /// The odd port above each stays free for RTCP (RFC 3550 section 11).
+    ///
+    /// # Errors
+    /// If there are too few, or the address is not ours.
+    pub fn bind(address: IpAddr, ports: RangeInclusive<u16>, wanted: usize) -> Result<Self, RtpSocketError> {
+        let mut sockets = Vec::with_capacity(wanted);
+        let mut addresses = Vec::with_capacity(wanted);
+        for port in ports.clone().filter(|port| port % 2 == 0) {
+            if sockets.len() == wanted {
+                break;
+            }
+            let at = SocketAddr::new(address, port);
+            match bind(at) {
+                Ok(socket) => {
+                    sockets.push(socket);
+                    addresses.push(at);
+                }
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                Err(source) => return Err(RtpSocketError::Bind { at, source }),
+            }
+        }
+        if sockets.len() < wanted {
+            let (first, last) = ports.into_inner();
+            return Err(RtpSocketError::Ports { address, first, last, wanted, free: sockets.len() });
+        }
+        Ok(Self { sockets: sockets.into(), addresses: addresses.into(), unsent: 0 })
+    }
+
+    /// The address that SDP offers for each RTP port, by index.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Datagrams that the kernel did not take.
+    #[must_use]
+    pub fn unsent(&self) -> u64 {
+        self.unsent
+    }
+}
+
+impl RtpIo for RtpSockets {
+    fn receive(&mut self, rtp: RtpPort, buf: &mut [u8]) -> Option<(usize, SocketAddr)> {
+        self.sockets.get(usize::from(rtp.0))?.recv_from(buf).ok()
+    }
+
+    fn send(&mut self, rtp: RtpPort, to: SocketAddr, bytes: &[u8]) {
+        let sent =
+            self.sockets.get(usize::from(rtp.0)).is_some_and(|socket| socket.send_to(bytes, to).is_ok());
+        self.unsent += u64::from(!sent);
+    }
+}
+
+fn bind(at: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    // A network that is to ignore the class may; some containers forbid to set it.
+    let _ = match at {
+        SocketAddr::V4(_) => socket.set_tos_v4(TRAFFIC_CLASS),
+        SocketAddr::V6(_) => socket.set_tclass_v6(TRAFFIC_CLASS),
+    };
+    socket.bind(&at.into())?;
+    Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 77));
+
+    fn receive_soon(sockets: &mut RtpSockets, rtp: RtpPort, buf: &mut [u8]) -> Option<(usize, SocketAddr)> {
+        (0..100).find_map(|_| {
+            let got = sockets.receive(rtp, buf);
+            if got.is_none() {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            got
+        })
+    }
+
+    #[test]
+    fn ports_are_even_and_taken_ones_are_passed_over() {
+        let taken = UdpSocket::bind((HERE, 41_002)).unwrap();
+        let sockets = RtpSockets::bind(HERE, 40_999..=41_009, 3).unwrap();
+        let ports: Vec<u16> = sockets.addresses().iter().map(SocketAddr::port).collect();
+        assert_eq!(ports, [41_000, 41_004, 41_006]);
+        drop(taken);
+    }
+
+    #[test]
+    fn too_few_free_ports_are_reported_with_the_remedy() {
+        let error = RtpSockets::bind(HERE, 41_100..=41_103, 3).unwrap_err().to_string();
+        assert!(error.contains("only 2 of 3") && error.contains("rtp_ports"), "{error}");
+    }
+
+    #[test]
+    fn an_address_that_is_not_ours_is_reported() {
+        let elsewhere = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+        assert!(matches!(RtpSockets::bind(elsewhere, 41_200..=41_201, 1), Err(RtpSocketError::Bind { .. })));
+    }
+
+    #[test]
+    fn a_datagram_goes_from_port_to_port_marked_as_voice() {
+        let mut sockets = RtpSockets::bind(HERE, 41_300..=41_310, 2).unwrap();
+        let to = sockets.addresses()[1];
+        sockets.send(RtpPort(0), to, b"voice");
+        let mut buf = [0; 64];
+        let (bytes, from) = receive_soon(&mut sockets, RtpPort(1), &mut buf).unwrap();
+        assert_eq!((&buf[..bytes], from), (&b"voice"[..], sockets.addresses()[0]));
+        assert_eq!(sockets.receive(RtpPort(1), &mut buf), None);
+        assert_eq!(socket2::SockRef::from(&sockets.sockets[0]).tos_v4().unwrap(), TRAFFIC_CLASS);
+    }
+
+    #[test]
+    fn a_port_that_does_not_exist_neither_sends_nor_receives() {
+        let mut sockets = RtpSockets::bind(HERE, 41_400..=41_401, 1).unwrap();
+        let to = sockets.addresses()[0];
+        sockets.send(RtpPort(9), to, b"x");
+        assert_eq!((sockets.unsent(), sockets.receive(RtpPort(9), &mut [0; 8])), (1, None));
+    }
+}

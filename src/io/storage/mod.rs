@@ -1,0 +1,270 @@
+//! The storage thread and the way to it: recordings, sidecars, the index, and through the journal's own thread the
+//! truth.
+//!
+//! ```text
+//! send ----------------> journal thread ---(durable)---> storage thread ---> index, sidecar, events
+//! start_recording -----------------------(tap)---------> storage thread ---> Opus file --(recorded)--> journal
+//! ```
+//! Nothing here makes a caller wait: queues are bounded, what does not fit is counted and logged, and a recording
+//! that cannot be written leaves its reason on the record.
+
+mod facts;
+mod indexing;
+mod recorded;
+mod recovery;
+mod worker;
+
+pub use recovery::{Recovered, recover};
+
+use crate::{
+    audio::tap_frame::TapFrame,
+    id::{CallId, RecordingId},
+    io::{
+        clock::Clock,
+        files::{self, Ballast, INDEX_DIR, JOURNAL_DIR},
+        journal::{
+            Kind,
+            commit::{Journal, JournalCounters},
+            writer::{RealDisk, Writer},
+        },
+        store::Index,
+    },
+    record::{CallRecord, Recording, RecordingState},
+    recording::lifecycle::{Command, Event, Tags},
+};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+use worker::{Work, Worker};
+
+/// Work that may wait for the storage thread. Durable entries that do not fit are read from the journal later.
+const INBOX: usize = 4_096;
+/// How long a start waits for the index; after that it is filled while calls go on.
+const INDEX_WAIT: Duration = Duration::from_secs(3);
+
+/// What a site may set.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Bytes kept free for the journal on a full disk.
+    pub ballast_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { ballast_bytes: 16 << 20 }
+    }
+}
+
+/// Storage cannot start.
+#[derive(Debug, thiserror::Error)]
+#[error("data directory {}: {call}: {error}; check that the disk is mounted, writable and not full", dir.display())]
+pub struct StorageError {
+    dir: PathBuf,
+    call: &'static str,
+    error: io::Error,
+}
+
+/// Counters since the start.
+#[derive(Debug, Default)]
+pub struct StorageCounters {
+    /// Recordings closed whole.
+    pub recordings: AtomicU64,
+    /// Recordings cut short or not written at all.
+    pub failed_recordings: AtomicU64,
+    /// Milliseconds of silence written where audio was lost between the line and the file.
+    pub gap_ms: AtomicU64,
+    /// Times the index failed and was opened again.
+    pub index_failures: AtomicU64,
+    /// Sidecars that could not be written.
+    pub failed_sidecars: AtomicU64,
+    /// Panics caught.
+    pub panics: AtomicU64,
+    /// Recordings refused because the storage thread's queue was full.
+    pub refused: AtomicU64,
+}
+
+/// What the worker reports to; runs on the journal and storage threads.
+type OnEvent = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// The running storage. Dropped, it writes out everything and ends its threads.
+pub struct Storage {
+    journal: Option<Journal>,
+    inbox: Option<SyncSender<Work>>,
+    index: Index,
+    /// Recordings begun for calls that are not over.
+    begun: Mutex<BTreeMap<CallId, Recording>>,
+    journal_counters: Arc<JournalCounters>,
+    counters: Arc<StorageCounters>,
+    worker: Option<JoinHandle<()>>,
+    /// Keeps a second daemon out of the data directory.
+    _lock: File,
+}
+
+/// Starts the journal and storage threads; [`recover`] must have run before. `on_event` is called on both threads and
+/// must not block.
+///
+/// # Errors
+/// If the journal cannot be opened or a thread cannot be started. A bad index is no error: it is rebuilt.
+pub fn start(
+    data_dir: &Path,
+    options: &Options,
+    clock: Clock,
+    on_event: impl Fn(Event) + Send + Sync + 'static,
+) -> Result<Storage, StorageError> {
+    let failed = |call| move |error| StorageError { dir: data_dir.to_owned(), call, error };
+    let lock = lock(data_dir)?;
+    let writer = open_journal(data_dir, clock)?.0;
+    let ballast = Ballast::new(data_dir, options.ballast_bytes);
+    ballast.take();
+    let on_event: OnEvent = Arc::new(on_event);
+    let (inbox, work) = sync_channel(INBOX);
+    let last_seq = writer.next_seq() - 1;
+    let (forward, report) = (inbox.clone(), on_event.clone());
+    let journal = Journal::start(writer, clock, ballast.clone(), move |durable| {
+        if durable.kind == Kind::Ringing {
+            report(Event::Journaled { call: durable.record.id, ms: durable.ms });
+        }
+        // A full inbox is no loss: the gap in the numbers makes the storage thread read the journal.
+        let _ = forward.try_send(Work::Durable(durable));
+    })
+    .map_err(failed("start the journal's thread"))?;
+    let index = Index::new(&data_dir.join(INDEX_DIR));
+    let counters = Arc::new(StorageCounters::default());
+    let journal_counters = journal.counters().clone();
+    let (ready, index_ready) = sync_channel(1);
+    let mut worker =
+        Worker::new(data_dir, clock, journal.clone(), ballast, index.clone(), on_event, counters.clone());
+    let worker = thread::Builder::new()
+        .name("storage".to_owned())
+        .spawn(move || worker.run(&work, last_seq, ready))
+        .map_err(failed("start the storage thread"))?;
+    let _ = index_ready.recv_timeout(INDEX_WAIT);
+    Ok(Storage {
+        journal: Some(journal),
+        inbox: Some(inbox),
+        index,
+        begun: Mutex::default(),
+        journal_counters,
+        counters,
+        worker: Some(worker),
+        _lock: lock,
+    })
+}
+
+impl Storage {
+    /// Takes a fact for the journal. Never waits; an entry that cannot be queued is counted and logged.
+    ///
+    /// A [`Command::Start`] belongs to [`Storage::start_recording`]; without its tap it is a recording that failed.
+    pub fn send(&self, command: Command) {
+        match command {
+            Command::Ringing(record) => self.append(Kind::Ringing, record),
+            Command::Answered { call: _, record } => self.append(Kind::Answered, record),
+            Command::Start { call, recording, tags } => self.begin(call, recording, tags, None),
+            Command::Save(mut record) => {
+                if let Some(begun) = self.begun().remove(&record.id) {
+                    let expected_ms = record.recording.expected_ms;
+                    record.recording = Recording { expected_ms, ..begun };
+                }
+                self.append(Kind::Ended, record);
+            }
+        }
+    }
+
+    /// Begins a recording of what comes from `tap`; it is closed when the tap is abandoned and empty. Never waits.
+    pub fn start_recording(
+        &self,
+        call: CallId,
+        recording: RecordingId,
+        tags: Tags,
+        tap: rtrb::Consumer<TapFrame>,
+    ) {
+        self.begin(call, recording, tags, Some(tap));
+    }
+
+    /// The index of finished calls.
+    #[must_use]
+    pub fn index(&self) -> Index {
+        self.index.clone()
+    }
+
+    /// Counters of the storage thread.
+    #[must_use]
+    pub fn counters(&self) -> &StorageCounters {
+        &self.counters
+    }
+
+    /// Counters of the journal.
+    #[must_use]
+    pub fn journal_counters(&self) -> &JournalCounters {
+        &self.journal_counters
+    }
+
+    /// Writes out everything and ends: recordings are closed as far as their taps hold audio.
+    pub fn shutdown(self) {
+        drop(self);
+    }
+
+    fn append(&self, kind: Kind, record: Box<CallRecord>) {
+        // The journal counts and logs what it refuses; there is nobody else to tell.
+        let _ = self.journal.as_ref().map(|journal| journal.append(kind, record));
+    }
+
+    fn begin(&self, call: CallId, recording: RecordingId, tags: Tags, tap: Option<rtrb::Consumer<TapFrame>>) {
+        let mut begun = Recording { id: Some(recording), ..facts::begun(call, tags.start_time) };
+        let work = Work::Start { call, recording, tags, tap };
+        if self.inbox.as_ref().is_none_or(|inbox| inbox.try_send(work).is_err()) {
+            self.counters.refused.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(%call, "recording lost: the storage thread does not keep up");
+            begun = facts::failed(recording, RecordingState::None, "storage_busy");
+        }
+        self.begun().insert(call, begun);
+    }
+
+    fn begun(&self) -> std::sync::MutexGuard<'_, BTreeMap<CallId, Recording>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Storage {
+    fn drop(&mut self) {
+        self.journal = None;
+        if let Some(inbox) = self.inbox.take() {
+            let _ = inbox.send(Work::Close);
+        }
+        if let Some(worker) = self.worker.take() {
+            let _ = worker.join();
+        }
+    }
+}
+
+fn lock(data_dir: &Path) -> Result<File, StorageError> {
+    let call = "lock it (is another ringside running on it?)";
+    files::lock(data_dir).map_err(|error| StorageError { dir: data_dir.to_owned(), call, error })
+}
+
+/// Opens the journal of a data directory, making the directory and the box's identity at the first start.
+fn open_journal(
+    data_dir: &Path,
+    clock: Clock,
+) -> Result<(Writer, crate::io::journal::writer::Opened, crate::id::BoxId), StorageError> {
+    let failed = |call| move |error| StorageError { dir: data_dir.to_owned(), call, error };
+    let mut random = [0; 24];
+    getrandom::fill(&mut random).map_err(io::Error::other).map_err(failed("draw a random number"))?;
+    let [for_box @ .., _, _, _, _, _, _, _, _] = random;
+    let fresh = crate::id::BoxId::from_parts(clock.wall(), u128::from_le_bytes(for_box));
+    let box_id = files::box_id(data_dir, fresh).map_err(failed("read or write box.json"))?;
+    let boot_id = random.last_chunk().map_or(0, |&bytes| u64::from_le_bytes(bytes));
+    let (writer, opened) = Writer::open(&data_dir.join(JOURNAL_DIR), box_id, boot_id, Box::new(RealDisk))
+        .map_err(failed("open the journal"))?;
+    Ok((writer, opened, box_id))
+}

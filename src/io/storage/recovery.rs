@@ -1,0 +1,157 @@
+//! What a start does after a crash or a power cut: every call that was open gets an end, every recording its length.
+//!
+//! 1. cut the torn tail of the journal; 2. repair every `.opus.part`; 3. close every call without an end as
+//! `interrupted` and every recording without facts, with what is really in the file; 4. journal that; 5. write the
+//! sidecars. Each step may be cut off and done again. The index catches up by itself when storage starts.
+
+use super::{StorageError, facts, open_journal};
+use crate::{
+    id::{BoxId, CallId},
+    io::{
+        clock::Clock,
+        files::{self, JOURNAL_DIR, PART, RECORDING},
+        journal::{
+            Kind,
+            reader::{self, Report},
+            writer::Writer,
+        },
+        recording_file::{self, Finished},
+    },
+    record::{CallRecord, Ended, Recording, RecordingState},
+};
+use std::{collections::BTreeMap, io, path::Path};
+
+/// What a start found and closed.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The identity of this box.
+    pub box_id: BoxId,
+    /// Number of the next call.
+    pub next_seq: u64,
+    /// Calls that had no end and were closed as interrupted.
+    pub interrupted: Vec<CallId>,
+    /// Recordings that were cut off and now end where their audio ends.
+    pub repaired: Vec<CallId>,
+    /// What was found in the part of the journal that had to be read.
+    pub report: Report,
+}
+
+/// Audio found on the disk for a call.
+struct Found {
+    state: RecordingState,
+    duration_ms: u64,
+    finished: Finished,
+}
+
+/// Closes what a crash left open. Run it before [`super::start`], never while the daemon runs.
+///
+/// # Errors
+/// If the data directory cannot be used, or another daemon uses it.
+pub fn recover(data_dir: &Path, clock: Clock) -> Result<Recovered, StorageError> {
+    let failed = |call| move |error| StorageError { dir: data_dir.to_owned(), call, error };
+    let _lock = super::lock(data_dir)?;
+    let (mut writer, opened, box_id) = open_journal(data_dir, clock)?;
+    let mut parts = repair_parts(data_dir).map_err(failed("repair the recordings"))?;
+    let repaired: Vec<CallId> = parts.keys().copied().collect();
+    let mut unsettled = opened.unsettled;
+    add_settled_owners(data_dir, &parts, &mut unsettled).map_err(failed("read the journal"))?;
+    let mut interrupted = Vec::new();
+    let mut entries = Vec::with_capacity(unsettled.len());
+    for mut record in unsettled {
+        let found = parts.remove(&record.id).or_else(|| find_finished(data_dir, &record));
+        let kind = if record.outcome.ended == Ended::InProgress {
+            interrupted.push(record.id);
+            Kind::Interrupted
+        } else {
+            Kind::Recorded
+        };
+        settle(&mut record, found);
+        entries.push((kind, record));
+    }
+    commit(&mut writer, &entries).map_err(failed("write the journal"))?;
+    for (_, record) in entries.iter().filter(|(_, record)| record.recording.path.is_some()) {
+        files::write_sidecar(data_dir, record).map_err(failed("write a sidecar"))?;
+    }
+    Ok(Recovered { box_id, next_seq: opened.next_call, interrupted, repaired, report: opened.report })
+}
+
+/// Repairs every recording that was being written. One that cannot be is left as it is.
+fn repair_parts(data_dir: &Path) -> io::Result<BTreeMap<CallId, Found>> {
+    let mut found = BTreeMap::new();
+    for path in files::recording_files(data_dir)? {
+        let Some((call, PART)) = files::parse_name(&path) else { continue };
+        match recording_file::repair(&data_dir.join(&path)) {
+            Ok(Some(repaired)) => {
+                let (state, duration_ms) = (RecordingState::Recovered, repaired.duration_ms);
+                found.insert(call, Found { state, duration_ms, finished: repaired.finished });
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(%call, %error, "recording left as it is: it cannot be repaired"),
+        }
+    }
+    Ok(found)
+}
+
+/// Adds calls that were closed without their recording, as after a failed sync: they are in the whole journal only.
+fn add_settled_owners(
+    data_dir: &Path,
+    parts: &BTreeMap<CallId, Found>,
+    unsettled: &mut Vec<CallRecord>,
+) -> io::Result<()> {
+    let is_missing = |call: &CallId| unsettled.iter().all(|record| record.id != *call);
+    let missing: Vec<CallId> = parts.keys().copied().filter(is_missing).collect();
+    if !missing.is_empty() {
+        let (records, _) = reader::fold(&data_dir.join(JOURNAL_DIR))?;
+        unsettled.extend(records.into_iter().filter(|record| missing.contains(&record.id)));
+    }
+    Ok(())
+}
+
+/// A recording that was finished before its facts were journaled.
+fn find_finished(data_dir: &Path, record: &CallRecord) -> Option<Found> {
+    let path = data_dir.join(files::path_of(record.id, record.start_time, RECORDING));
+    let inspected = recording_file::inspect(&path).ok()?;
+    let whole = inspected.fault.is_none() && inspected.outline.ended();
+    whole.then(|| Found {
+        state: RecordingState::Closed,
+        duration_ms: inspected.outline.duration_ms(),
+        finished: inspected.finished,
+    })
+}
+
+fn settle(record: &mut CallRecord, found: Option<Found>) {
+    if record.outcome.ended == Ended::InProgress {
+        record.outcome.ended = Ended::Interrupted;
+        let played_ms = found.as_ref().map_or(0, |found| found.duration_ms);
+        let timing = &mut record.timing_ms;
+        let before_answer = timing.invite_to_ring.unwrap_or(0) + timing.ring.unwrap_or(0);
+        timing.total = timing.total.max(before_answer + played_ms);
+        timing.talk = timing.talk.or(record.answered.then_some(played_ms));
+        record.duration = timing.total / 1000;
+    }
+    let was_recording = record.recording.state == RecordingState::Writing;
+    let begun = facts::begun(record.id, record.start_time);
+    let recording = match found {
+        Some(found) => {
+            let begun = Recording { id: record.recording.id, ..begun };
+            facts::finished(begun, found.state, found.duration_ms, found.finished)
+        }
+        None if was_recording => Recording {
+            state: RecordingState::Failed,
+            path: None,
+            why_none: Some("no_audio".to_owned()),
+            ..record.recording.clone()
+        },
+        None => record.recording.clone(),
+    };
+    facts::merge(record, recording);
+}
+
+fn commit(writer: &mut Writer, entries: &[(Kind, CallRecord)]) -> io::Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let batch = entries.iter().map(|(kind, record)| (*kind, record));
+    // A failed segment is given up and a new one begun, once; a disk that fails twice stops the start.
+    writer.commit(batch.clone()).or_else(|_| writer.commit(batch)).map(drop)
+}

@@ -1,0 +1,360 @@
+//! The storage thread: writes recordings, joins them with their records, keeps sidecars and the index.
+//!
+//! ```text
+//! Save before the tap is dry: ENDED durable -> Saved, record waits -> recording closed -> RECORDED durable -> Recorded
+//! tap dry before Save:        recording closed, facts wait -> ENDED durable -> Saved   -> RECORDED durable -> Recorded
+//! ```
+
+use super::{
+    OnEvent, StorageCounters, facts,
+    indexing::Indexing,
+    recorded::{Active, Fault, Progress},
+};
+use crate::{
+    audio::tap_frame::TapFrame,
+    id::{CallId, RecordingId},
+    io::{
+        clock::Clock,
+        files::{self, Ballast},
+        journal::{
+            Kind,
+            commit::{Durable, Journal},
+        },
+        store::Index,
+    },
+    record::{CallRecord, Recording, RecordingState},
+    recording::{
+        lifecycle::{Event, Tags},
+        recorder::Output,
+    },
+    time::Instant,
+};
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender},
+    },
+    time::Duration,
+};
+
+/// Recordings at once; a board has at most 24 ports.
+const MAX_RECORDINGS: usize = 64;
+/// Closed recordings whose calls are not over yet.
+const MAX_CLOSED: usize = 256;
+/// Work taken before recordings get their turn.
+const WORK_PER_TURN: usize = 256;
+/// How often taps are emptied. They cannot wake this thread: the media thread makes no system call for it.
+const TAP_POLL: Duration = Duration::from_millis(100);
+/// How often an idle thread looks after the index.
+const IDLE_POLL: Duration = Duration::from_secs(1);
+/// After its call is over a tap should run dry at once; the recording is closed after this long anyway.
+const TAP_GRACE_MS: u64 = 10_000;
+
+pub(super) enum Work {
+    Start { call: CallId, recording: RecordingId, tags: Tags, tap: Option<rtrb::Consumer<TapFrame>> },
+    Durable(Durable),
+    Close,
+}
+
+/// A finished call whose recording is still being written.
+struct Waiting {
+    record: Box<CallRecord>,
+    close_at: Instant,
+}
+
+pub(super) struct Worker {
+    data_dir: PathBuf,
+    clock: Clock,
+    /// Gone when everything is written at the end.
+    journal: Option<Journal>,
+    ballast: Ballast,
+    indexing: Indexing,
+    on_event: OnEvent,
+    counters: Arc<StorageCounters>,
+    active: BTreeMap<CallId, Active>,
+    closed: BTreeMap<CallId, Recording>,
+    waiting: BTreeMap<CallId, Waiting>,
+    /// Records that the journal's full queue did not take.
+    unsent: Vec<Box<CallRecord>>,
+    /// Durable records for the next index commit, and what to report after it.
+    fresh: Vec<Box<CallRecord>>,
+    events: Vec<Event>,
+    output: Output,
+    /// The recording being worked on: the one to give up after a panic.
+    at_work: Option<CallId>,
+    closing: bool,
+}
+
+impl Worker {
+    pub(super) fn new(
+        data_dir: &Path,
+        clock: Clock,
+        journal: Journal,
+        ballast: Ballast,
+        index: Index,
+        on_event: OnEvent,
+        counters: Arc<StorageCounters>,
+    ) -> Self {
+        Self {
+            data_dir: data_dir.to_owned(),
+            clock,
+            journal: Some(journal),
+            ballast,
+            indexing: Indexing::new(index, data_dir, clock),
+            on_event,
+            counters,
+            active: BTreeMap::new(),
+            closed: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            unsent: Vec::new(),
+            fresh: Vec::new(),
+            events: Vec::new(),
+            output: Output::with_room(),
+            at_work: None,
+            closing: false,
+        }
+    }
+
+    /// Works until the journal's thread has ended, which it does when this one lets go of it.
+    pub(super) fn run(&mut self, inbox: &Receiver<Work>, last_seq: u64, index_ready: SyncSender<()>) {
+        self.indexing.saw(last_seq);
+        let mut index_ready = Some(index_ready);
+        loop {
+            match catch_unwind(AssertUnwindSafe(|| self.turn(inbox))) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(_) => self.after_panic(),
+            }
+            if self.indexing.is_level() {
+                index_ready = None;
+            }
+        }
+        drop(index_ready);
+        self.indexing.close();
+    }
+
+    /// One round; false when there is nothing more to come.
+    fn turn(&mut self, inbox: &Receiver<Work>) -> bool {
+        let mut going = true;
+        let wait = if self.active.is_empty() && self.indexing.is_level() { IDLE_POLL } else { TAP_POLL };
+        match inbox.recv_timeout(if self.closing { Duration::from_millis(1) } else { wait }) {
+            Ok(work) => self.take(work),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => going = false,
+        }
+        for work in inbox.try_iter().take(WORK_PER_TURN) {
+            self.take(work);
+        }
+        let now = self.clock.now();
+        self.stop_on_full_disk();
+        self.write_recordings(now);
+        self.send_unsent();
+        self.index(now);
+        if self.closing && self.active.is_empty() && self.unsent.is_empty() {
+            self.let_go_of_journal();
+        }
+        going
+    }
+
+    fn take(&mut self, work: Work) {
+        match work {
+            Work::Start { call, recording, tags, tap } => {
+                self.at_work = Some(call);
+                self.start(call, recording, &tags, tap);
+                self.at_work = None;
+            }
+            Work::Durable(durable) => {
+                self.indexing.saw(durable.seq);
+                match durable.kind {
+                    Kind::Ringing | Kind::Answered => {}
+                    Kind::Ended | Kind::Interrupted => self.ended(durable.record),
+                    Kind::Recorded => self.recorded(durable.record),
+                }
+            }
+            Work::Close => {
+                self.closing = true;
+                // What was saved before is durable and in the inbox after this.
+                self.journal.iter().for_each(Journal::stop);
+                self.journal.iter().for_each(Journal::wait);
+            }
+        }
+    }
+
+    fn start(
+        &mut self,
+        call: CallId,
+        recording: RecordingId,
+        tags: &Tags,
+        tap: Option<rtrb::Consumer<TapFrame>>,
+    ) {
+        let refused = |why| Err(facts::failed(recording, RecordingState::None, why));
+        let started = match tap {
+            None => refused("no_tap"),
+            Some(_) if self.is_disk_full() => refused("disk_full"),
+            Some(_) if self.active.len() >= MAX_RECORDINGS => refused("too_many_recordings"),
+            Some(tap) => {
+                let now = self.clock.now();
+                Active::begin(&self.data_dir, call, recording, tags, tap, now, &mut self.output).map_err(
+                    |fault| {
+                        tracing::error!(%call, %fault, "recording lost; check the disk of the data directory");
+                        facts::failed(recording, RecordingState::Failed, fault.why())
+                    },
+                )
+            }
+        };
+        match started {
+            Ok(active) => {
+                self.active.insert(call, active);
+            }
+            Err(facts) => self.closed(call, facts),
+        }
+    }
+
+    fn ended(&mut self, record: Box<CallRecord>) {
+        let call = record.id;
+        self.events.push(Event::Saved { call });
+        self.fresh.push(record.clone());
+        if self.active.contains_key(&call) {
+            let close_at = self.clock.now().after_ms(TAP_GRACE_MS);
+            self.waiting.insert(call, Waiting { record, close_at });
+        } else if let Some(recording) = self.closed.remove(&call) {
+            self.save_recorded(record, recording);
+        }
+    }
+
+    fn recorded(&mut self, record: Box<CallRecord>) {
+        if let Err(error) = files::write_sidecar(&self.data_dir, &record) {
+            count(&self.counters.failed_sidecars);
+            tracing::warn!(call = %record.id, %error, "sidecar not written; the journal has the record");
+        }
+        self.events.push(Event::Recorded { call: record.id, recording: record.recording.clone() });
+        self.fresh.push(record);
+    }
+
+    /// Gives every recording its turn and closes those that are over.
+    fn write_recordings(&mut self, now: Instant) {
+        let mut over = Vec::new();
+        for (&call, active) in &mut self.active {
+            self.at_work = Some(call);
+            match active.turn(now, &mut self.output) {
+                Err(fault) => over.push((call, Some(fault))),
+                Ok(Progress::Over) => over.push((call, None)),
+                Ok(Progress::Going) => {
+                    let late = self.waiting.get(&call).is_some_and(|waiting| waiting.close_at <= now);
+                    if late || self.closing {
+                        over.push((call, None));
+                    }
+                }
+            }
+        }
+        for (call, fault) in over {
+            self.at_work = Some(call);
+            self.close(call, fault);
+        }
+        self.at_work = None;
+    }
+
+    fn close(&mut self, call: CallId, fault: Option<Fault>) {
+        let Some(active) = self.active.remove(&call) else { return };
+        let (recording, fault) = match fault {
+            Some(fault) => (active.stop(&fault), Some(fault)),
+            None => active.close(&mut self.output),
+        };
+        if let Some(fault) = fault {
+            tracing::error!(%call, %fault, kept_ms = recording.duration_ms, "recording cut short");
+        }
+        self.closed(call, recording);
+    }
+
+    /// A recording is closed, or there is none: its facts go to its record, now or when the call is over.
+    fn closed(&mut self, call: CallId, recording: Recording) {
+        match recording.state {
+            RecordingState::Closed => count(&self.counters.recordings),
+            RecordingState::None
+            | RecordingState::Writing
+            | RecordingState::Recovered
+            | RecordingState::Failed => count(&self.counters.failed_recordings),
+        }
+        self.counters.gap_ms.fetch_add(recording.gap_ms, Ordering::Relaxed);
+        if let Some(waiting) = self.waiting.remove(&call) {
+            return self.save_recorded(waiting.record, recording);
+        }
+        self.closed.insert(call, recording);
+        if self.closed.len() > MAX_CLOSED {
+            // Ids sort by time: the oldest is of a call that never was saved. The next start settles it.
+            self.closed.pop_first();
+        }
+    }
+
+    fn save_recorded(&mut self, mut record: Box<CallRecord>, recording: Recording) {
+        facts::merge(&mut record, recording);
+        self.unsent.push(record);
+    }
+
+    fn send_unsent(&mut self) {
+        let Some(journal) = &self.journal else { return };
+        self.unsent.retain(|record| journal.append(Kind::Recorded, record.clone()).is_err());
+    }
+
+    /// What is left on a full disk is the journal's.
+    fn stop_on_full_disk(&mut self) {
+        if !self.journal_says_full() {
+            return;
+        }
+        for call in self.active.keys().copied().collect::<Vec<_>>() {
+            self.close(call, Some(Fault::Io(std::io::ErrorKind::StorageFull.into())));
+        }
+    }
+
+    /// Whether recordings are refused; the ballast taken back means that there is room again.
+    fn is_disk_full(&mut self) -> bool {
+        let full = self.journal_says_full();
+        if full && self.ballast.take() {
+            self.journal
+                .iter()
+                .for_each(|journal| journal.counters().disk_full.store(false, Ordering::Relaxed));
+            return false;
+        }
+        full
+    }
+
+    fn journal_says_full(&self) -> bool {
+        self.journal.as_ref().is_some_and(|journal| journal.counters().disk_full.load(Ordering::Relaxed))
+    }
+
+    fn index(&mut self, now: Instant) {
+        let put = self.indexing.put(&self.fresh);
+        self.fresh.clear();
+        for error in [put.err(), self.indexing.turn(now).err()].into_iter().flatten() {
+            count(&self.counters.index_failures);
+            tracing::warn!(%error, "index failed; it is opened again and filled from the journal");
+        }
+        self.events.drain(..).for_each(&*self.on_event);
+    }
+
+    fn let_go_of_journal(&mut self) {
+        let Some(journal) = self.journal.take() else { return };
+        journal.wait();
+    }
+
+    fn after_panic(&mut self) {
+        count(&self.counters.panics);
+        let call = self.at_work.take();
+        tracing::error!(call = ?call, "storage thread panicked; its work goes on");
+        // The encoder or file that panicked is not touched again; a start repairs what it left.
+        if let Some(call) = call
+            && let Some(active) = self.active.remove(&call)
+        {
+            let recording = active.give_up();
+            self.closed(call, recording);
+        }
+    }
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}

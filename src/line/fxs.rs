@@ -1,0 +1,487 @@
+//! One FXS port: rings a phone, knows whether its handset is off hook, and lets it go when the far end hangs up.
+//!
+//! ```text
+//!            Ring                 ring trip, loop closed
+//!   Idle ───────────► Ringing ─────────────────────────► OffHook ◄──────────┐ flash
+//!   ▲ ▲ loop closed      │ StopRing                       │   │ loop opened │
+//!   │ └──── Lifting ◄─┐  │                        Release │   └─► Opened ───┤
+//!   │                 │  │                                ▼                 │ ≥ 1 s: on hook
+//!   ├─────────────────┴──┘◄── loop stays open ── CurrentOff ► Settling      │
+//!   │                                                           │ loop closed
+//!   │◄── loop opened for 1 s ── Parked ◄── 30 s ── Reorder ◄────┘           │
+//!   └───────────────────────────────────────────────────────────────────────┘
+//!   any ── chip reset, alarm, down ──► Down ── chip up ──► Idle
+//! ```
+
+use super::cadence::Cadence;
+use crate::{
+    audio::{
+        caller_id::CallerId,
+        tone::{self, Tone},
+    },
+    chip::{Linefeed, PortChange},
+    time::Instant,
+};
+
+/// An idle phone counts as lifted when its loop stays closed this long (lightning and on-hook transients are shorter).
+const LIFT_MS: u64 = 64;
+/// A loop opened for less than this is a dial pulse or a bounce, not a flash (TIA-464: 300 ms to 1 s).
+const FLASH_MIN_MS: u64 = 300;
+/// A loop opened for this long is a hang-up.
+const HANG_UP_MS: u64 = 1000;
+/// Caller ID starts this long after the end of the first burst (GR-30: at least 500 ms).
+const CALLER_ID_DELAY_MS: u64 = 600;
+/// After the battery returns, a phone that is still off hook draws loop current within this time.
+const SETTLE_MS: u64 = 300;
+
+/// What happens to a port.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The chip reports a change.
+    Chip(PortChange),
+    /// A call wants this phone to ring; its caller ID is sent in the first pause.
+    Ring(Option<CallerId>),
+    /// The call no longer rings here.
+    StopRing,
+    /// The far end hung up while the handset is off hook.
+    Release,
+    /// A deadline passed.
+    Deadline,
+}
+
+/// What a port wants done, in order.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Feed the loop this way.
+    Feed(Linefeed),
+    /// Send caller ID once on the port's slot.
+    SendCallerId(CallerId),
+    /// Play a tone on the port's slot.
+    Play(Tone),
+    /// End what the slot plays.
+    Hush,
+    /// Tell the call: the first ring burst has begun.
+    RingBegan,
+    /// Tell the call: the handset was lifted.
+    OffHook,
+    /// Tell the call: the handset was hung up.
+    OnHook,
+    /// Tell the call: the hook was flashed.
+    Flash,
+    /// Tell the call: the port failed under it.
+    Lost,
+}
+
+/// Settings of every port of a box.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Ring cadence.
+    pub cadence: Cadence,
+    /// How long the loop is opened when the far end hangs up (CPC), in ms: 200 to 1000.
+    pub cpc_ms: u64,
+    /// How long the reorder tone is played to a phone that was left off hook, in ms: 0 to 120,000.
+    pub reorder_ms: u64,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Down,
+    Idle,
+    Lifting { until: Instant },
+    Ringing(Ringing),
+    OffHook,
+    Opened { since: Instant },
+    CurrentOff { until: Instant },
+    Settling { until: Instant },
+    Reorder { until: Instant },
+    Parked,
+    ParkedOpened { until: Instant },
+}
+
+#[derive(Clone, Debug)]
+struct Ringing {
+    burst: u32,
+    phase: Phase,
+    until: Instant,
+    caller_id: Option<CallerId>,
+    lift_at: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Burst,
+    BeforeCallerId,
+    Pause,
+}
+
+/// One FXS port.
+#[derive(Debug)]
+pub struct Fxs {
+    settings: Settings,
+    state: State,
+}
+
+impl Fxs {
+    /// A port whose chip has not come up yet.
+    #[must_use]
+    pub const fn new(settings: Settings) -> Self {
+        Self { settings, state: State::Down }
+    }
+
+    /// Whether a call may ring this port now.
+    #[must_use]
+    pub const fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
+    /// Whether the chip is up.
+    #[must_use]
+    pub const fn is_up(&self) -> bool {
+        !matches!(self.state, State::Down)
+    }
+
+    /// Whether ringing voltage or its pauses are on the line.
+    #[must_use]
+    pub const fn is_ringing(&self) -> bool {
+        matches!(self.state, State::Ringing(_))
+    }
+
+    /// When [`Event::Deadline`] is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Lifting { until }
+            | State::CurrentOff { until }
+            | State::Settling { until }
+            | State::Reorder { until }
+            | State::ParkedOpened { until } => Some(*until),
+            State::Opened { since } => Some(since.after_ms(HANG_UP_MS)),
+            State::Ringing(r) => Some(r.lift_at.map_or(r.until, |lift| lift.min(r.until))),
+            State::Down | State::Idle | State::OffHook | State::Parked => None,
+        }
+    }
+
+    /// Takes one event; every (state, event) pair has an answer.
+    pub fn handle(&mut self, event: Event, now: Instant, out: &mut Vec<Command>) {
+        let state = std::mem::replace(&mut self.state, State::Down);
+        self.state = match event {
+            Event::Chip(change) => chip(state, change, self.settings.reorder_ms, now, out),
+            Event::Ring(caller_id) => self.ring(state, caller_id, now, out),
+            Event::StopRing => stop_ring(state, out),
+            Event::Release => self.release(state, now, out),
+            Event::Deadline => self.due(state, now, out),
+        };
+    }
+
+    fn ring(&self, state: State, caller_id: Option<CallerId>, now: Instant, out: &mut Vec<Command>) -> State {
+        match state {
+            State::Idle => {
+                out.extend([Command::Feed(Linefeed::Ringing), Command::RingBegan]);
+                let until = now.after_ms(self.settings.cadence.burst_ms(0).0);
+                State::Ringing(Ringing { burst: 0, phase: Phase::Burst, until, caller_id, lift_at: None })
+            }
+            // The caller asks `is_idle` first; a port that changed in between does not ring.
+            busy => busy,
+        }
+    }
+
+    fn release(&self, state: State, now: Instant, out: &mut Vec<Command>) -> State {
+        match state {
+            State::OffHook | State::Opened { .. } => {
+                out.extend([Command::Hush, Command::Feed(Linefeed::Open)]);
+                State::CurrentOff { until: now.after_ms(self.settings.cpc_ms) }
+            }
+            same => same,
+        }
+    }
+
+    fn due(&self, state: State, now: Instant, out: &mut Vec<Command>) -> State {
+        match state {
+            State::Lifting { until } if now >= until => {
+                // Nobody called: there is no line to give yet.
+                out.push(Command::Play(tone::REORDER));
+                State::Reorder { until: now.after_ms(self.settings.reorder_ms) }
+            }
+            State::Ringing(r) if r.lift_at.is_some_and(|at| now >= at) => lifted(out),
+            State::Ringing(r) if now >= r.until => State::Ringing(self.next_phase(r, out)),
+            State::Opened { since } if now >= since.after_ms(HANG_UP_MS) => {
+                out.push(Command::OnHook);
+                State::Idle
+            }
+            State::CurrentOff { until } if now >= until => {
+                out.push(Command::Feed(Linefeed::Active));
+                State::Settling { until: now.after_ms(SETTLE_MS) }
+            }
+            State::Settling { until } if now >= until => {
+                out.push(Command::OnHook);
+                State::Idle
+            }
+            State::Reorder { until } if now >= until => {
+                out.push(Command::Hush);
+                State::Parked
+            }
+            State::ParkedOpened { until } if now >= until => {
+                out.extend([Command::Hush, Command::OnHook]);
+                State::Idle
+            }
+            // The timer of a state that is gone.
+            same => same,
+        }
+    }
+
+    fn next_phase(&self, mut r: Ringing, out: &mut Vec<Command>) -> Ringing {
+        let (_, pause_ms) = self.settings.cadence.burst_ms(r.burst);
+        match r.phase {
+            Phase::Burst => {
+                out.push(Command::Feed(Linefeed::OnHookTransmission));
+                let sends_id = r.caller_id.is_some() && pause_ms > CALLER_ID_DELAY_MS;
+                r.phase = if sends_id { Phase::BeforeCallerId } else { Phase::Pause };
+                r.until = r.until.after_ms(if sends_id { CALLER_ID_DELAY_MS } else { pause_ms });
+            }
+            Phase::BeforeCallerId => {
+                out.extend(r.caller_id.take().map(Command::SendCallerId));
+                r.phase = Phase::Pause;
+                r.until = r.until.after_ms(pause_ms - CALLER_ID_DELAY_MS);
+            }
+            Phase::Pause => {
+                out.push(Command::Feed(Linefeed::Ringing));
+                r.burst += 1;
+                r.phase = Phase::Burst;
+                r.until = r.until.after_ms(self.settings.cadence.burst_ms(r.burst).0);
+            }
+        }
+        r
+    }
+}
+
+fn stop_ring(state: State, out: &mut Vec<Command>) -> State {
+    match state {
+        State::Ringing(_) => {
+            out.extend([Command::Hush, Command::Feed(Linefeed::Active)]);
+            State::Idle
+        }
+        same => same,
+    }
+}
+
+fn lifted(out: &mut Vec<Command>) -> State {
+    out.extend([Command::Hush, Command::Feed(Linefeed::Active), Command::OffHook]);
+    State::OffHook
+}
+
+fn chip(state: State, change: PortChange, reorder_ms: u64, now: Instant, out: &mut Vec<Command>) -> State {
+    match (state, change) {
+        (State::Down, PortChange::Up) => {
+            out.push(Command::Feed(Linefeed::Active));
+            State::Idle
+        }
+        (State::Ringing(_), PortChange::RingTripped) => lifted(out),
+        (State::Ringing(r), PortChange::LoopClosed) if r.phase != Phase::Burst => {
+            State::Ringing(Ringing { lift_at: Some(now.after_ms(LIFT_MS)), ..r })
+        }
+        (State::Ringing(r), PortChange::LoopOpened) => State::Ringing(Ringing { lift_at: None, ..r }),
+        (State::Idle, PortChange::LoopClosed | PortChange::RingTripped) => {
+            State::Lifting { until: now.after_ms(LIFT_MS) }
+        }
+        (State::Lifting { .. }, PortChange::LoopOpened) => State::Idle,
+        (State::OffHook, PortChange::LoopOpened) => State::Opened { since: now },
+        (State::Opened { since }, PortChange::LoopClosed) => {
+            if now.ms_since(since) >= FLASH_MIN_MS {
+                out.push(Command::Flash);
+            }
+            State::OffHook
+        }
+        (State::Settling { .. }, PortChange::LoopClosed) => {
+            out.push(Command::Play(tone::REORDER));
+            State::Reorder { until: now.after_ms(reorder_ms) }
+        }
+        (State::Reorder { .. } | State::Parked, PortChange::LoopOpened) => {
+            State::ParkedOpened { until: now.after_ms(HANG_UP_MS) }
+        }
+        (State::ParkedOpened { .. }, PortChange::LoopClosed) => State::Parked,
+        (was, PortChange::PowerAlarm | PortChange::Reset | PortChange::Down) => {
+            if !matches!(was, State::Down | State::Idle) {
+                out.extend([Command::Hush, Command::Lost]);
+            }
+            State::Down
+        }
+        // Repeated or late reports change nothing.
+        (
+            same,
+            PortChange::Up | PortChange::LoopClosed | PortChange::LoopOpened | PortChange::RingTripped,
+        ) => same,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTINGS: Settings = Settings { cadence: Cadence::NORTH_AMERICA, cpc_ms: 500, reorder_ms: 30_000 };
+
+    /// A port, what it asked for with the time in ms, and the time.
+    struct Rig {
+        port: Fxs,
+        ms: u64,
+        log: Vec<(u64, String)>,
+    }
+
+    impl Rig {
+        fn up() -> Self {
+            let mut rig = Self { port: Fxs::new(SETTINGS), ms: 0, log: Vec::new() };
+            rig.chip(PortChange::Up);
+            rig.log.clear();
+            rig
+        }
+
+        fn chip(&mut self, change: PortChange) {
+            self.give(Event::Chip(change));
+        }
+
+        fn give(&mut self, event: Event) {
+            let mut out = Vec::new();
+            self.port.handle(event, Instant::ZERO.after_ms(self.ms), &mut out);
+            self.log.extend(out.iter().map(|command| (self.ms, name(command))));
+        }
+
+        /// Lets time pass, with every deadline on the way.
+        fn wait(&mut self, ms: u64) {
+            let end = self.ms + ms;
+            while let Some(due) = self.port.deadline().map(|at| at.0 / 1000).filter(|due| *due <= end) {
+                self.ms = due;
+                self.give(Event::Deadline);
+            }
+            self.ms = end;
+        }
+
+        fn took(&mut self) -> Vec<(u64, String)> {
+            std::mem::take(&mut self.log)
+        }
+    }
+
+    fn name(command: &Command) -> String {
+        match command {
+            Command::Feed(feed) => format!("{feed:?}"),
+            Command::SendCallerId(_) => "SendCallerId".to_owned(),
+            Command::Play(_) => "Play".to_owned(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    fn log(lines: &[(u64, &str)]) -> Vec<(u64, String)> {
+        lines.iter().map(|(ms, what)| (*ms, (*what).to_owned())).collect()
+    }
+
+    fn caller_id() -> Option<CallerId> {
+        Some(CallerId::default())
+    }
+
+    #[test]
+    fn a_phone_rings_two_seconds_in_six_with_caller_id_in_the_first_pause_only() {
+        let mut rig = Rig::up();
+        rig.give(Event::Ring(caller_id()));
+        rig.wait(13_000);
+        let want = [
+            (0, "Ringing"),
+            (0, "RingBegan"),
+            (2000, "OnHookTransmission"),
+            (2600, "SendCallerId"),
+            (6000, "Ringing"),
+            (8000, "OnHookTransmission"),
+            (12_000, "Ringing"),
+        ];
+        assert_eq!(rig.took(), log(&want));
+    }
+
+    #[test]
+    fn lifting_during_a_burst_answers_at_once_and_in_a_pause_after_64_ms() {
+        let mut rig = Rig::up();
+        rig.give(Event::Ring(None));
+        rig.wait(1000);
+        rig.took();
+        rig.chip(PortChange::RingTripped);
+        assert_eq!(rig.took(), log(&[(1000, "Hush"), (1000, "Active"), (1000, "OffHook")]));
+
+        let mut rig = Rig::up();
+        rig.give(Event::Ring(None));
+        rig.wait(3000);
+        rig.took();
+        rig.chip(PortChange::LoopClosed);
+        rig.wait(63);
+        assert_eq!(rig.took(), []);
+        rig.wait(1);
+        assert_eq!(rig.took(), log(&[(3064, "Hush"), (3064, "Active"), (3064, "OffHook")]));
+    }
+
+    #[test]
+    fn a_short_opening_is_nothing_a_longer_one_a_flash_and_a_second_a_hang_up() {
+        let mut rig = Rig::up();
+        rig.give(Event::Ring(None));
+        rig.chip(PortChange::RingTripped);
+        for (open_ms, want) in [(120, ""), (500, "Flash")] {
+            rig.took();
+            rig.chip(PortChange::LoopOpened);
+            rig.wait(open_ms);
+            rig.chip(PortChange::LoopClosed);
+            assert_eq!(rig.took().pop().map(|(_, what)| what).unwrap_or_default(), want);
+        }
+        rig.chip(PortChange::LoopOpened);
+        rig.wait(1000);
+        assert_eq!(rig.took().pop().map(|(_, what)| what).as_deref(), Some("OnHook"));
+        assert!(rig.port.is_idle());
+    }
+
+    #[test]
+    fn a_phone_left_off_hook_gets_an_open_loop_then_reorder_then_silence() {
+        let mut rig = Rig::up();
+        rig.give(Event::Ring(None));
+        rig.chip(PortChange::RingTripped);
+        rig.took();
+        rig.give(Event::Release);
+        rig.chip(PortChange::LoopOpened);
+        rig.wait(500);
+        rig.chip(PortChange::LoopClosed);
+        rig.wait(31_000);
+        let want = [(0, "Hush"), (0, "Open"), (500, "Active"), (500, "Play"), (30_500, "Hush")];
+        assert_eq!(rig.took(), log(&want));
+        assert!(!rig.port.is_idle());
+        rig.chip(PortChange::LoopOpened);
+        rig.wait(1000);
+        assert!(rig.port.is_idle());
+    }
+
+    #[test]
+    fn a_phone_hung_up_while_the_loop_was_open_is_idle_again() {
+        let mut rig = Rig::up();
+        rig.give(Event::Ring(None));
+        rig.chip(PortChange::RingTripped);
+        rig.give(Event::Release);
+        rig.wait(500 + SETTLE_MS);
+        assert!(rig.port.is_idle());
+    }
+
+    #[test]
+    fn a_chip_that_resets_under_a_call_loses_it_and_comes_back() {
+        let mut rig = Rig::up();
+        rig.give(Event::Ring(None));
+        rig.chip(PortChange::RingTripped);
+        rig.took();
+        rig.chip(PortChange::Reset);
+        assert_eq!(rig.took(), log(&[(0, "Hush"), (0, "Lost")]));
+        assert!(!rig.port.is_up());
+        rig.chip(PortChange::Up);
+        assert!(rig.port.is_idle());
+    }
+
+    #[test]
+    fn a_ring_that_is_stopped_never_starts_again() {
+        let mut rig = Rig::up();
+        rig.give(Event::Ring(caller_id()));
+        rig.wait(2300);
+        rig.give(Event::StopRing);
+        rig.took();
+        rig.wait(60_000);
+        assert_eq!(rig.took(), []);
+        assert!(rig.port.is_idle());
+    }
+}

@@ -1,0 +1,201 @@
+//! All patches and sounds of one PCM card, driven by its clock.
+//!
+//! The media thread owns a [`PatchBay`], hands it each [`Command`] and calls [`PatchBay::tick`] once per period of the
+//! card. Everything is allocated in [`PatchBay::new`]; what a command brings goes back in an [`Event`].
+
+use super::{
+    control::{Command, Event, PatchCounters, Sound, TAP_SAMPLES, TapFrame, Trunk},
+    patch::Patch,
+};
+use crate::{
+    audio::{
+        interleaved::{Column, ColumnMut},
+        tone::Generator,
+    },
+    id::{RtpPort, Slot},
+    rtp::playout::Playout,
+};
+use std::{net::SocketAddr, sync::Arc};
+
+/// Samples of one slot in one tick: 10 ms at 8 kHz.
+pub const PERIOD: usize = TAP_SAMPLES;
+
+/// The sockets of the RTP ports, as the data plane sees them; never blocks.
+pub trait RtpIo {
+    /// Receives one waiting datagram into `buf`, cut to its length; `None` if none waits.
+    fn receive(&mut self, rtp: RtpPort, buf: &mut [u8]) -> Option<(usize, SocketAddr)>;
+
+    /// Sends one datagram; one that cannot be sent now is dropped, as RTP that comes late is of no use.
+    fn send(&mut self, rtp: RtpPort, to: SocketAddr, bytes: &[u8]);
+}
+
+/// What a slot of the PCM bus carries toward its line.
+#[derive(Debug, Default)]
+enum Carries {
+    #[default]
+    Silence,
+    Once {
+        samples: Arc<[i16]>,
+        at: usize,
+    },
+    Tone(Generator),
+    Call(RtpPort),
+}
+
+/// All patches and per-slot sounds of one card.
+#[derive(Debug)]
+pub struct PatchBay {
+    slots: Box<[Carries]>,
+    /// By RTP port.
+    patches: Box<[Option<Patch>]>,
+    /// Playout buffers of the ports that are not patched.
+    playouts: Vec<Playout>,
+}
+
+impl PatchBay {
+    /// Room for `slots` slots of the PCM bus (1 to 256) and `rtp_ports` local RTP addresses (0 to 256); the only place
+    /// that allocates.
+    #[must_use]
+    pub fn new(slots: usize, rtp_ports: usize) -> Self {
+        Self {
+            slots: (0..slots).map(|_| Carries::default()).collect(),
+            patches: (0..rtp_ports).map(|_| None).collect(),
+            playouts: (0..rtp_ports).map(|_| Playout::default()).collect(),
+        }
+    }
+
+    /// Carries out a command; `clock` is the line clock of the next tick, in samples.
+    ///
+    /// A command that names a slot or a port that is not there gives back what it brought.
+    pub fn handle(&mut self, command: Command, clock: u64, events: &mut impl FnMut(Event)) {
+        match command {
+            Command::Patch { rtp, slot, trunk, source, notice, tap } => {
+                self.unpatch(rtp, events);
+                self.hush(slot, events);
+                self.patch((rtp, slot), trunk, source, (notice, tap), clock, events);
+            }
+            Command::Change { rtp, trunk } => {
+                if let Some(patch) = self.patch_mut(rtp) {
+                    patch.change(trunk, clock);
+                }
+            }
+            Command::Unpatch { rtp } => self.unpatch(rtp, events),
+            Command::Play { slot, sound } => self.play(slot, sound, events),
+            Command::Hush { slot } => {
+                if !matches!(self.slots.get(usize::from(slot.0)), Some(Carries::Call(_))) {
+                    self.hush(slot, events);
+                }
+            }
+        }
+    }
+
+    /// One period of all slots: `capture` and `playback` are [`PERIOD`] frames of as many interleaved samples as there
+    /// are slots, and every sample of `playback` is written. `clock` is the line clock at the first frame, in samples;
+    /// where it jumps ahead (an xrun), the patches skip the same time.
+    pub fn tick(
+        &mut self,
+        clock: u64,
+        capture: &[i16],
+        playback: &mut [i16],
+        io: &mut impl RtpIo,
+        events: &mut impl FnMut(Event),
+    ) {
+        playback.fill(0);
+        let slots = self.slots.len();
+        for (slot, carries) in self.slots.iter_mut().enumerate() {
+            let column = ColumnMut::new(playback, slots, slot);
+            match carries {
+                Carries::Silence => {}
+                Carries::Once { .. } => carries.play_once(column, events),
+                Carries::Tone(tone) => {
+                    let mut column = column;
+                    column.samples().for_each(|sample| *sample = tone.advance());
+                }
+                Carries::Call(rtp) => {
+                    if let Some(Some(patch)) = self.patches.get_mut(usize::from(rtp.0)) {
+                        patch.tick(clock, Column::new(capture, slots, slot), column, io, events);
+                    }
+                }
+            }
+        }
+    }
+
+    fn patch(
+        &mut self,
+        (rtp, slot): (RtpPort, Slot),
+        trunk: Trunk,
+        source: (u32, u16, u32),
+        (notice, tap): (Option<Arc<[i16]>>, Option<rtrb::Producer<TapFrame>>),
+        clock: u64,
+        events: &mut impl FnMut(Event),
+    ) {
+        let (Some(carries), Some(place)) =
+            (self.slots.get_mut(usize::from(slot.0)), self.patches.get_mut(usize::from(rtp.0)))
+        else {
+            notice.into_iter().for_each(|samples| events(Event::Spent(samples)));
+            events(Event::Unpatched { rtp, counters: PatchCounters::default(), tap });
+            return;
+        };
+        // One buffer for each port: the pool holds one whenever a port is free.
+        let playout = self.playouts.pop().unwrap_or_default();
+        *carries = Carries::Call(rtp);
+        *place = Some(Patch::new((rtp, slot), trunk, source, notice, tap, playout, clock));
+    }
+
+    fn unpatch(&mut self, rtp: RtpPort, events: &mut impl FnMut(Event)) {
+        let Some(patch) = self.patches.get_mut(usize::from(rtp.0)).and_then(Option::take) else { return };
+        if let Some(carries) = self.slots.get_mut(usize::from(patch.slot().0)) {
+            *carries = Carries::Silence;
+        }
+        let remains = patch.end();
+        let mut playout = remains.playout;
+        playout.reset();
+        self.playouts.push(playout);
+        remains.notice.into_iter().for_each(|samples| events(Event::Spent(samples)));
+        events(Event::Unpatched { rtp, counters: remains.counters, tap: remains.tap });
+    }
+
+    fn patch_mut(&mut self, rtp: RtpPort) -> Option<&mut Patch> {
+        self.patches.get_mut(usize::from(rtp.0))?.as_mut()
+    }
+
+    /// Starts a sound. A call on the slot goes first: the sound is given back.
+    fn play(&mut self, slot: Slot, sound: Sound, events: &mut impl FnMut(Event)) {
+        let new = match sound {
+            Sound::Once(samples) => Carries::Once { samples, at: 0 },
+            Sound::Tone(tone) => Carries::Tone(Generator::new(&tone)),
+        };
+        match self.slots.get_mut(usize::from(slot.0)) {
+            None | Some(Carries::Call(_)) => new.give_back(events),
+            Some(carries) => std::mem::replace(carries, new).give_back(events),
+        }
+    }
+
+    /// Ends whatever a slot carries.
+    fn hush(&mut self, slot: Slot, events: &mut impl FnMut(Event)) {
+        match self.slots.get_mut(usize::from(slot.0)).map(std::mem::take) {
+            Some(Carries::Call(rtp)) => self.unpatch(rtp, events),
+            Some(sound) => sound.give_back(events),
+            None => {}
+        }
+    }
+}
+
+impl Carries {
+    fn play_once(&mut self, mut column: ColumnMut<'_>, events: &mut impl FnMut(Event)) {
+        let Self::Once { samples, at } = self else { return };
+        let rest = samples.get(*at..).unwrap_or_default();
+        column.write(rest, |&sample| sample);
+        *at += PERIOD;
+        if *at >= samples.len() {
+            std::mem::take(self).give_back(events);
+        }
+    }
+
+    fn give_back(self, events: &mut impl FnMut(Event)) {
+        match self {
+            Self::Once { samples, .. } => events(Event::Spent(samples)),
+            Self::Silence | Self::Tone(_) | Self::Call(_) => {}
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! A dialog as its called side keeps it (RFC 3261 section 12), and the call in it.
+//!
+//! ```text
+//!   INVITE ──► Early ──200──► Up ──BYE from the caller──► gone
+//!              │              │ └──the office hangs up, no ACK, session expired──► Leaving ──BYE answered──► gone
+//!              └──CANCEL, BYE, refused──► gone
+//! ```
+//! The office may hang up before the ACK has come; the BYE then waits for it (RFC 3261 section 15).
+
+use super::{
+    event::{DialogId, TrunkId},
+    message::{Message, Method, NameAddr, Outgoing},
+    negotiation::Negotiation,
+    remembered::Key,
+    session_timer::SessionTimer,
+    success::Success,
+    uri::Uri,
+};
+use crate::time::Instant;
+use std::net::{IpAddr, SocketAddr};
+
+/// Port of a SIP address that names none (RFC 3261 19.1.2).
+const DEFAULT_PORT: u16 = 5060;
+/// Routes that a dialog may have; an INVITE with more is refused.
+pub const MAX_ROUTES: usize = 16;
+
+/// One call on its trunk side.
+#[derive(Debug)]
+pub struct Dialog {
+    /// Trunk it came by.
+    pub trunk: TrunkId,
+    /// Where it stands.
+    pub state: State,
+    /// The 2xx that waits for its ACK.
+    pub success: Option<Success>,
+    /// Session timer of the answered call.
+    pub timer: Option<SessionTimer>,
+    /// Offer and answer.
+    pub negotiation: Negotiation,
+    /// Set when the office hung up before the ACK came: the Reason of the BYE to send then.
+    pub hang_up: Option<Option<&'static str>>,
+    /// Whether the caller confirmed our first 200.
+    pub acked: bool,
+    /// Where the last request of the peer came from.
+    pub source: SocketAddr,
+    id: DialogId,
+    ids: Ids,
+    target: Uri,
+    remote_cseq: u32,
+    local_cseq: u32,
+    peer_allows_update: bool,
+}
+
+/// Stages of a dialog.
+#[derive(Debug)]
+pub enum State {
+    /// Offered or ringing: the INVITE has no final answer yet.
+    Early {
+        /// It.
+        invite: Box<Message>,
+        /// Its transaction.
+        key: Key,
+    },
+    /// Answered.
+    Up,
+    /// Our BYE is on its way.
+    Leaving,
+}
+
+/// What never changes in a dialog.
+#[derive(Debug)]
+struct Ids {
+    call_id: String,
+    local_tag: String,
+    remote_tag: Option<String>,
+    /// From of our requests.
+    local: NameAddr,
+    /// To of our requests.
+    remote: NameAddr,
+    routes: Vec<NameAddr>,
+}
+
+impl Dialog {
+    /// The dialog that `invite` starts, with our tag.
+    ///
+    /// # Errors
+    /// The INVITE, if it has no usable Contact (RFC 3261 8.1.1.8) or too long a route.
+    pub fn new(
+        id: DialogId,
+        trunk: TrunkId,
+        invite: Message,
+        key: Key,
+        local_tag: String,
+    ) -> Result<Self, Box<Message>> {
+        let contact = invite.contact().filter(|_| invite.record_routes().len() <= MAX_ROUTES);
+        let Some(target) = contact.map(|contact| contact.uri().clone()) else { return Err(Box::new(invite)) };
+        Ok(Self {
+            trunk,
+            success: None,
+            timer: None,
+            negotiation: Negotiation::default(),
+            hang_up: None,
+            acked: false,
+            source: invite.source(),
+            id,
+            target,
+            remote_cseq: invite.cseq(),
+            local_cseq: 0,
+            peer_allows_update: invite.lists("Allow", "UPDATE"),
+            ids: Ids {
+                call_id: invite.call_id().to_owned(),
+                remote_tag: invite.from_tag().map(str::to_owned),
+                local: invite.to().clone().with_tag(&local_tag),
+                remote: invite.from().clone(),
+                routes: invite.record_routes().to_vec(),
+                local_tag,
+            },
+            state: State::Early { invite: Box::new(invite), key },
+        })
+    }
+
+    /// Its identity.
+    #[must_use]
+    pub const fn id(&self) -> DialogId {
+        self.id
+    }
+
+    /// Our tag.
+    #[must_use]
+    pub fn local_tag(&self) -> &str {
+        &self.ids.local_tag
+    }
+
+    /// Whether `message` from the peer belongs to this dialog (RFC 3261 12.2.2).
+    #[must_use]
+    pub fn owns(&self, message: &Message) -> bool {
+        message.to_tag() == Some(self.local_tag())
+            && message.call_id() == self.ids.call_id
+            && message.from_tag() == self.ids.remote_tag.as_deref()
+    }
+
+    /// Whether the transaction is the one that this dialog is still to answer.
+    #[must_use]
+    pub fn waits_for(&self, wanted: Key) -> bool {
+        matches!(self.state, State::Early { key, .. } if key == wanted)
+    }
+
+    /// Notes a new request of the peer; false if it is older than one already seen (RFC 3261 12.2.2).
+    pub fn accepts_sequence(&mut self, message: &Message) -> bool {
+        let in_order = message.cseq() >= self.remote_cseq;
+        if in_order {
+            self.remote_cseq = message.cseq();
+            self.source = message.source();
+        }
+        in_order
+    }
+
+    /// A request that was accepted moves the remote target (RFC 3261 12.2.2).
+    pub fn refresh_target(&mut self, message: &Message) {
+        if let Some(contact) = message.contact() {
+            self.target = contact.uri().clone();
+        }
+        self.peer_allows_update |= message.lists("Allow", "UPDATE");
+    }
+
+    /// Whether we can refresh the session ourselves.
+    #[must_use]
+    pub const fn peer_allows_update(&self) -> bool {
+        self.peer_allows_update
+    }
+
+    /// Our next request in this dialog, with `via` as its Via (RFC 3261 12.2.1.1).
+    pub fn request(&mut self, method: &Method, via: &str) -> Outgoing {
+        self.local_cseq += 1;
+        let strict = self.ids.routes.first().filter(|route| !route.uri().params().has("lr"));
+        let uri = strict.map_or(&self.target, NameAddr::uri);
+        let outgoing = Outgoing::request(method, uri)
+            .with_header("Via", via)
+            .with_header("Max-Forwards", "70")
+            .with_header("From", &self.ids.local.to_string())
+            .with_header("To", &self.ids.remote.to_string())
+            .with_header("Call-ID", &self.ids.call_id)
+            .with_header("CSeq", &format!("{} {method}", self.local_cseq));
+        let routes = self.ids.routes.iter().skip(usize::from(strict.is_some()));
+        let outgoing = routes.fold(outgoing, |out, route| out.with_header("Route", &route.to_string()));
+        match strict {
+            // A strict router takes the Request-URI for itself and finds the target as the last route.
+            Some(_) => outgoing.with_header("Route", &format!("<{}>", self.target)),
+            None => outgoing,
+        }
+    }
+
+    /// Where our requests go, if the next hop is given as an address and not as a name.
+    #[must_use]
+    pub fn next_hop(&self) -> Option<SocketAddr> {
+        let uri = self.ids.routes.first().map_or(&self.target, NameAddr::uri);
+        let transport = uri.params().value("transport");
+        let udp = transport.is_none_or(|transport| transport.eq_ignore_ascii_case("udp"));
+        let ip: IpAddr = uri.ip().filter(|_| udp)?;
+        Some(SocketAddr::new(ip, uri.port().unwrap_or(DEFAULT_PORT)))
+    }
+
+    /// When time matters to the dialog itself; its transactions have their own deadlines.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let timer = self.timer.filter(|_| matches!(self.state, State::Up));
+        let success = self.success.as_ref().map(Success::deadline);
+        success.into_iter().chain(timer.map(|timer| timer.deadline())).min()
+    }
+}

@@ -1,0 +1,137 @@
+//! One domain's words in another's: SIP facts to a call, a directory entry to a route, a record to a recording's tags.
+
+use crate::{
+    audio::caller_id::{CallerId, LocalTime},
+    call::{
+        event::TrunkEnd,
+        incoming::{Incoming, Route},
+        machine::{Call, Port},
+    },
+    directory::Tracker,
+    media::control as media,
+    record::{Attribution, CallRecord, Presentation},
+    recording::lifecycle::{Command as StorageCommand, Tags},
+    sip::{
+        event::{Ended, Offered, OfferedMedia},
+        identity::Called,
+        sdp,
+    },
+    time::WallTime,
+};
+
+/// The facts of an INVITE as the call keeps them.
+pub(super) fn incoming(offered: &Offered, called: &Called, tracker: &Tracker) -> Incoming {
+    let (caller, diversions) = (&offered.caller, &offered.diversions);
+    let is_ours = |number: &_| {
+        tracker.advertised.contains(number)
+            || tracker.forwarding_number.as_ref() == Some(number)
+            || tracker.number == *number
+    };
+    let mut warnings = Vec::new();
+    if diversions.hide_the_caller(caller, is_ours) {
+        warnings.push("caller_is_diverter".to_owned());
+    }
+    if diversions.is_conditional() {
+        warnings.push("conditional_forward".to_owned());
+    }
+    Incoming {
+        caller_number: caller.number.clone(),
+        presentation: caller.presentation,
+        caller_name: caller.name.clone(),
+        verstat: caller.verstat.clone(),
+        tracking_number: tracker.number.clone(),
+        advertised_number: diversions.advertised().cloned(),
+        attribution: Attribution {
+            method: called.method.as_str().to_owned(),
+            double_forwarded: diversions.is_double_forwarded(),
+            diversion: diversions.to_record(),
+            warnings,
+        },
+        via: offered.vias.clone(),
+        sip_call_id: offered.sip_call_id.clone(),
+        media_refused: matches!(offered.media, OfferedMedia::Refused(_)).then_some("no_common_codec"),
+    }
+}
+
+/// Where the directory sends a call; `ports` are the board's.
+pub(super) fn route<'a>(tracker: &Tracker, ports: impl Iterator<Item = &'a Port>) -> Route {
+    Route {
+        tracker_id: tracker.id.clone(),
+        campaign: tracker.campaign.clone(),
+        tag: tracker.tag.clone(),
+        forwarding_number: tracker.forwarding_number.clone(),
+        ports: ports.filter(|port| tracker.ports.contains(&port.name)).map(|port| port.id).collect(),
+    }
+}
+
+/// What the phones' displays show of a call, with the office's own date and time.
+pub(super) fn caller_id(call: &Call, wall: WallTime, zone: &jiff::tz::TimeZone) -> CallerId {
+    let record = call.record();
+    CallerId {
+        number: record.customer_phone_number.as_ref().map(CallerId::display_number),
+        name: Some(call.display_text()).filter(|text| !text.is_empty()),
+        presentation: record.customer_number_presentation,
+        at: local_time(wall, zone),
+    }
+}
+
+fn local_time(wall: WallTime, zone: &jiff::tz::TimeZone) -> LocalTime {
+    let stamp = jiff::Timestamp::from_millisecond(i64::try_from(wall.0).unwrap_or(0)).unwrap_or_default();
+    let at = zone.to_datetime(stamp);
+    let small = |n: i8| n.unsigned_abs();
+    LocalTime {
+        month: small(at.month()),
+        day: small(at.day()),
+        hour: small(at.hour()),
+        minute: small(at.minute()),
+    }
+}
+
+/// The recording of a call that was just answered.
+pub(super) fn start_recording(record: &CallRecord) -> Option<StorageCommand> {
+    let caller = match (&record.customer_phone_number, record.customer_number_presentation) {
+        (Some(number), Presentation::Allowed) => number.to_string(),
+        _ => "anonymous".to_owned(),
+    };
+    Some(StorageCommand::Start {
+        call: record.id,
+        recording: record.recording.id?,
+        tags: Tags {
+            call: record.id,
+            tracking: record.tracking_phone_number.to_string(),
+            caller,
+            start_time: record.start_time,
+            campaign: record.campaign.as_ref().map(|campaign| campaign.name.clone()).unwrap_or_default(),
+        },
+    })
+}
+
+/// How the trunk side ended, in the call's words.
+pub(super) const fn trunk_end(why: Ended) -> TrunkEnd {
+    match why {
+        Ended::HungUp => TrunkEnd::HungUp,
+        Ended::NoAck => TrunkEnd::NeverAcked,
+        Ended::SessionExpired | Ended::NoMedia => TrunkEnd::Lost,
+    }
+}
+
+/// The negotiated media in the data plane's words.
+pub(super) const fn trunk(media: sdp::Negotiated) -> media::Trunk {
+    media::Trunk {
+        remote: media.remote,
+        codec: match media.codec {
+            sdp::Codec::Pcmu => media::Codec::Pcmu,
+            sdp::Codec::Pcma => media::Codec::Pcma,
+        },
+        event_pt_in: media.event_pt_in,
+        event_pt_out: media.event_pt_out,
+        ptime_ms: media.ptime_ms,
+        send: media.send,
+        receive: media.receive,
+    }
+}
+
+/// First SSRC, sequence number and timestamp of an RTP stream, all random (RFC 3550 5.1).
+pub(super) const fn rtp_source(random: (u64, u64)) -> (u32, u16, u32) {
+    ((random.0 >> 32) as u32, (random.1 >> 48) as u16, random.0 as u32)
+}

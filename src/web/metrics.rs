@@ -1,0 +1,199 @@
+//! Counters of the daemon in OpenMetrics, read by `/metrics`.
+//!
+//! Every field is an atomic behind an `Arc`: any thread may update it, the media thread included.
+
+use crate::record::Ended;
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    registry::{Registry, Unit},
+};
+use std::sync::{Arc, atomic::AtomicU64};
+
+/// Content type of OpenMetrics text (OpenMetrics 1.0, "Exposition Format").
+pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds in seconds of the journal's fdatasync: a good disk is below 10 ms, an SD card may take a second.
+const FSYNC_BUCKETS_S: [f64; 10] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0];
+
+/// Upper bounds in seconds of INVITE to bubble; the goal is 50 ms.
+const BUBBLE_BUCKETS_S: [f64; 9] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5];
+
+/// The daemon's counters; a clone counts into the same ones.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    calls: Family<EndedLabel, Counter>,
+    /// INVITEs received, retransmissions not counted.
+    pub invites: Counter,
+    /// SIP datagrams dropped unread or unanswered: foreign source, not SIP, over a limit.
+    pub sip_dropped: Counter,
+    /// 1 while the trunk has us registered (or needs no registration), else 0.
+    pub trunk_registered: Gauge,
+    /// RTP packets accepted.
+    pub rtp_packets: Counter,
+    /// RTP packets that were due and not there.
+    pub rtp_lost: Counter,
+    /// Over- and underruns of the PCM bus.
+    pub pcm_xruns: Counter,
+    /// Seconds of silence written into recordings because audio was lost on its way to the disk.
+    pub recording_gap_seconds: Counter<f64, AtomicU64>,
+    /// Time that the journal's fdatasync took, in seconds.
+    pub journal_fsync_seconds: Histogram,
+    /// Time from an INVITE to its bubble, in seconds.
+    pub invite_to_bubble_seconds: Histogram,
+    /// Call bubbles that are not ended.
+    pub(super) bubbles_open: Gauge,
+    /// Pages that follow the live stream.
+    pub(super) streams_open: Gauge,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct EndedLabel {
+    ended: &'static str,
+}
+
+impl Metrics {
+    /// Every counter at zero, and registered under its name.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut metrics = Self {
+            registry: Arc::default(),
+            calls: Family::default(),
+            invites: Counter::default(),
+            sip_dropped: Counter::default(),
+            trunk_registered: Gauge::default(),
+            rtp_packets: Counter::default(),
+            rtp_lost: Counter::default(),
+            pcm_xruns: Counter::default(),
+            recording_gap_seconds: Counter::default(),
+            journal_fsync_seconds: Histogram::new(FSYNC_BUCKETS_S),
+            invite_to_bubble_seconds: Histogram::new(BUBBLE_BUCKETS_S),
+            bubbles_open: Gauge::default(),
+            streams_open: Gauge::default(),
+        };
+        // A series that appears with its first event hides that event from rate().
+        for ended in FINAL_ENDS {
+            drop(metrics.calls.get_or_create(&EndedLabel { ended: ended_label(ended) }));
+        }
+        metrics.registry = Arc::new(metrics.registered());
+        metrics
+    }
+
+    /// Counts a finished call.
+    pub fn call_ended(&self, ended: Ended) {
+        self.calls.get_or_create(&EndedLabel { ended: ended_label(ended) }).inc();
+    }
+
+    /// All counters as OpenMetrics text.
+    pub(super) fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail; an encoder error would leave the text without its `# EOF`.
+        let _ = text::encode(&mut out, &self.registry);
+        out
+    }
+
+    fn registered(&self) -> Registry {
+        let mut registry = Registry::with_prefix("ringside");
+        let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The running daemon", build);
+        registry.register("calls", "Finished calls by how they ended", self.calls.clone());
+        registry.register("invites", "INVITEs received", self.invites.clone());
+        registry.register("sip_dropped", "SIP datagrams dropped without an answer", self.sip_dropped.clone());
+        registry.register("trunk_registered", "Whether the trunk is usable", self.trunk_registered.clone());
+        registry.register("rtp_packets", "RTP packets accepted", self.rtp_packets.clone());
+        registry.register("rtp_lost", "RTP packets due and not there", self.rtp_lost.clone());
+        registry.register("pcm_xruns", "Over- and underruns of the PCM bus", self.pcm_xruns.clone());
+        registry.register_with_unit(
+            "recording_gap",
+            "Silence written where audio was lost",
+            Unit::Seconds,
+            self.recording_gap_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "journal_fsync",
+            "Time of the journal's fdatasync",
+            Unit::Seconds,
+            self.journal_fsync_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "invite_to_bubble",
+            "Time from an INVITE to its bubble",
+            Unit::Seconds,
+            self.invite_to_bubble_seconds.clone(),
+        );
+        registry.register("bubbles_open", "Call bubbles that are not ended", self.bubbles_open.clone());
+        registry.register("streams_open", "Pages that follow the live stream", self.streams_open.clone());
+        registry
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Every end that [`Metrics::call_ended`] can be told of.
+const FINAL_ENDS: [Ended; 8] = [
+    Ended::Cancelled,
+    Ended::NoAnswer,
+    Ended::Busy,
+    Ended::Failed,
+    Ended::CallerHungUp,
+    Ended::OfficeHungUp,
+    Ended::TrunkLost,
+    Ended::Interrupted,
+];
+
+const fn ended_label(ended: Ended) -> &'static str {
+    match ended {
+        Ended::InProgress => "in_progress",
+        Ended::Cancelled => "cancelled",
+        Ended::NoAnswer => "no_answer",
+        Ended::Busy => "busy",
+        Ended::Failed => "failed",
+        Ended::CallerHungUp => "caller_hung_up",
+        Ended::OfficeHungUp => "office_hung_up",
+        Ended::TrunkLost => "trunk_lost",
+        Ended::Interrupted => "interrupted",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_names_every_counter_and_ends_as_openmetrics_asks() {
+        let metrics = Metrics::new();
+        metrics.call_ended(Ended::NoAnswer);
+        metrics.clone().rtp_lost.inc_by(3);
+        metrics.recording_gap_seconds.inc_by(0.25);
+        metrics.journal_fsync_seconds.observe(0.004);
+        let text = metrics.text();
+        for line in [
+            "ringside_calls_total{ended=\"no_answer\"} 1",
+            "ringside_calls_total{ended=\"busy\"} 0",
+            "ringside_invites_total 0",
+            "ringside_rtp_packets_total 0",
+            "ringside_rtp_lost_total 3",
+            "ringside_sip_dropped_total 0",
+            "ringside_pcm_xruns_total 0",
+            "ringside_trunk_registered 0",
+            "ringside_bubbles_open 0",
+            "ringside_recording_gap_seconds_total 0.25",
+            "ringside_journal_fsync_seconds_bucket{le=\"0.005\"} 1",
+        ] {
+            assert!(text.lines().any(|have| have == line), "{line} is missing in\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn the_label_of_an_end_is_its_name_in_the_record() {
+        for ended in FINAL_ENDS {
+            assert_eq!(serde_json::to_value(ended).unwrap(), ended_label(ended));
+        }
+    }
+}

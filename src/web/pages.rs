@@ -1,0 +1,112 @@
+//! The live page and the page of one call.
+
+use super::{
+    Site, State,
+    view::{self, BubbleView, CallDetail, CallView, Player, Summary},
+};
+use crate::{id::CallId, record::CallRecord};
+use askama::Template;
+use axum::{
+    extract::{self, Path},
+    http::StatusCode,
+    response::{Html, IntoResponse, Response},
+};
+use std::sync::Arc;
+
+/// Rows of the call table: a busy office's day.
+pub(super) const MAX_CALLS: usize = 200;
+
+/// Bars of a waveform in the table, about one for each two pixels.
+const ROW_COLUMNS: usize = 120;
+
+/// Bars of a waveform on a call's own page.
+const PAGE_COLUMNS: usize = 480;
+
+/// A record as a row of the call table.
+pub(super) fn row(record: &CallRecord, state: &State) -> CallView {
+    CallView::new(record, &state.recordings, ROW_COLUMNS)
+}
+
+pub(super) async fn live(extract::State(site): extract::State<Arc<Site>>) -> Response {
+    // The version is taken before the records: a record saved in between is sent once more, never missed.
+    let records = site.state.live.records_version();
+    let board = site.state.live.snapshot();
+    let page = site.read(move |state| {
+        let today = state.calls.today(MAX_CALLS);
+        let now = super::wall_now();
+        LivePage {
+            title: view::title(state.live.counts()),
+            records,
+            bubbles: board.iter().map(|shown| BubbleView::new(shown, now)).collect(),
+            summary: Summary::of(&today),
+            calls: today.iter().map(|record| row(record, state)).collect(),
+        }
+    });
+    drawn(StatusCode::OK, page.await)
+}
+
+pub(super) async fn call(
+    extract::State(site): extract::State<Arc<Site>>,
+    Path(id): Path<String>,
+) -> Response {
+    let Ok(id) = id.parse::<CallId>() else { return no_such_call() };
+    let page = site.read(move |state| {
+        let record = state.calls.get(id)?;
+        let call = CallView::new(&record, &state.recordings, PAGE_COLUMNS);
+        let has_player = matches!(call.player, Player::Ready { .. });
+        Some(CallPage { call, has_player, detail: CallDetail::new(&record) })
+    });
+    match page.await {
+        Some(Some(page)) => drawn(StatusCode::OK, Some(page)),
+        Some(None) => no_such_call(),
+        None => drawn(StatusCode::OK, None::<CallPage>),
+    }
+}
+
+pub(super) async fn not_found() -> Response {
+    let page = Problem { title: "There is no such page", remedy: "The calls of today are on the live page." };
+    drawn(StatusCode::NOT_FOUND, Some(page))
+}
+
+fn no_such_call() -> Response {
+    let remedy = "Its address may be mistyped, or the call may belong to another box.";
+    drawn(StatusCode::NOT_FOUND, Some(Problem { title: "There is no such call", remedy }))
+}
+
+/// A page as an answer; `None` means that reading what it shows has failed.
+fn drawn(status: StatusCode, page: Option<impl Template>) -> Response {
+    match page.map(|page| page.render()) {
+        Some(Ok(html)) => (status, Html(html)).into_response(),
+        Some(Err(error)) => {
+            tracing::error!(%error, "a page could not be drawn");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+        None => (StatusCode::INTERNAL_SERVER_ERROR, "the call records could not be read; see the log\n")
+            .into_response(),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "live.html")]
+struct LivePage {
+    title: String,
+    records: String,
+    bubbles: Vec<BubbleView>,
+    summary: Summary,
+    calls: Vec<CallView>,
+}
+
+#[derive(Template)]
+#[template(path = "call.html")]
+struct CallPage {
+    call: CallView,
+    has_player: bool,
+    detail: CallDetail,
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct Problem {
+    title: &'static str,
+    remedy: &'static str,
+}

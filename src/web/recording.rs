@@ -1,0 +1,122 @@
+//! `/calls/{id}/recording`: the audio of a call, in ranges.
+//!
+//! The file is the one that the record names; nothing of the address reaches the file system. Its entity tag is the
+//! record's BLAKE3, so the conditional headers are judged here and only the range is left to `ServeFile`.
+
+use super::{Site, view};
+use crate::{
+    id::CallId,
+    record::{CallRecord, Ended, RecordingState},
+};
+use axum::{
+    body::Body,
+    extract::{Path, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use std::{io, path::PathBuf, sync::Arc};
+use tower_http::services::ServeFile;
+
+/// What can be said of a call's audio.
+enum Audio {
+    NoSuchCall,
+    /// The call, or the writing of its file, is still going on.
+    NotYet,
+    /// There is none, and there will be none.
+    None,
+    File {
+        path: PathBuf,
+        hash: Option<String>,
+    },
+}
+
+pub(super) async fn audio(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let Ok(id) = id.parse::<CallId>() else { return said(Audio::NoSuchCall) };
+    let audio = site.read(move |state| match state.calls.get(id) {
+        Some(record) => Audio::of(&record, &state.recordings),
+        None => Audio::NoSuchCall,
+    });
+    match audio.await {
+        Some(Audio::File { path, hash }) => file(path, hash, request).await,
+        Some(other) => said(other),
+        None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+impl Audio {
+    fn of(record: &CallRecord, data_dir: &std::path::Path) -> Self {
+        match record.recording.state {
+            RecordingState::Closed | RecordingState::Recovered => {
+                let hash = record.recording.hash.clone();
+                view::recording_path(record, data_dir).map_or(Self::None, |path| Self::File { path, hash })
+            }
+            RecordingState::Writing => Self::NotYet,
+            RecordingState::None if record.outcome.ended == Ended::InProgress => Self::NotYet,
+            RecordingState::None | RecordingState::Failed => Self::None,
+        }
+    }
+}
+
+fn said(audio: Audio) -> Response {
+    match audio {
+        Audio::NoSuchCall => (StatusCode::NOT_FOUND, "there is no such call\n").into_response(),
+        Audio::NotYet => {
+            (StatusCode::ACCEPTED, "the recording is still being written: ask again after the call\n")
+                .into_response()
+        }
+        Audio::None | Audio::File { .. } => {
+            (StatusCode::NOT_FOUND, "this call has no recording\n").into_response()
+        }
+    }
+}
+
+async fn file(path: PathBuf, hash: Option<String>, mut request: Request) -> Response {
+    let etag = hash.and_then(|hash| HeaderValue::try_from(format!("\"{hash}\"")).ok());
+    if let Some(etag) = &etag
+        && !judge_conditions(request.headers_mut(), etag)
+    {
+        return (StatusCode::NOT_MODIFIED, [(header::ETAG, etag.clone())]).into_response();
+    }
+    let mut response = match ServeFile::new(&path).try_call(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            tracing::warn!(path = %path.display(), "a recording is missing; run `ringside recordings verify`");
+            return (StatusCode::NOT_FOUND, "the recording's file is missing\n").into_response();
+        }
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "a recording could not be read");
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("audio/ogg"));
+    // The browser may keep it, but asks whether the record still names this file.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    if let Some(etag) = etag {
+        headers.insert(header::ETAG, etag);
+    }
+    response
+}
+
+/// Takes the conditional headers out of a request; false if the client has this very file (RFC 9110 13.2.2).
+fn judge_conditions(headers: &mut HeaderMap, etag: &HeaderValue) -> bool {
+    let current = |value: &HeaderValue| {
+        let tags = value.to_str().unwrap_or_default();
+        tags.split(',')
+            .map(str::trim)
+            .any(|tag| tag == "*" || tag.trim_start_matches("W/").as_bytes() == etag)
+    };
+    let has_it = headers.get_all(header::IF_NONE_MATCH).iter().any(current);
+    // RFC 9110 13.1.5: a range of another version is no use, the whole file is sent instead.
+    if headers.get(header::IF_RANGE).is_some_and(|tag| tag != etag) {
+        headers.remove(header::RANGE);
+    }
+    for judged in [header::IF_NONE_MATCH, header::IF_RANGE, header::IF_MATCH, header::IF_MODIFIED_SINCE] {
+        headers.remove(judged);
+    }
+    !has_it
+}

@@ -1,0 +1,227 @@
+//! `/events`: the live page's stream of server-sent events.
+//!
+//! It opens with the whole board and goes on with one event per change, whose id is `<call>.<revision>`. The data
+//! are fragments that htmx swaps into the page. A page that falls behind is given the whole board again.
+
+use super::{
+    Site,
+    live::{Change, Following, Shown},
+    pages,
+    view::{self, BubbleView, CallView, Player, Summary},
+};
+use crate::id::CallId;
+use askama::Template;
+use axum::{
+    extract::{Query, State},
+    http::StatusCode,
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use std::{collections::BTreeSet, convert::Infallible, sync::Arc, time::Duration};
+use tokio::{
+    sync::{OwnedSemaphorePermit, broadcast::error::RecvError, mpsc},
+    time::Instant,
+};
+use tokio_stream::wrappers::ReceiverStream;
+
+/// A comment in a silent stream, before any proxy or browser gives it up.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Changed records are gathered for this long, so that a burst of refused calls costs a page little.
+const GATHER: Duration = Duration::from_millis(150);
+
+/// More changed records than this in one go: the whole table is drawn again.
+const MAX_GATHERED: usize = 24;
+
+/// Events that wait for a slow page; behind them it lags in the board's channel.
+const MAX_QUEUED: usize = 4;
+
+/// What a page already shows.
+#[derive(serde::Deserialize)]
+pub(super) struct Seen {
+    /// Version of the records in its call table.
+    records: Option<String>,
+}
+
+pub(super) async fn events(State(site): State<Arc<Site>>, Query(seen): Query<Seen>) -> Response {
+    let Ok(permit) = Arc::clone(&site.streams).try_acquire_owned() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many open live pages: close some\n").into_response();
+    };
+    let (out, events) = mpsc::channel(MAX_QUEUED);
+    tokio::spawn(Stream { site, out, dirty: BTreeSet::new(), flush_at: None }.run(seen, permit));
+    Sse::new(ReceiverStream::new(events)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+}
+
+/// The page went away.
+struct PageGone;
+
+/// One open page.
+struct Stream {
+    site: Arc<Site>,
+    out: mpsc::Sender<Result<Event, Infallible>>,
+    /// Calls whose stored record changed and is not on the page yet.
+    dirty: BTreeSet<CallId>,
+    flush_at: Option<Instant>,
+}
+
+impl Stream {
+    async fn run(mut self, seen: Seen, permit: OwnedSemaphorePermit) {
+        let gauge = self.site.state.metrics.streams_open.clone();
+        gauge.inc();
+        let mut stop = self.site.stop.clone();
+        let page = self.out.clone();
+        // Ends with the page or with the daemon, whatever is first.
+        tokio::select! {
+            _ = stop.wait_for(|stopped| *stopped) => {}
+            () = page.closed() => {}
+            PageGone = self.follow(seen.records) => {}
+        }
+        gauge.dec();
+        drop(permit);
+    }
+
+    async fn follow(&mut self, mut seen: Option<String>) -> PageGone {
+        loop {
+            let following = self.site.state.live.follow();
+            if let Err(gone) = self.snapshot(&following, seen.as_deref()).await {
+                return gone;
+            }
+            if let Err(gone) = self.deltas(following).await {
+                return gone;
+            }
+            // Fell behind: begin again with everything.
+            seen = None;
+        }
+    }
+
+    /// Sends changes until the page is gone (`Err`) or has fallen behind (`Ok`).
+    async fn deltas(&mut self, mut following: Following) -> Result<(), PageGone> {
+        loop {
+            let change = match self.flush_at {
+                None => following.changes.recv().await,
+                Some(at) => match tokio::time::timeout_at(at, following.changes.recv()).await {
+                    Ok(change) => change,
+                    Err(_elapsed) => {
+                        self.flush().await?;
+                        continue;
+                    }
+                },
+            };
+            match change {
+                Ok(Change::Bubble(shown)) => self.bubble(&shown).await?,
+                Ok(Change::Gone(call)) => self.gone(call).await?,
+                Ok(Change::Record(call)) => {
+                    self.dirty.insert(call);
+                    self.flush_at.get_or_insert_with(|| Instant::now() + GATHER);
+                }
+                Err(RecvError::Lagged(_) | RecvError::Closed) => return Ok(()),
+            }
+        }
+    }
+
+    /// Sends the whole board, and the call table unless the page's own is of this moment.
+    async fn snapshot(&mut self, following: &Following, seen: Option<&str>) -> Result<(), PageGone> {
+        self.dirty.clear();
+        self.flush_at = None;
+        let day = if seen == Some(following.records.as_str()) { None } else { Some(self.day().await) };
+        let now = super::wall_now();
+        let fragment = SnapshotFragment {
+            title: self.title(),
+            bubbles: following.board.iter().map(|shown| BubbleView::new(shown, now)).collect(),
+            day,
+        };
+        self.send("snapshot", &fragment).await
+    }
+
+    async fn bubble(&self, shown: &Shown) -> Result<(), PageGone> {
+        let bubble = BubbleView::new(shown, super::wall_now());
+        let id = format!("{}.{}", shown.bubble.call, shown.bubble.rev);
+        self.send(&id, &BubbleFragment { title: self.title(), bubble }).await
+    }
+
+    async fn gone(&self, call: CallId) -> Result<(), PageGone> {
+        let fragment = GoneFragment { title: self.title(), id: call.to_string() };
+        self.send(&format!("{call}.gone"), &fragment).await
+    }
+
+    /// Sends the gathered records.
+    async fn flush(&mut self) -> Result<(), PageGone> {
+        self.flush_at = None;
+        let dirty = std::mem::take(&mut self.dirty);
+        if dirty.len() > MAX_GATHERED {
+            let day = Some(self.day().await);
+            let bubbles = self.site.state.live.snapshot();
+            let now = super::wall_now();
+            let bubbles = bubbles.iter().map(|shown| BubbleView::new(shown, now)).collect();
+            return self.send("records", &SnapshotFragment { title: self.title(), bubbles, day }).await;
+        }
+        let fragment = self.site.read(move |state| {
+            let calls = dirty.iter().filter_map(|call| state.calls.get(*call));
+            let calls = calls.map(|record| pages::row(&record, state)).collect();
+            RecordsFragment { calls, summary: Summary::of(&state.calls.today(pages::MAX_CALLS)) }
+        });
+        let Some(fragment) = fragment.await else { return Ok(()) };
+        self.send("records", &fragment).await
+    }
+
+    async fn day(&self) -> Day {
+        let day = self.site.read(|state| {
+            let records = state.calls.today(pages::MAX_CALLS);
+            let calls = records.iter().map(|record| pages::row(record, state)).collect();
+            Day { calls, summary: Summary::of(&records) }
+        });
+        day.await.unwrap_or_default()
+    }
+
+    fn title(&self) -> String {
+        view::title(self.site.state.live.counts())
+    }
+
+    async fn send(&self, id: &str, fragment: &impl Template) -> Result<(), PageGone> {
+        let html = match fragment.render() {
+            Ok(html) => html,
+            Err(error) => {
+                tracing::error!(%error, "the live page could not be drawn");
+                return Ok(());
+            }
+        };
+        self.out.send(Ok(Event::default().id(id).data(html))).await.map_err(|_| PageGone)
+    }
+}
+
+#[derive(Default)]
+struct Day {
+    calls: Vec<CallView>,
+    summary: Summary,
+}
+
+#[derive(Template)]
+#[template(path = "stream_snapshot.html")]
+struct SnapshotFragment {
+    title: String,
+    bubbles: Vec<BubbleView>,
+    day: Option<Day>,
+}
+
+#[derive(Template)]
+#[template(path = "stream_bubble.html")]
+struct BubbleFragment {
+    title: String,
+    bubble: BubbleView,
+}
+
+#[derive(Template)]
+#[template(path = "stream_gone.html")]
+struct GoneFragment {
+    title: String,
+    id: String,
+}
+
+#[derive(Template)]
+#[template(path = "stream_records.html")]
+struct RecordsFragment {
+    calls: Vec<CallView>,
+    summary: Summary,
+}

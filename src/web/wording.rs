@@ -1,0 +1,189 @@
+//! How numbers, durations and the ends of calls are said to the office.
+
+use crate::{
+    number::E164,
+    record::{CallRecord, Ended, Presentation},
+    time::WallTime,
+};
+
+/// A telephone number as people write it: `(312) 555-0100` in the North American plan, else country code and groups.
+#[must_use]
+pub fn number(number: &E164) -> String {
+    let digits = number.digits();
+    match digits.as_bytes() {
+        // NANP numbers are 1 + 10 digits (ATIS-0300115).
+        [b'1', rest @ ..] if rest.len() == 10 => {
+            let (area, local) = digits[1..].split_at(3);
+            let (exchange, line) = local.split_at(3);
+            format!("({area}) {exchange}-{line}")
+        }
+        _ => international(digits),
+    }
+}
+
+/// Country code, then groups of three with a last group of two to four digits.
+fn international(digits: &str) -> String {
+    let (country, mut rest) = digits.split_at(country_code_digits(digits).min(digits.len()));
+    let mut out = format!("+{country}");
+    while !rest.is_empty() {
+        let (group, tail) = rest.split_at(if rest.len() > 4 { 3 } else { rest.len() });
+        out.push(' ');
+        out.push_str(group);
+        rest = tail;
+    }
+    out
+}
+
+/// Length of the country code that `digits` begin with (ITU-T E.164, annex D: list of assigned codes).
+fn country_code_digits(digits: &str) -> usize {
+    match digits.as_bytes() {
+        [b'1' | b'7', ..] => 1,
+        [b'2', b'0' | b'7', ..] | [b'3', b'0'..=b'4' | b'6' | b'9', ..] => 2,
+        [b'4', b'0' | b'1' | b'3'..=b'9', ..] | [b'5', b'1'..=b'8', ..] => 2,
+        [b'6', b'0'..=b'6', ..] | [b'8', b'1' | b'2' | b'4' | b'6', ..] => 2,
+        [b'9', b'0'..=b'5' | b'8', ..] => 2,
+        _ => 3,
+    }
+}
+
+/// Who calls, without a guess: a withheld number stays withheld even if a trunk leaks it.
+#[must_use]
+pub fn caller(caller_number: Option<&E164>, presentation: Presentation) -> String {
+    match (presentation, caller_number) {
+        (Presentation::Restricted, _) => "Anonymous caller".to_owned(),
+        (Presentation::Allowed, Some(known)) => number(known),
+        (Presentation::Allowed, None) | (Presentation::Unavailable, _) => "Number not available".to_owned(),
+    }
+}
+
+/// The caller's name, if it may be shown and says something.
+#[must_use]
+pub fn caller_name(name: Option<&str>, presentation: Presentation) -> Option<String> {
+    let name = name.map(str::trim).filter(|name| !name.is_empty())?;
+    (presentation != Presentation::Restricted).then(|| name.to_owned())
+}
+
+/// Minutes and seconds, hours where needed: `0:42`, `1:02:05`.
+#[must_use]
+pub fn duration(ms: u64) -> String {
+    let (hours, minutes, seconds) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
+}
+
+/// Hour and minute in UTC, `13:05 UTC`: what a page shows until the browser has put in its own time zone.
+#[must_use]
+pub fn utc_clock(at: WallTime) -> String {
+    let minutes = at.0 / 60_000 % 1440;
+    format!("{:02}:{:02} UTC", minutes / 60, minutes % 60)
+}
+
+/// The kind of a result, for its colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Somebody talked.
+    Answered,
+    /// A customer was not served.
+    Missed,
+    /// Neither: still going on.
+    Open,
+}
+
+impl Tone {
+    /// Name of the CSS class.
+    #[must_use]
+    pub const fn class(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Missed => "missed",
+            Self::Open => "open",
+        }
+    }
+}
+
+/// What became of a call: `Answered on PHONE1`, `Missed`, `Caller gave up`.
+#[must_use]
+pub fn result(record: &CallRecord) -> (Tone, String) {
+    let port = record.answered_by.as_ref().map(|by| by.port.as_str());
+    end(record.outcome.ended, record.answered, port, record.outcome.why.as_deref())
+}
+
+/// What became of a call, from its parts. `why` is the record's reason for a call that was not put through.
+#[must_use]
+pub fn end(ended: Ended, answered: bool, port: Option<&str>, why: Option<&str>) -> (Tone, String) {
+    let on_port = port.map_or_else(|| "Answered".to_owned(), |port| format!("Answered on {port}"));
+    match ended {
+        Ended::InProgress if answered => (Tone::Open, "On the phone".to_owned()),
+        Ended::InProgress => (Tone::Open, "Ringing".to_owned()),
+        Ended::Cancelled => (Tone::Missed, "Caller gave up".to_owned()),
+        Ended::NoAnswer => (Tone::Missed, "Missed".to_owned()),
+        Ended::Busy => (Tone::Missed, "Busy: every phone was in use".to_owned()),
+        Ended::Failed => (Tone::Missed, failed(why)),
+        Ended::CallerHungUp | Ended::OfficeHungUp => (Tone::Answered, on_port),
+        Ended::TrunkLost => (Tone::Answered, format!("{on_port}, then the trunk was lost")),
+        Ended::Interrupted if answered => (Tone::Answered, format!("{on_port}, cut off by a restart")),
+        Ended::Interrupted => (Tone::Missed, "Cut off by a restart while ringing".to_owned()),
+    }
+}
+
+fn failed(why: Option<&str>) -> String {
+    match why {
+        Some("all_ports_busy") => "Busy: every phone was in use".to_owned(),
+        Some("no_common_codec") => "Not put through: no codec in common with the trunk".to_owned(),
+        Some(other) => format!("Not put through: {}", plain(other)),
+        None => "Not put through".to_owned(),
+    }
+}
+
+/// A field value of the record as plain words: `caller_is_diverter` becomes `caller is diverter`.
+#[must_use]
+pub fn plain(value: &str) -> String {
+    value.replace('_', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str) -> String {
+        number(&text.parse().unwrap())
+    }
+
+    #[test]
+    fn numbers_are_written_as_people_write_them() {
+        assert_eq!(said("+13125550100"), "(312) 555-0100");
+        assert_eq!(said("+442079460123"), "+44 207 946 0123");
+        assert_eq!(said("+35312345678"), "+353 123 456 78");
+        assert_eq!(said("+4930123456"), "+49 301 234 56");
+        assert_eq!(said("+1312555"), "+1 312 555", "too short for the North American plan");
+        assert_eq!(said("+491"), "+49 1");
+    }
+
+    #[test]
+    fn a_withheld_number_is_never_shown_even_if_it_is_known() {
+        let leaked: E164 = "+13125550100".parse().unwrap();
+        assert_eq!(caller(Some(&leaked), Presentation::Restricted), "Anonymous caller");
+        assert_eq!(caller_name(Some("Dana Ortiz"), Presentation::Restricted), None);
+        assert_eq!(caller(None, Presentation::Unavailable), "Number not available");
+    }
+
+    #[test]
+    fn durations_read_like_a_clock() {
+        assert_eq!((duration(0), duration(42_999), duration(3_725_000)).0, "0:00");
+        assert_eq!(duration(42_999), "0:42");
+        assert_eq!(duration(3_725_000), "1:02:05");
+        assert_eq!(utc_clock(WallTime(1_763_816_709_007)), "13:05 UTC");
+    }
+
+    #[test]
+    fn every_end_has_its_words() {
+        assert_eq!(end(Ended::CallerHungUp, true, Some("PHONE1"), None).1, "Answered on PHONE1");
+        assert_eq!(end(Ended::NoAnswer, false, None, None), (Tone::Missed, "Missed".to_owned()));
+        assert_eq!(end(Ended::Cancelled, false, None, None).1, "Caller gave up");
+        assert_eq!(end(Ended::Busy, false, None, Some("all_ports_busy")).1, "Busy: every phone was in use");
+        assert_eq!(end(Ended::Failed, false, None, Some("line_fault")).1, "Not put through: line fault");
+        assert_eq!(
+            end(Ended::Interrupted, true, Some("PHONE2"), None).1,
+            "Answered on PHONE2, cut off by a restart"
+        );
+    }
+}

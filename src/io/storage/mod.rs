@@ -49,6 +49,8 @@ use worker::{Work, Worker};
 
 /// Work that may wait for the storage thread. Durable entries that do not fit are read from the journal later.
 const INBOX: usize = 4_096;
+/// Calls with a recording that are not over: far above what a board has lines for.
+const MAX_BEGUN: usize = 256;
 /// How long a start waits for the index; after that it is filled while calls go on.
 const INDEX_WAIT: Duration = Duration::from_secs(3);
 
@@ -227,7 +229,12 @@ impl Storage {
             tracing::error!(%call, "recording lost: the storage thread does not keep up");
             begun = facts::failed(recording, RecordingState::None, "storage_busy");
         }
-        self.begun().insert(call, begun);
+        let mut all = self.begun();
+        all.insert(call, begun);
+        if all.len() > MAX_BEGUN {
+            // Ids sort by time: the oldest is of a call that never was saved. The next start settles it.
+            all.pop_first();
+        }
     }
 
     fn begun(&self) -> std::sync::MutexGuard<'_, BTreeMap<CallId, Recording>> {

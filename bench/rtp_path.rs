@@ -84,7 +84,12 @@ fn report_costs(rows: &Rows, calls: usize) {
         "calls",
         Some(most),
     );
-    rows.print(&format!("cpu_to_bare_loop_{calls}"), ratios[ROUNDS / 2], "ratio", Some(1.25));
+    rows.print(
+        &format!("cpu_to_bare_loop_{calls}"),
+        ratios[ROUNDS / 2],
+        "ratio",
+        (calls <= 24).then_some(1.25),
+    );
 }
 
 /// Instructions of one size without and with the tap, and their parts at [`SPLIT_AT`].
@@ -92,8 +97,10 @@ fn report_instructions(rows: &Rows, calls: usize) {
     let bare = instructions_per_pair("bare", calls);
     let bridged = instructions_per_pair("bridged", calls) - bare;
     let tapped = instructions_per_pair("tapped", calls) - bare;
-    rows.print(&format!("instructions_per_pair_{calls}"), bridged, "instructions", Some(2_300.0));
-    rows.print(&format!("instructions_per_packet_{calls}"), bridged / 2.0, "instructions", Some(1_200.0));
+    // A period of the card costs some 150 instructions of its own, which a single call bears alone: no goal there.
+    let goal = |most| (calls >= 8).then_some(most);
+    rows.print(&format!("instructions_per_pair_{calls}"), bridged, "instructions", goal(2_300.0));
+    rows.print(&format!("instructions_per_packet_{calls}"), bridged / 2.0, "instructions", goal(1_200.0));
     rows.print(&format!("tap_instructions_per_pair_{calls}"), tapped - bridged, "instructions", None);
     if calls == SPLIT_AT {
         let codec = instructions_per_pair("codec", calls);

@@ -17,6 +17,9 @@ macro_rules! frames_of {
     };
 }
 
+/// Samples that are moved without looking at a counter: 5 ms.
+const HALF_PERIOD: usize = 40;
+
 /// Samples of one slot, read only.
 #[derive(Clone, Copy, Debug)]
 pub struct Column<'a> {
@@ -39,7 +42,7 @@ impl<'a> Column<'a> {
             self.slots,
             |SLOTS| {
                 let (frames, _) = self.area.as_chunks::<SLOTS>();
-                in_sixteens(out, frames, |out, frame| *out = frame[slot % SLOTS]);
+                in_blocks::<HALF_PERIOD, _, _>(out, frames, |out, frame| *out = frame[slot % SLOTS]);
             },
             {
                 let frames = self.area.chunks_exact(self.slots);
@@ -91,7 +94,9 @@ impl<'a> ColumnMut<'a> {
             self.slots,
             |SLOTS| {
                 let (frames, _) = self.area.as_chunks_mut::<SLOTS>();
-                in_sixteens(frames, values, |frame, value| frame[slot % SLOTS] = map(value));
+                in_blocks::<HALF_PERIOD, _, _>(frames, values, |frame, value| {
+                    frame[slot % SLOTS] = map(value)
+                });
             },
             {
                 let frames = self.area.chunks_exact_mut(self.slots);
@@ -111,14 +116,14 @@ impl<'a> ColumnMut<'a> {
     }
 }
 
-/// `each` of all pairs, sixteen at a time: the bodies are so small that the loop around them would cost as much.
+/// `each` of all pairs, in blocks of `BLOCK`: the bodies are so small that the loop around them would cost as much.
 #[inline(always)]
-pub(super) fn in_sixteens<A, B>(to: &mut [A], from: &[B], each: impl Fn(&mut A, &B)) {
+pub(super) fn in_blocks<const BLOCK: usize, A, B>(to: &mut [A], from: &[B], each: impl Fn(&mut A, &B)) {
     let both = to.len().min(from.len());
-    let (to, to_rest) = to[..both].as_chunks_mut::<16>();
-    let (from, from_rest) = from[..both].as_chunks::<16>();
+    let (to, to_rest) = to[..both].as_chunks_mut::<BLOCK>();
+    let (from, from_rest) = from[..both].as_chunks::<BLOCK>();
     for (to, from) in to.iter_mut().zip(from) {
-        for n in 0..16 {
+        for n in 0..BLOCK {
             each(&mut to[n], &from[n]);
         }
     }

@@ -103,6 +103,9 @@ impl PatchBay {
         playback.fill(0);
         let slots = self.slots.len();
         for (slot, carries) in self.slots.iter_mut().enumerate() {
+            if let Carries::Silence = carries {
+                continue;
+            }
             let mut line = ColumnMut::new(playback, slots, slot);
             match carries {
                 Carries::Silence => {}

@@ -26,13 +26,13 @@ const RANKS: [(&str, u8); 20] = [
     ("recording", 2),
     ("sip", 2),
     ("switchboard", 3),
-    ("io", 4),
-    ("web", 4),
-    ("sim", 5),
-    ("daemon", 6),
+    ("io", 3),
+    ("web", 3),
+    ("sim", 4),
+    ("daemon", 5),
 ];
 /// `cli` is on top of everything.
-const TOP: u8 = 7;
+const TOP: u8 = 6;
 
 /// Imports between equals, each for its reason.
 const EQUALS: [(&str, &str); 5] = [

@@ -316,6 +316,7 @@ fn chip(state: State, change: PortChange, reorder_ms: u64, now: Instant, out: &m
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{audio::caller_id::LocalTime, record::Presentation};
 
     const SETTINGS: Settings = Settings { cadence: Cadence::NORTH_AMERICA, cpc_ms: 500, reorder_ms: 30_000 };
 
@@ -373,7 +374,8 @@ mod tests {
     }
 
     fn caller_id() -> Option<CallerId> {
-        Some(CallerId::default())
+        let at = LocalTime { month: 11, day: 22, hour: 9, minute: 30 };
+        Some(CallerId { number: None, name: None, presentation: Presentation::Allowed, at })
     }
 
     #[test]

@@ -24,8 +24,8 @@ mod tests {
 
     #[test]
     fn intervals_double_from_t1_and_stay_at_t2() {
-        let intervals = std::iter::successors(Some(T1_MS), |interval| Some(backed_off(*interval)));
-        let seen: Vec<u64> = intervals.take(6).collect();
+        let seen: Vec<u64> =
+            std::iter::successors(Some(T1_MS), |interval| Some(backed_off(*interval))).take(6).collect();
         assert_eq!(seen, [500, 1_000, 2_000, 4_000, 4_000, 4_000]);
     }
 }

@@ -104,9 +104,14 @@ impl Switchboard {
             Input::Storage(storage::Event::Recorded { .. } | storage::Event::Saved { .. }) => {}
             Input::BubbleShown(call) => self.tell_call(call, CallEvent::BubbleShown, now),
             Input::WallTime(wall) => self.wall.set(wall, now),
-            Input::Stop => self.stop(now),
-            Input::Deadline => self.due(now),
+            Input::Stop => self.stop(now, out),
+            Input::Deadline => self.due(now, out),
         }
+        self.run(now, out);
+    }
+
+    /// Takes every step that the last events asked for.
+    fn run(&mut self, now: Instant, out: &mut Vec<Output>) {
         while let Some(step) = self.steps.pop_front() {
             match step {
                 Step::Sip(command) => self.on_sip(command, now, out),
@@ -134,6 +139,12 @@ impl Switchboard {
     #[must_use]
     pub fn patches(&self) -> usize {
         self.patches.len()
+    }
+
+    /// SIP transactions that are kept.
+    #[must_use]
+    pub fn transactions(&self) -> usize {
+        self.sip.transactions()
     }
 
     fn tell_sip(&mut self, event: sip::Event<'_>, now: Instant) {
@@ -191,26 +202,29 @@ impl Switchboard {
         }
     }
 
-    fn stop(&mut self, now: Instant) {
+    fn stop(&mut self, now: Instant, out: &mut Vec<Output>) {
         self.stopping = true;
-        self.tell_sip(sip::Event::Shutdown, now);
         for call in self.calls.keys().copied().collect::<Vec<_>>() {
             self.tell_call(call, CallEvent::Stopped, now);
         }
+        self.run(now, out);
+        self.tell_sip(sip::Event::Shutdown, now);
     }
 
-    fn due(&mut self, now: Instant) {
+    fn due(&mut self, now: Instant, out: &mut Vec<Output>) {
         if self.sip.deadline().is_some_and(|at| at <= now) {
             self.tell_sip(sip::Event::Deadline, now);
         }
         let is_due = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
-        let lines = self.lines.iter().filter(|(_, line)| is_due(line.fxs.deadline()));
-        for port in lines.map(|(port, _)| *port).collect::<Vec<_>>() {
-            self.tell_line(port, fxs::Event::Deadline, now);
-        }
+        // Calls first: one that ends now starts no further ring burst.
         let calls = self.calls.iter().filter(|(_, placed)| is_due(placed.call.deadline()));
         for call in calls.map(|(call, _)| *call).collect::<Vec<_>>() {
             self.tell_call(call, CallEvent::Deadline, now);
+        }
+        self.run(now, out);
+        let lines = self.lines.iter().filter(|(_, line)| is_due(line.fxs.deadline()));
+        for port in lines.map(|(port, _)| *port).collect::<Vec<_>>() {
+            self.tell_line(port, fxs::Event::Deadline, now);
         }
     }
 

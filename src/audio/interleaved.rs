@@ -4,7 +4,7 @@
 /// that the compiler knows costs a third of the instructions.
 macro_rules! frames_of {
     ($slots:expr, |$size:ident| $known:block, $other:block) => {
-        frames_of!(@ $slots, $size, $known, $other, 1 2 4 8 16 24 32 64 128 256)
+        frames_of!(@ $slots, $size, $known, $other, 2 4 8 16 24 32 64 128 256)
     };
     (@ $slots:expr, $size:ident, $known:block, $other:block, $($n:literal)+) => {
         match $slots {

@@ -228,7 +228,6 @@ impl Playout {
     }
 
     /// Swaps the receive buffer into the packet's place.
-    #[inline]
     fn put(&mut self, state: State, packet: &Packet) {
         let place = &mut self.places[usize::from(packet.seq) % PLACES];
         let buffer = std::mem::replace(&mut self.spare, place.buffer);
@@ -249,7 +248,6 @@ impl Playout {
         }
     }
 
-    #[inline]
     fn knows(&self, seq: u16) -> bool {
         let place = &self.places[usize::from(seq) % PLACES];
         place.seq == seq && place.state != State::Unused
@@ -286,7 +284,7 @@ impl Place {
 
 /// What the next sample is.
 enum Due {
-    /// Audio, at this offset of the packet at the head.
+    /// Audio, from this sample of the packet at the head on.
     At(u16),
     /// Audio, after so many samples.
     In(u32),

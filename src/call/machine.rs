@@ -54,6 +54,20 @@ pub enum RingGroup {
     Fault,
 }
 
+impl RingGroup {
+    /// Judges a group by its ports: each with whether it is up, and whether it is idle. Without `room` for another
+    /// call's audio everybody is busy.
+    pub fn choose(ports: impl Iterator<Item = (Port, bool, bool)>, room: bool) -> Self {
+        let up: Vec<(Port, bool)> =
+            ports.filter(|(_, up, _)| *up).map(|(port, _, idle)| (port, idle)).collect();
+        if up.is_empty() {
+            return Self::Fault;
+        }
+        let idle: Vec<Port> = up.into_iter().filter(|(_, idle)| *idle).map(|(port, _)| port).collect();
+        if idle.is_empty() || !room { Self::Busy } else { Self::Idle(idle) }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum State {
     Ringing { until: Instant, ports: Vec<Port> },

@@ -181,21 +181,12 @@ impl Switchboard {
     }
 
     fn media(&mut self, event: media::Event, now: Instant) {
-        let (rtp, event) = match event {
-            media::Event::AudioStarted { rtp } => (rtp, CallEvent::AudioStarted),
-            media::Event::NoticePlayed { rtp } => (rtp, CallEvent::NoticePlayed),
-            media::Event::Unpatched { rtp, counters, .. } => {
-                let (packets, lost) = (counters.packets, counters.lost);
-                (rtp, CallEvent::Unpatched { packets, lost })
-            }
-            media::Event::Spent(_) => return,
-        };
-        let call = match event {
-            CallEvent::Unpatched { .. } => {
-                self.rtp_free.push(rtp);
-                self.patches.remove(&rtp)
-            }
-            _ => self.patches.get(&rtp).copied(),
+        let Some((rtp, event)) = translate::media(&event) else { return };
+        let call = if matches!(event, CallEvent::Unpatched { .. }) {
+            self.rtp_free.push(rtp);
+            self.patches.remove(&rtp)
+        } else {
+            self.patches.get(&rtp).copied()
         };
         if let Some(call) = call {
             self.tell_call(call, event, now);
@@ -271,38 +262,16 @@ impl Switchboard {
 
     /// What of a route's group can ring now. A call that rings holds an RTP port, so that it can be answered.
     fn ring_group(&self, route: &Route) -> RingGroup {
-        let group = || route.ports.iter().filter_map(|port| self.lines.get(port));
-        let idle: Vec<Port> =
-            group().filter(|line| line.fxs.is_idle()).map(|line| line.port.clone()).collect();
-        match () {
-            () if !group().any(|line| line.fxs.is_up()) => RingGroup::Fault,
-            () if idle.is_empty() || self.rtp_free.is_empty() => RingGroup::Busy,
-            () => RingGroup::Idle(idle),
-        }
+        let group = route.ports.iter().filter_map(|port| self.lines.get(port));
+        let state = |line: &Line| (line.port.clone(), line.fxs.is_up(), line.fxs.is_idle());
+        RingGroup::choose(group.map(state), !self.rtp_free.is_empty())
     }
 
     fn on_line(&mut self, port: PortId, command: fxs::Command, now: Instant, out: &mut Vec<Output>) {
         let Some(line) = self.lines.get(&port) else { return };
-        let (slot, call) = (line.slot, line.call);
-        let event = match command {
-            fxs::Command::Feed(feed) => return out.push(Output::Line { port, feed }),
-            fxs::Command::Play(tone) => {
-                let sound = media::Sound::Tone(tone);
-                return out.push(Output::Media(media::Command::Play { slot, sound }));
-            }
-            fxs::Command::Hush => return out.push(Output::Media(media::Command::Hush { slot })),
-            fxs::Command::SendCallerId(id) => {
-                out.push(Output::CallerId { slot, id });
-                CallEvent::CallerIdSent(port)
-            }
-            fxs::Command::RingBegan => CallEvent::RingBegan(port),
-            fxs::Command::OffHook => CallEvent::OffHook(port),
-            fxs::Command::OnHook => CallEvent::OnHook(port),
-            fxs::Command::Lost => CallEvent::PortLost(port),
-            // A single line has nothing to switch to yet.
-            fxs::Command::Flash => return,
-        };
-        if let Some(call) = call {
+        let (output, event) = translate::line(command, port, line.slot);
+        out.extend(output);
+        if let (Some(call), Some(event)) = (line.call, event) {
             self.tell_call(call, event, now);
         }
     }

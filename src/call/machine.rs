@@ -52,6 +52,8 @@ pub enum RingGroup {
     Busy,
     /// No port of the group is up.
     Fault,
+    /// The daemon stops.
+    Closed,
 }
 
 impl RingGroup {
@@ -126,6 +128,9 @@ impl Call {
             }
             (None, RingGroup::Fault) => {
                 call.refuse(480, Ended::Failed, "line_fault", now, out);
+            }
+            (None, RingGroup::Closed) => {
+                call.refuse(503, Ended::Failed, "daemon_stopped", now, out);
             }
             (None, RingGroup::Idle(ports)) => {
                 out.push(Command::JournalRinging(call.record.clone()));

@@ -174,12 +174,6 @@ impl Switchboard {
         self.steps.extend(commands.into_iter().map(|command| Step::Call(call, command)));
     }
 
-    fn tell_dialogs_call(&mut self, dialog: DialogId, event: CallEvent, now: Instant) {
-        if let Some(&call) = self.dialogs.get(&dialog) {
-            self.tell_call(call, event, now);
-        }
-    }
-
     fn media(&mut self, event: media::Event, now: Instant) {
         let Some((rtp, event)) = translate::media(&event) else { return };
         let call = if matches!(event, CallEvent::Unpatched { .. }) {
@@ -220,20 +214,17 @@ impl Switchboard {
     }
 
     fn on_sip(&mut self, command: sip::Command, now: Instant, out: &mut Vec<Output>) {
-        match command {
-            sip::Command::Send { to, bytes } => out.push(Output::Sip { to, bytes }),
-            sip::Command::Offered { dialog, call } => self.offered(dialog, &call, now),
-            sip::Command::Media { dialog, media } => {
-                self.tell_dialogs_call(dialog, CallEvent::Media(translate::trunk(media)), now);
-            }
-            sip::Command::Cancelled { dialog } => {
-                self.tell_dialogs_call(dialog, CallEvent::Cancelled, now);
-            }
-            sip::Command::Ended { dialog, why } => {
-                self.tell_dialogs_call(dialog, CallEvent::TrunkEnded(translate::trunk_end(why)), now);
-            }
-            sip::Command::Acked { .. } => {}
-            sip::Command::Registration { trunk, state } => out.push(Output::Trunk { trunk, state }),
+        let (dialog, event) = match command {
+            sip::Command::Send { to, bytes } => return out.push(Output::Sip { to, bytes }),
+            sip::Command::Offered { dialog, call } => return self.offered(dialog, &call, now),
+            sip::Command::Registration { trunk, state } => return out.push(Output::Trunk { trunk, state }),
+            sip::Command::Acked { .. } => return,
+            sip::Command::Media { dialog, media } => (dialog, CallEvent::Media(translate::trunk(media))),
+            sip::Command::Cancelled { dialog } => (dialog, CallEvent::Cancelled),
+            sip::Command::Ended { dialog, why } => (dialog, CallEvent::TrunkEnded(translate::trunk_end(why))),
+        };
+        if let Some(&call) = self.dialogs.get(&dialog) {
+            self.tell_call(call, event, now);
         }
     }
 
@@ -245,12 +236,9 @@ impl Switchboard {
         else {
             return self.reject(dialog, 404, now);
         };
-        if self.stopping {
-            return self.reject(dialog, 503, now);
-        }
         let route = translate::route(tracker, self.lines.values().map(|line| &line.port));
         let identity = self.numbering.take(self.wall.at(now));
-        let group = self.ring_group(&route);
+        let group = if self.stopping { RingGroup::Closed } else { self.ring_group(&route) };
         let rtp = matches!(group, RingGroup::Idle(_)).then(|| self.rtp_free.pop()).flatten();
         let incoming = translate::incoming(offered, called, tracker);
         let mut commands = Vec::new();

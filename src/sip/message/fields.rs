@@ -179,7 +179,7 @@ pub(super) fn next_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 pub(super) fn push_clean(line: &[u8], text: &mut String) {
     let control = |b: &u8| *b < b' ' || *b == 0x7f;
     match std::str::from_utf8(line) {
-        Ok(line) if !line.as_bytes().iter().any(|b| control(b)) => text.push_str(line),
+        Ok(line) if !line.as_bytes().iter().any(control) => text.push_str(line),
         Ok(line) => text.extend(line.chars().map(|c| if c.is_ascii_control() { ' ' } else { c })),
         Err(_) => {
             text.extend(line.iter().map(|&b| if control(&b) { ' ' } else { latin1(b) }));

@@ -1,2 +1,5 @@
 //! The `ringside` binary.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    ringside::cli::main()
+}

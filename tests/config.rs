@@ -5,8 +5,13 @@
 
 #![allow(clippy::disallowed_methods)]
 
+use ringside::board::Profile;
 use ringside::config::{Colours, Config, ConfigErrors, RecordingPolicy, TrunkMode};
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
 
 /// Parses as `check-config` does, on a board with two phones.
 fn checked(text: &str, file_name: &str) -> Result<Config, ConfigErrors> {
@@ -14,6 +19,11 @@ fn checked(text: &str, file_name: &str) -> Result<Config, ConfigErrors> {
         Some("profile.toml") => Ok(vec!["PHONE1".to_owned(), "PHONE2".to_owned()]),
         _ => Err(format!("there is no file {}", profile.display())),
     })
+}
+
+fn ringside(arguments: &[&str]) -> Output {
+    let folder = env!("CARGO_MANIFEST_DIR");
+    Command::new(env!("CARGO_BIN_EXE_ringside")).args(arguments).current_dir(folder).output().unwrap()
 }
 
 fn data() -> &'static Path {
@@ -78,4 +88,55 @@ fn an_empty_file_is_a_box_before_its_set_up() {
     let config = checked("", "empty.toml").unwrap();
     assert!(config.trunks.is_empty() && config.tracking_numbers.is_empty());
     assert_eq!(config.web.listen.to_string(), "127.0.0.1:8480");
+}
+
+#[test]
+fn the_shipped_sites_fit_their_boards() {
+    for (site, numbers) in [("sim/ringside.toml", 4), ("sim/demo.toml", 4), ("sim24/ringside.toml", 4)] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("board").join(site);
+        let config = Config::parse_on_board(&fs::read_to_string(&path).unwrap(), site, |profile| {
+            let text = fs::read_to_string(path.parent().unwrap().join(profile)).unwrap();
+            Ok(Profile::parse(&text).unwrap().fxs_ports().map(|(_, port)| port.name.clone()).collect())
+        });
+        let config = config.unwrap_or_else(|errors| panic!("{errors}"));
+        assert_eq!((config.tracking_numbers.len(), config.campaigns.len()), (numbers, 3), "{site}");
+    }
+}
+
+#[test]
+fn exit_codes_tell_what_went_wrong_and_failures_what_to_try_next() {
+    let cases: [(&[&str], i32); 7] = [
+        (&["check-config", "board/sim/ringside.toml"], 0),
+        (&["check-config", "tests/data/config/numbers.toml"], 3),
+        (&["check-config", "--json", "tests/data/config/numbers.toml"], 3),
+        (&["run", "--config", "tests/data/config/numbers.toml"], 3),
+        (&["check-config", "no/such/file.toml"], 1),
+        (&["calls", "--data", "no/such/folder"], 1),
+        (&["calls", "show", "not-an-id"], 2),
+    ];
+    for (arguments, code) in cases {
+        let output = ringside(arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
+        let leads_on =
+            if code == 2 { said.contains("--help") } else { code == 0 || said.contains("\n  next: ") };
+        assert!(leads_on && !said.contains('\u{1b}'), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn json_errors_are_one_object_a_line_with_their_place() {
+    let output = ringside(&["check-config", "--json", "tests/data/config/dangling.toml"]);
+    let lines: Vec<serde_json::Value> =
+        output.stdout.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    let places: Vec<_> = lines.iter().map(|line| (line["line"].as_u64(), line["code"].as_str())).collect();
+    assert!(places.contains(&(Some(15), Some("dangling"))), "{places:?}");
+    assert!(lines.iter().all(|line| line["path"] == "tests/data/config/dangling.toml"), "{lines:?}");
+}
+
+#[test]
+fn a_box_that_took_no_calls_lists_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = ringside(&["calls", "--json", "--data", folder.path().to_str().unwrap()]);
+    assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
 }

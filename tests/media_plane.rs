@@ -178,6 +178,8 @@ fn a_peer_that_changes_its_source_is_heard_again_after_three_packets() {
         plane.run(2);
     }
     assert_eq!(plane.heard(0), [g711::expand(Law::Mu, 0x12); PERIOD]);
+    let begun = plane.events().iter().filter(|event| matches!(event, Event::AudioStarted { .. })).count();
+    assert_eq!(begun, 1, "the audio of a call starts once");
     let counters = plane.unpatch(0);
     assert_eq!((counters.packets, counters.refused, counters.lost), (98, 2, 0));
 }
@@ -204,6 +206,7 @@ fn on_hold_nothing_is_sent_and_the_line_hears_silence() {
         rtp: RtpPort(0),
         trunk: Trunk { send: false, receive: false, ..trunk() },
     });
+    assert_eq!(plane.tick_and_hear(0), [0; PERIOD], "what waited is not played after the hold began");
     talk(&mut plane, 100);
     assert_eq!(plane.sent(0).len(), before);
     assert_eq!(plane.heard(0), [0; PERIOD]);

@@ -1,5 +1,7 @@
 //! The Si3215 driver and `line-io` against the simulated board, in virtual time.
 
+#![cfg(feature = "sim")]
+
 use ringside::board::Profile;
 use ringside::chip::Linefeed::{self, Active, OnHookTransmission, Open, ReverseActive, Ringing};
 use ringside::chip::PortChange::{self, Down, LoopClosed, LoopOpened, PowerAlarm, Reset, RingTripped, Up};
@@ -156,7 +158,12 @@ fn the_phone_hears_the_cadence_that_is_ordered() {
         assert_eq!((burst.started_at, burst.ended_at), (expected_at, Some(expected_at + 16_000)));
     }
     assert!(rig.phone(PHONE2).bursts.is_empty());
-    assert!(rig.changes.is_empty(), "{:?}", rig.changes);
+    assert!(rig.changes.is_empty(), "the charge left by a burst is no handset: {:?}", rig.changes);
+    rig.feed(PHONE1, Ringing);
+    rig.run(500);
+    rig.feed(PHONE1, OnHookTransmission);
+    rig.run(80);
+    rig.chip(PHONE1, |chip| assert_eq!(chip.peek(64), 0x22, "and does not end on-hook transmission"));
 }
 
 #[test]
@@ -313,6 +320,17 @@ fn a_chip_that_loses_its_registers_is_back_in_half_a_second_with_its_calibration
         assert!(rig.changes_of(other).is_empty(), "{:?}", rig.changes_of(other));
         rig.chip(other, |chip| assert_eq!(chip.peek(64), 0x11));
     }
+}
+
+#[test]
+fn a_reset_in_a_call_is_over_before_the_person_takes_it_for_a_hang_up() {
+    let mut rig = Rig::started(&silent());
+    rig.world.lock().lift(PHONE1);
+    rig.run(300);
+    rig.chip(PHONE1, Model::reset);
+    rig.run(2_000);
+    assert_eq!(rig.changes_of(PHONE1), [LoopClosed, Reset, Up, LoopClosed]);
+    assert!(rig.phone(PHONE1).off_hook);
 }
 
 #[test]

@@ -1,1 +1,162 @@
 //! The command line: one file per subcommand.
+//!
+//! Exit codes: 0 done, 1 failed, 2 not understood, 3 the configuration is wrong. Every failure ends with the next
+//! command to try. Colours appear on a terminal only, and never under `NO_COLOR`.
+
+mod calls;
+mod check_config;
+#[cfg(feature = "sim")]
+mod demo;
+mod load;
+pub mod recordings;
+mod run;
+
+use crate::{config::Colours, id::CallId};
+use clap::{Args, Parser, Subcommand};
+use std::{
+    fmt,
+    io::{IsTerminal, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// Where a box keeps its data.
+const DATA: &str = "/var/lib/ringside";
+/// Where a box keeps its configuration.
+const CONFIG: &str = "/etc/ringside/ringside.toml";
+
+/// Answers the tracking numbers of an office: rings its phones, says who calls and for which campaign, and records.
+#[derive(Parser)]
+#[command(name = "ringside", version, propagate_version = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the box until a signal stops it.
+    Run(run::Arguments),
+    /// Show a simulated office taking calls; needs no configuration and no hardware.
+    #[cfg(feature = "sim")]
+    Demo(demo::Arguments),
+    /// Say everything that is wrong with a configuration.
+    CheckConfig(check_config::Arguments),
+    /// Show the calls the box has taken.
+    Calls(calls::Arguments),
+    /// Check the recordings.
+    #[command(subcommand)]
+    Recordings(Recordings),
+}
+
+#[derive(Subcommand)]
+enum Recordings {
+    /// Compare every recording with its digest, its pages and its record.
+    Verify {
+        /// Directory for calls and recordings.
+        #[arg(long, value_name = "DIR", default_value = DATA)]
+        data: PathBuf,
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Why a command did not do what it was asked, and what to try next.
+#[derive(Debug)]
+struct Failure {
+    code: u8,
+    message: String,
+    next: String,
+}
+
+impl Failure {
+    /// Something went wrong: exit code 1.
+    fn failed(message: impl fmt::Display, next: impl Into<String>) -> Self {
+        Self { code: 1, message: format!("error: {message}"), next: next.into() }
+    }
+
+    /// The configuration is wrong: exit code 3.
+    fn config(shown: String, next: impl Into<String>) -> Self {
+        Self { code: 3, message: shown.trim_end().to_owned(), next: next.into() }
+    }
+}
+
+/// Reads the command line and does what it says.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Arguments that are not understood end here, with exit code 2 and the usage.
+    let outcome = match CommandLine::parse().command {
+        Command::Run(arguments) => run::run(arguments),
+        #[cfg(feature = "sim")]
+        Command::Demo(arguments) => demo::demo(&arguments),
+        Command::CheckConfig(arguments) => check_config::check_config(&arguments),
+        Command::Calls(arguments) => calls::calls(&arguments),
+        Command::Recordings(Recordings::Verify { data, json }) => verify(&data, json),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { code, message, next }) => {
+            eprintln!("{message}\n  next: {next}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn verify(data: &Path, json: bool) -> Result<(), Failure> {
+    let list = format!("ringside calls --data {}", data.display());
+    match recordings::verify(data, json, &mut std::io::stdout().lock()) {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(Failure::failed("some recordings are not as they were written", list)),
+        Err(error) => Err(Failure::failed(error, list)),
+    }
+}
+
+/// Whether text on `stream` is coloured.
+fn colours(stream: &impl IsTerminal) -> Colours {
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if wanted && stream.is_terminal() { Colours::On } else { Colours::Off }
+}
+
+/// Prints a line for whoever reads our output; a reader that went away, as `head` does, is no failure.
+fn print(line: fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// Addresses given on the command line instead of the file's.
+#[derive(Args, Clone, Copy, Debug, Default)]
+struct Listen {
+    /// Address and port for SIP, instead of the configuration's.
+    #[arg(long, value_name = "ADDR")]
+    sip: Option<SocketAddr>,
+    /// Address and port for the page, instead of the configuration's.
+    #[arg(long, value_name = "ADDR")]
+    web: Option<SocketAddr>,
+}
+
+/// Reads a call's id as typed.
+fn call_id(text: &str) -> Result<CallId, crate::id::InvalidId> {
+    text.parse()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound_and_says_what_each_part_does() {
+        fn described(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+            }
+            for part in command.get_subcommands().filter(|part| part.get_name() != "help") {
+                assert!(part.get_about().is_some(), "{}", part.get_name());
+                described(part);
+            }
+        }
+        CommandLine::command().debug_assert();
+        described(&CommandLine::command());
+    }
+}

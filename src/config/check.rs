@@ -9,7 +9,7 @@ use super::{
     numbers, raw,
     read::Reading,
 };
-use crate::number::E164;
+use crate::number::{Dialplan, E164};
 use std::{
     collections::BTreeMap,
     fmt::Display,
@@ -30,7 +30,8 @@ pub(super) fn check(
     problems: &mut Vec<Problem>,
 ) -> Config {
     let file = &reading.file;
-    let mut checker = Checker { reading, problems };
+    let country = text(file.site.country.as_ref(), HOME_COUNTRY);
+    let mut checker = Checker { reading, problems, plan: Dialplan::for_country(&country) };
     let phone_ports = phone_ports.and_then(|ports| board(&mut checker, &file.board, ports));
     let ring_groups = numbers::ring_groups(&mut checker, &file.ring_group, phone_ports);
     let campaigns = numbers::campaigns(&mut checker, &file.campaign);
@@ -92,6 +93,8 @@ pub(super) fn optional(value: Option<&Spanned<String>>) -> Option<String> {
 pub(super) struct Checker<'a> {
     reading: &'a Reading,
     problems: &'a mut Vec<Problem>,
+    /// How numbers are dialled at the site; `None` if the country is not known.
+    plan: Option<Dialplan>,
 }
 
 impl Checker<'_> {
@@ -163,13 +166,8 @@ impl Checker<'_> {
     }
 
     /// The number that somebody in the site's country means by `dialled`.
-    pub(super) fn as_dialled(dialled: &str) -> Option<E164> {
-        let digits: String = dialled.chars().filter(char::is_ascii_digit).collect();
-        match digits.len() {
-            10 => format!("+1{digits}").parse().ok(),
-            11 if digits.starts_with('1') => format!("+{digits}").parse().ok(),
-            _ => None,
-        }
+    pub(super) fn as_dialled(&self, dialled: &str) -> Option<E164> {
+        E164::from_dialled(dialled, &self.plan?)
     }
 
     /// Reports every value of `key` that stands a second time.
@@ -186,11 +184,10 @@ impl Checker<'_> {
 }
 
 fn site(checker: &mut Checker<'_>, raw: &raw::Site) -> Site {
-    if let Some(country) = &raw.country
-        && !COUNTRIES.contains(&country.get_ref().as_str())
-    {
+    if let (Some(country), None) = (&raw.country, checker.plan) {
         let message = format!("no dial plan is known for country `{}`", country.get_ref());
-        let remedy = "use the two capital letters of ISO 3166, like \"US\", \"CA\" or \"GB\"".to_owned();
+        let known: Vec<&str> = Dialplan::countries().collect();
+        let remedy = format!("use the two letters of ISO 3166: {}", known.join(", "));
         checker.report(Problem::new("choice", message, country.span()).help(remedy));
     }
     if let Some(zone) = &raw.time_zone
@@ -202,13 +199,13 @@ fn site(checker: &mut Checker<'_>, raw: &raw::Site) -> Site {
     }
     Site {
         name: text(raw.name.as_ref(), "office"),
-        country: text(raw.country.as_ref(), "US"),
+        country: text(raw.country.as_ref(), HOME_COUNTRY),
         time_zone: text(raw.time_zone.as_ref(), "UTC"),
     }
 }
 
-/// Countries whose dial plan is known.
-const COUNTRIES: [&str; 6] = ["US", "CA", "GB", "DE", "FR", "AU"];
+/// The country of a site that names none.
+const HOME_COUNTRY: &str = "US";
 
 /// Zones to suggest; every IANA name is accepted.
 const ZONES: [&str; 12] = [

@@ -145,7 +145,7 @@ fn number_at(checker: &mut Checker<'_>, text: &Spanned<String>) -> Option<Placed
         return Some((number, text.span()));
     }
     let message = format!("`{}` is not a number in international form", text.get_ref());
-    let remedy = match Checker::as_dialled(text.get_ref()) {
+    let remedy = match checker.as_dialled(text.get_ref()) {
         Some(number) => format!("write \"{number}\""),
         None => "write `+`, the country code and the number, at most 15 digits: \"+13125550100\"".to_owned(),
     };

@@ -201,6 +201,9 @@ impl Ballast {
     /// Takes the space, with real blocks, and tells whether it has it: on a full disk there is none to spare.
     pub fn take(&self) -> bool {
         let length = fs::metadata(&self.path).map_or(0, |meta| meta.len());
+        if self.bytes == 0 {
+            return true;
+        }
         let taken = length == self.bytes as u64 || write_whole(&self.path, &vec![0x5a; self.bytes]).is_ok();
         if !taken {
             self.release();
@@ -213,7 +216,7 @@ impl Ballast {
         let mut temporary = self.path.as_os_str().to_owned();
         temporary.push(".tmp");
         let unfinished = fs::remove_file(&temporary).is_ok();
-        (self.bytes > 0 && fs::remove_file(&self.path).is_ok()) || unfinished
+        fs::remove_file(&self.path).is_ok() || unfinished
     }
 }
 

@@ -2,7 +2,7 @@
 //! changes of their loops on. The only file that knows `linux-embedded-hal`.
 //!
 //! [`LineIo`] itself has neither clock nor thread, so the simulation can turn it in virtual time; [`LineIo::run`] is
-//! the thread's loop. FXO ports are not driven yet: their chips stay in reset and the line on hook.
+//! the thread's loop. FXO ports have no driver yet: their chips stay as a reset leaves them, on hook.
 
 use crate::board::{ChipKind, Port, Profile};
 use crate::chip::si3215::bus::Chain;

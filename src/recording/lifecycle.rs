@@ -27,7 +27,8 @@ pub enum Command {
         /// Tags of the file.
         tags: Tags,
     },
-    /// The call is over: the record is final but for its recording, which is closed when its tap runs dry.
+    /// The call is over: the record is final but for its recording, which is closed when its tap runs dry. If one
+    /// was begun, storage fills in the recording section; only its `expected_ms` is taken from here.
     Save(Box<CallRecord>),
 }
 
@@ -61,7 +62,7 @@ pub enum Event {
         /// The call.
         call: CallId,
         /// The recording section as stored.
-        recording: Recording,
+        recording: Box<Recording>,
     },
     /// The final record is on the disk and in the index.
     Saved {

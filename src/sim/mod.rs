@@ -8,6 +8,8 @@ pub mod office;
 pub mod person;
 pub mod phone;
 pub mod phone_caller_id;
+pub mod provider;
+pub mod scenario;
 pub mod si3050;
 pub mod si3215;
 pub mod spi;

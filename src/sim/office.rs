@@ -2,6 +2,7 @@
 
 use super::hybrid::EchoPath;
 use crate::audio::wav;
+use crate::board::Profile;
 use serde::Deserialize;
 use std::path::Path;
 use std::sync::Arc;
@@ -168,6 +169,18 @@ fn default_ren() -> f32 {
 }
 
 impl Office {
+    /// Reads the office that a simulated board names; `profile_path` is where the profile was read.
+    ///
+    /// # Errors
+    /// [`OfficeError`] names the file, the phone and the remedy.
+    pub fn of_board(profile: &Profile, profile_path: &Path) -> Result<Self, OfficeError> {
+        let Some(sim) = &profile.sim else {
+            let problem = "is not a simulated board: it has no [sim] table".into();
+            return Err(OfficeError::File { file: profile_path.display().to_string(), problem });
+        };
+        Self::load(&profile_path.with_file_name(&sim.office))
+    }
+
     /// Reads an office and the speech that it names; paths in it are relative to it.
     ///
     /// # Errors

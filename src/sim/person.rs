@@ -169,8 +169,9 @@ impl Person {
     fn sound(&mut self, hz: [f32; 2], peak: f32, said: &mut [i16]) {
         for out in said {
             let mut sum = 0.0;
-            for (phase, hz) in self.phases.iter_mut().zip(hz) {
-                *phase = (*phase + 2.0 * PI * hz / 8000.0) % (2.0 * PI);
+            for (phase, hz) in self.phases.iter_mut().zip(hz).filter(|(_, hz)| *hz > 0.0) {
+                *phase += 2.0 * PI * hz / 8000.0;
+                *phase -= if *phase > 2.0 * PI { 2.0 * PI } else { 0.0 };
                 sum += phase.sin() * peak;
             }
             *out = sum as i16;

@@ -155,6 +155,7 @@ impl Phone {
             burst.ended_at = Some(at);
             out.push(Happening::RingStopped);
         }
+        // Ringing rides on a battery: the loop is not dead while it lasts.
         let volts = if feed.ringing.is_some() { 48.0 } else { feed.volts };
         match (self.volts != 0.0, volts != 0.0) {
             (true, false) => out.push(Happening::BatteryLost),

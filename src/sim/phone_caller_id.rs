@@ -59,6 +59,8 @@ pub struct Display {
     window: [[f32; 4]; WINDOW],
     place: usize,
     phase: [f32; 2],
+    /// Samples of silence so far; once the window is full of it, nothing needs to be computed.
+    silence: usize,
     carrier: Option<Carrier>,
 }
 
@@ -93,7 +95,7 @@ impl Display {
     /// A display that has shown nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { window: [[0.0; 4]; WINDOW], place: 0, phase: [0.0; 2], carrier: None }
+        Self { window: [[0.0; 4]; WINDOW], place: 0, phase: [0.0; 2], silence: WINDOW, carrier: None }
     }
 
     /// Whether silence would change anything.
@@ -104,6 +106,10 @@ impl Display {
 
     /// Hears the sample at `at` of the world's clock.
     pub fn hear(&mut self, sample: i16, at: u64) -> Option<Heard> {
+        self.silence = if sample == 0 { self.silence + 1 } else { 0 };
+        if self.is_idle() && self.silence > WINDOW {
+            return None;
+        }
         let (mark, space) = self.correlate(f32::from(sample));
         let present = mark + space > CARRIER_POWER;
         let Some(carrier) = &mut self.carrier else {
@@ -129,7 +135,8 @@ impl Display {
     /// Power of mark and of space over the last bit.
     fn correlate(&mut self, sample: f32) -> (f32, f32) {
         for (phase, hz) in self.phase.iter_mut().zip([MARK_HZ, SPACE_HZ]) {
-            *phase = (*phase + 2.0 * PI * hz / RATE) % (2.0 * PI);
+            *phase += 2.0 * PI * hz / RATE;
+            *phase -= if *phase > 2.0 * PI { 2.0 * PI } else { 0.0 };
         }
         let [mark, space] = self.phase;
         self.window[self.place] =

@@ -3,7 +3,7 @@
 //! ```text
 //!   INVITE ──► Early ──200──► Up ──BYE from the caller──► gone
 //!              │              │ └──the office hangs up, no ACK, session expired──► Leaving ──BYE answered──► gone
-//!              └──CANCEL, BYE, refused──► gone
+//!              └──CANCEL, BYE, refused, expired──► gone
 //! ```
 //! The office may hang up before the ACK has come; the BYE then waits for it (RFC 3261 section 15).
 
@@ -60,6 +60,8 @@ pub enum State {
         invite: Box<Message>,
         /// Its transaction.
         key: Key,
+        /// When the caller wants it to be over (Expires, RFC 3261 13.3.1).
+        expires_at: Option<Instant>,
     },
     /// Answered.
     Up,
@@ -91,6 +93,7 @@ impl Dialog {
         invite: Message,
         key: Key,
         local_tag: String,
+        now: Instant,
     ) -> Result<Self, Box<Message>> {
         let contact = invite.contact().filter(|_| invite.record_routes().len() <= MAX_ROUTES);
         let Some(target) = contact.map(|contact| contact.uri().clone()) else { return Err(Box::new(invite)) };
@@ -115,7 +118,11 @@ impl Dialog {
                 routes: invite.record_routes().to_vec(),
                 local_tag,
             },
-            state: State::Early { invite: Box::new(invite), key },
+            state: State::Early {
+                expires_at: invite.expires().map(|seconds| now.after_ms(u64::from(seconds) * 1_000)),
+                invite: Box::new(invite),
+                key,
+            },
         })
     }
 
@@ -145,6 +152,12 @@ impl Dialog {
         matches!(self.state, State::Early { key, .. } if key == wanted)
     }
 
+    /// Whether the office has hung up: nothing more is said about the call.
+    #[must_use]
+    pub const fn is_left(&self) -> bool {
+        matches!(self.state, State::Leaving) || self.hang_up.is_some()
+    }
+
     /// Notes a new request of the peer; false if it is older than one already seen (RFC 3261 12.2.2).
     pub fn accepts_sequence(&mut self, message: &Message) -> bool {
         let in_order = message.cseq() >= self.remote_cseq;
@@ -169,12 +182,17 @@ impl Dialog {
         self.peer_allows_update
     }
 
+    /// The Request-URI of our requests (RFC 3261 12.2.1.1).
+    #[must_use]
+    pub fn request_uri(&self) -> &Uri {
+        self.strict_route().map_or(&self.target, NameAddr::uri)
+    }
+
     /// Our next request in this dialog, with `via` as its Via (RFC 3261 12.2.1.1).
     pub fn request(&mut self, method: &Method, via: &str) -> Outgoing {
         self.local_cseq += 1;
-        let strict = self.ids.routes.first().filter(|route| !route.uri().params().has("lr"));
-        let uri = strict.map_or(&self.target, NameAddr::uri);
-        let outgoing = Outgoing::request(method, uri)
+        let strict = self.strict_route();
+        let outgoing = Outgoing::request(method, self.request_uri())
             .with_header("Via", via)
             .with_header("Max-Forwards", "70")
             .with_header("From", &self.ids.local.to_string())
@@ -184,7 +202,7 @@ impl Dialog {
         let routes = self.ids.routes.iter().skip(usize::from(strict.is_some()));
         let outgoing = routes.fold(outgoing, |out, route| out.with_header("Route", &route.to_string()));
         match strict {
-            // A strict router takes the Request-URI for itself and finds the target as the last route.
+            // It finds the target as the last route.
             Some(_) => outgoing.with_header("Route", &format!("<{}>", self.target)),
             None => outgoing,
         }
@@ -200,11 +218,19 @@ impl Dialog {
         Some(SocketAddr::new(ip, uri.port().unwrap_or(DEFAULT_PORT)))
     }
 
+    /// The first route, if it is of the kind that takes the Request-URI for itself.
+    fn strict_route(&self) -> Option<&NameAddr> {
+        self.ids.routes.first().filter(|route| !route.uri().params().has("lr"))
+    }
+
     /// When time matters to the dialog itself; its transactions have their own deadlines.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let timer = self.timer.filter(|_| matches!(self.state, State::Up));
-        let success = self.success.as_ref().map(Success::deadline);
-        success.into_iter().chain(timer.map(|timer| timer.deadline())).min()
+        let state = match &self.state {
+            State::Early { expires_at, .. } => *expires_at,
+            State::Up => self.timer.map(|timer| timer.deadline()),
+            State::Leaving => None,
+        };
+        state.into_iter().chain(self.success.as_ref().map(Success::deadline)).min()
     }
 }

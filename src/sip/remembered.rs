@@ -1,8 +1,8 @@
 //! What the box remembers of INVITEs that it answered without keeping a transaction.
 //!
 //! A flood must neither grow memory nor make one call into two. While there is room, an answered INVITE has its own
-//! transaction. Above that cap the answer is sent once and only its essence is kept here: two hashes, a status and a
-//! delay. The To tag of every answer is a keyed hash of the INVITE, so a repeated INVITE that is found here gets the
+//! transaction. Above that cap no 100 is sent, because a caller that got one no longer repeats its INVITE (RFC 3261
+//! 8.2.7); the final answer is sent once and only its essence is kept here: two hashes, a status and a delay. The To tag of every answer is a keyed hash of the INVITE, so a repeated INVITE that is found here gets the
 //! very same bytes again, is not offered to the call machine a second time and makes no second record; the caller's
 //! own retransmission (timer A) takes the place of our timer G. An ACK for such an answer matches nothing and is
 //! swallowed. The same INVITE by another way (another branch) is a merged request. A 2xx needs no repetition here:

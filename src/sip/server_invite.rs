@@ -52,7 +52,7 @@ pub enum Event {
 }
 
 impl ServerInvite {
-    /// An INVITE whose answers go to `peer`; the first one follows in the same step.
+    /// An INVITE whose answers go to `peer`; the first one follows.
     #[must_use]
     pub const fn new(peer: SocketAddr, now: Instant) -> Self {
         Self { peer, state: State::proceeding(Vec::new(), now) }
@@ -101,10 +101,10 @@ impl ServerInvite {
         self.state.deadline()
     }
 
-    /// Whether no final answer was sent yet.
+    /// Whether nothing was sent yet, so that the caller still repeats its INVITE by itself.
     #[must_use]
-    pub const fn is_pending(&self) -> bool {
-        matches!(self.state, State::Proceeding { .. })
+    pub const fn is_silent(&self) -> bool {
+        matches!(&self.state, State::Proceeding { last, .. } if last.is_empty())
     }
 
     /// Whether a 2xx was sent; its ACK then belongs to the dialog.
@@ -136,9 +136,11 @@ impl ServerInvite {
         }
     }
 
+    /// Sends an answer; there is none yet (`bytes` is empty) while a crowded box thinks.
     fn send(&self, bytes: &[u8], out: &mut Vec<Command>) {
-        debug_assert!(!bytes.is_empty(), "an INVITE is answered in the step that brings it");
-        out.push(Command::Send { to: self.peer, bytes: bytes.to_vec() });
+        if !bytes.is_empty() {
+            out.push(Command::Send { to: self.peer, bytes: bytes.to_vec() });
+        }
     }
 }
 

@@ -23,6 +23,9 @@ const MAX_FILE_BYTES: u64 = 4 * 864_000 + 8;
 /// Height of one leg in the drawing's units.
 const LEG_HEIGHT: u32 = 24;
 
+/// Excursion of the quietest recording that is drawn to the full height, -20 dB.
+const QUIETEST_SCALE: u8 = 13;
+
 /// A drawn waveform. The view box is `0 0 {columns} {height}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Waveform {
@@ -65,13 +68,14 @@ fn draw(bytes: &[u8], columns: usize) -> Option<Waveform> {
         office: String::new(),
         duration_ms: GROUP_MS * groups.len() as u64,
     };
+    let scale = scale(&groups);
     for column in 0..columns {
         // Every group falls into exactly one column, also when they do not divide evenly.
         let span = groups.get(column * groups.len() / columns..(column + 1) * groups.len() / columns)?;
         let loudest = |leg: usize| span.iter().map(|group| excursion(group, leg)).max().unwrap_or(0);
         // Drawing to a String cannot fail.
-        let _ = write!(waveform.caller, "M{column}.5 {}v-{}", LEG_HEIGHT, bar(loudest(0)));
-        let _ = write!(waveform.office, "M{column}.5 {}v{}", LEG_HEIGHT, bar(loudest(1)));
+        let _ = write!(waveform.caller, "M{column}.5 {}v-{}", LEG_HEIGHT, bar(loudest(0), scale));
+        let _ = write!(waveform.office, "M{column}.5 {}v{}", LEG_HEIGHT, bar(loudest(1), scale));
     }
     Some(waveform)
 }
@@ -82,9 +86,16 @@ fn excursion(group: &[u8; GROUP_BYTES], leg: usize) -> u8 {
     of(0).max(of(1))
 }
 
+/// The excursion that fills the height: the loudest of the call, so that quiet lines are seen as well, but never so
+/// little that line noise looks like speech.
+fn scale(groups: &[[u8; GROUP_BYTES]]) -> u32 {
+    let loudest = groups.iter().map(|group| excursion(group, 0).max(excursion(group, 1))).max();
+    u32::from(loudest.unwrap_or(0).max(QUIETEST_SCALE))
+}
+
 /// Height of a bar; silence keeps a hairline so that the length of the call is seen.
-fn bar(excursion: u8) -> u32 {
-    (u32::from(excursion) * LEG_HEIGHT / 128).max(1)
+fn bar(excursion: u8, scale: u32) -> u32 {
+    (u32::from(excursion) * LEG_HEIGHT / scale).max(1)
 }
 
 #[cfg(test)]
@@ -111,7 +122,13 @@ mod tests {
         groups[700] = [0, 127, 0, 0];
         let waveform = draw(&peaks(&groups), 100).unwrap();
         assert_eq!(waveform.columns, 100);
-        assert_eq!(waveform.caller.matches("v-23").count(), 1);
+        assert_eq!(waveform.caller.matches("v-24").count(), 1);
+    }
+
+    #[test]
+    fn a_quiet_line_is_drawn_larger_but_noise_is_not_drawn_as_speech() {
+        let bars = |loud: i8| draw(&peaks(&[[0, loud, 0, 0]]), 1).unwrap().caller;
+        assert_eq!((bars(30).as_str(), bars(1).as_str()), ("M0.5 24v-24", "M0.5 24v-1"));
     }
 
     #[test]

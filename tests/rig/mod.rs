@@ -1,6 +1,6 @@
 //! The whole control plane on a bench: a switchboard with its real SIP endpoint, phones that lift and hang up, a
 //! trunk that speaks SIP text, and a virtual clock. Used by the ladders and by the storm.
-#![allow(dead_code, reason = "each test binary uses its part of the rig")]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its part of the rig")]
 
 use ringside::{
     call::{incoming::Numbering, machine},
@@ -78,7 +78,7 @@ pub struct Rig {
     pub calls: BTreeMap<String, TrunkCall>,
     /// Everything that came out, one line each.
     pub log: Vec<String>,
-    /// What came out of the last input.
+    /// What came out since it was last taken.
     pub out: Vec<Output>,
 }
 
@@ -96,6 +96,7 @@ impl Rig {
                 consent_policy: "announce".to_owned(),
                 records: true,
             },
+            time_zone: jiff::tz::TimeZone::UTC,
             rtp: (0..u16::from(phones) + 2)
                 .map(|n| SocketAddr::from(([127, 0, 0, 1], 16_384 + 2 * n)))
                 .collect(),
@@ -142,12 +143,9 @@ impl Rig {
         for output in &out {
             self.watch(output);
         }
-        let changes = self.loop_changes();
-        self.out = out;
-        for (port, change) in changes {
-            let out = std::mem::take(&mut self.out);
+        self.out.extend(out);
+        for (port, change) in self.loop_changes() {
             self.give(Input::Line { port, change });
-            self.out.splice(0..0, out);
         }
     }
 
@@ -236,8 +234,7 @@ impl Rig {
             "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {TRUNK};branch=z9hG4bK{branch}\r\nMax-Forwards: 70\r\n\
              From: <sip:+13125551234@127.0.0.1>;tag=f{name}\r\nTo: <{uri}>{to_tag}\r\nCall-ID: {name}\r\n\
              CSeq: {} {method}\r\nContact: <sip:trunk@{TRUNK}>\r\n{}Content-Length: {}\r\n\r\n{body}",
-            call.invited |= method == "INVITE";
-        if method == "BYE" { call.cseq } else { 1 },
+            if method == "BYE" { call.cseq } else { 1 },
             if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" },
             body.len(),
         )
@@ -262,7 +259,14 @@ impl Rig {
                 }
                 (Self::port_name(*port), format!("{feed:?}"))
             }
-            Output::CallerId { slot, id } => (Self::port_name(PortId(slot.0)), format!("caller id {id}")),
+            Output::CallerId { slot, id } => (
+                Self::port_name(PortId(slot.0)),
+                format!(
+                    "caller id {} \"{}\"",
+                    id.number.as_deref().unwrap_or("-"),
+                    id.name.as_deref().unwrap_or("")
+                ),
+            ),
             Output::Media(media::Command::Unpatch { rtp }) => {
                 ("media".to_owned(), format!("unpatch {}", rtp.0))
             }

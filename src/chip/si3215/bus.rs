@@ -28,6 +28,11 @@ impl<S: SpiDevice> Chain<S> {
         Self { spi }
     }
 
+    /// Gives the SPI device back.
+    pub fn release(self) -> S {
+        self.spi
+    }
+
     /// Puts every chip into daisy chain mode. A chip that is already there sees a chip select byte of 0 and a frame
     /// that ends early, so this may be sent at any time.
     ///

@@ -16,6 +16,8 @@ const CHECK_MS: u64 = 64;
 /// Linefeed and loop of one port.
 #[derive(Clone, Debug)]
 pub(super) struct Feed {
+    /// R2, which differs among the chips of a chain: it tells whose registers are being read.
+    tx_start_low: u8,
     feed: Linefeed,
     /// An order that did not reach the chip.
     unsent: bool,
@@ -38,8 +40,9 @@ pub(super) enum Fault<E> {
 
 impl Feed {
     /// A loop fed forward active, taken as open until the chip says otherwise.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(tx_start_low: u8) -> Self {
         Self {
+            tx_start_low,
             feed: Linefeed::Active,
             unsent: false,
             closed: false,
@@ -98,11 +101,16 @@ impl Feed {
         let actual = regs.read(Reg::Linefeed)? >> 4 & reg::linefeed::WANTED;
         let status = regs.read(Reg::LoopStatus)?;
         let settled = now >= self.settled_at;
-        let surprise = actual != code(self.feed) && !self.moved_by_chip(actual);
-        if now >= self.check_at || surprise && (settled || actual == reg::linefeed::OPEN) {
+        let surprise = actual != code(self.feed) && !self.moved_by_chip(actual, status);
+        let judged = settled || self.feed == Linefeed::Ringing || actual == reg::linefeed::OPEN;
+        let news = judged && (surprise || self.loop_differs(actual, status));
+        if news || now >= self.check_at {
             self.check_at = now.after_ms(CHECK_MS);
-            if !has_registers(regs)? {
-                return Ok(Some(Fault::LostRegisters));
+            match self.check(regs)? {
+                Check::Good => {}
+                // What was read came from another chip.
+                Check::ChainMended => return Ok(None),
+                Check::Lost => return Ok(Some(Fault::LostRegisters)),
             }
         }
         if actual == reg::linefeed::OPEN && self.feed != Linefeed::Open {
@@ -120,13 +128,49 @@ impl Feed {
         Ok(None)
     }
 
-    /// AORD and AOLD: ringing and on-hook transmission become active when the handset is lifted.
-    fn moved_by_chip(&self, actual: u8) -> bool {
+    /// AORD and AOLD: ringing and on-hook transmission become active when the handset is lifted. The charge of the
+    /// ringers after a burst does the same, but the loop is open afterwards: then the order is repeated.
+    fn moved_by_chip(&self, actual: u8, status: u8) -> bool {
+        let closed = status & reg::loop_status::LOOP_CLOSED != 0;
         match self.feed {
-            Linefeed::Ringing | Linefeed::OnHookTransmission => actual == reg::linefeed::FORWARD_ACTIVE,
-            Linefeed::ReverseOnHookTransmission => actual == reg::linefeed::REVERSE_ACTIVE,
+            Linefeed::Ringing => actual == reg::linefeed::FORWARD_ACTIVE,
+            Linefeed::OnHookTransmission => actual == reg::linefeed::FORWARD_ACTIVE && closed,
+            Linefeed::ReverseOnHookTransmission => actual == reg::linefeed::REVERSE_ACTIVE && closed,
             Linefeed::Open | Linefeed::Active | Linefeed::ReverseActive => false,
         }
+    }
+
+    /// Whether the detectors say something new.
+    fn loop_differs(&self, actual: u8, status: u8) -> bool {
+        match self.feed {
+            // Without battery no current tells whether the handset is up.
+            Linefeed::Open => false,
+            Linefeed::Ringing => {
+                status & reg::loop_status::RING_TRIP != 0 || actual == reg::linefeed::FORWARD_ACTIVE
+            }
+            _ => (status & reg::loop_status::LOOP_CLOSED != 0) != self.closed,
+        }
+    }
+
+    /// A reset sets R8, switches the converter off and takes the chip out of daisy chain mode, where it spoils the frames
+    /// of its neighbours. So the chain is mended first and this chip judged afterwards.
+    fn check<S: SpiDevice>(&self, regs: &mut Registers<'_, S>) -> Result<Check, Error<S::Error>> {
+        if self.holds_our_values(regs)? {
+            return Ok(Check::Good);
+        }
+        regs.switch_chain()?;
+        Ok(if self.holds_our_values(regs)? { Check::ChainMended } else { Check::Lost })
+    }
+
+    fn holds_our_values<S: SpiDevice>(&self, regs: &mut Registers<'_, S>) -> Result<bool, Error<S::Error>> {
+        let expected =
+            [(Reg::Loopback, 0), (Reg::Power1, reg::power1::ALL_ON), (Reg::TxStartLow, self.tx_start_low)];
+        for (register, value) in expected {
+            if regs.read(register)? != value {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn follow_loop<S: SpiDevice>(
@@ -137,24 +181,18 @@ impl Feed {
         now: Instant,
         out: &mut Vec<PortChange>,
     ) -> Result<(), Error<S::Error>> {
-        let closed = status & reg::loop_status::LOOP_CLOSED != 0;
-        match self.feed {
-            // Without battery no current tells whether the handset is up.
-            Linefeed::Open => {}
-            Linefeed::Ringing => {
-                let tripped = status & reg::loop_status::RING_TRIP != 0;
-                if tripped || actual == reg::linefeed::FORWARD_ACTIVE {
-                    self.closed = true;
-                    out.push(PortChange::RingTripped);
-                    self.set(Linefeed::Active, regs, now)?;
-                }
-            }
-            _ if now < self.settled_at || closed == self.closed => {}
-            _ => {
-                self.closed = closed;
-                self.feed = off_hook_feed(self.feed, actual);
-                out.push(if closed { PortChange::LoopClosed } else { PortChange::LoopOpened });
-            }
+        if !self.loop_differs(actual, status) {
+            return Ok(());
+        }
+        if self.feed == Linefeed::Ringing {
+            self.closed = true;
+            out.push(PortChange::RingTripped);
+            return self.set(Linefeed::Active, regs, now);
+        }
+        if now >= self.settled_at {
+            self.closed = !self.closed;
+            self.feed = off_hook_feed(self.feed, actual);
+            out.push(if self.closed { PortChange::LoopClosed } else { PortChange::LoopOpened });
         }
         Ok(())
     }
@@ -181,18 +219,9 @@ fn off_hook_feed(ordered: Linefeed, actual: u8) -> Linefeed {
     }
 }
 
-/// A reset sets R8 and switches the converter off, and takes the chip out of daisy chain mode, where it spoils the
-/// frames of those behind it. So the chain is mended first and the chip judged afterwards.
-fn has_registers<S: SpiDevice>(regs: &mut Registers<'_, S>) -> Result<bool, Error<S::Error>> {
-    if holds_our_values(regs)? {
-        return Ok(true);
-    }
-    regs.switch_chain()?;
-    holds_our_values(regs)
-}
-
-fn holds_our_values<S: SpiDevice>(regs: &mut Registers<'_, S>) -> Result<bool, Error<S::Error>> {
-    let loopback = regs.read(Reg::Loopback)?;
-    let power = regs.read(Reg::Power1)?;
-    Ok(loopback == 0 && power == reg::power1::ALL_ON)
+/// Whether the chip is still as it was set up.
+enum Check {
+    Good,
+    ChainMended,
+    Lost,
 }

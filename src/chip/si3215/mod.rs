@@ -69,10 +69,15 @@ impl Settings {
         (self.loop_milliamps.saturating_sub(20) / 3).min(7)
     }
 
-    /// 16-bit linear in the slot. The bus has the most significant bit in the clock of FSYNC (`dsp_b`), so slot n starts
+    /// R2 and R3. The bus has the most significant bit in the clock of FSYNC (`dsp_b`), so slot n starts
     /// n × 16 PCLKs after it.
+    fn tx_start(&self) -> [u8; 2] {
+        (u16::from(self.slot.0) * 16).to_le_bytes()
+    }
+
+    /// 16-bit linear, both directions in the same slot.
     fn pcm(&self) -> [(Reg, u8); 5] {
-        let [low, high] = (u16::from(self.slot.0) * 16).to_le_bytes();
+        let [low, high] = self.tx_start();
         [
             (Reg::TxStartLow, low),
             (Reg::TxStartHigh, high),
@@ -231,7 +236,7 @@ impl Si3215 {
         if self.wanted == Linefeed::Ringing {
             self.wanted = Linefeed::Active;
         }
-        let mut feed = Feed::new();
+        let mut feed = Feed::new(self.settings.tx_start()[0]);
         let set = feed.set(self.wanted, regs, now);
         self.alarms_decay_at = now.after_ms(ALARM_DECAY_MS);
         self.state = State::Up(feed);

@@ -24,7 +24,7 @@ registers! {
     RxStartLow = 4,
     /// Receive start, high 2 bits.
     RxStartHigh = 5,
-    /// Loopbacks; [`LOOPBACK_AT_RESET`] after a reset, 0 when the driver has been here.
+    /// Loopbacks; 2 after a reset, 0 when the driver has been here.
     Loopback = 8,
     /// Audio gain and mutes.
     AudioGain = 9,
@@ -54,6 +54,10 @@ registers! {
     IndirectAddress = 30,
     /// Bit 0 is set while an indirect access is under way.
     IndirectStatus = 31,
+    /// Tone oscillator 1 control; the box makes its tones itself.
+    Oscillator1 = 32,
+    /// Tone oscillator 2 control.
+    Oscillator2 = 33,
     /// Ringing oscillator control.
     RingOscillator = 34,
     /// Linefeed: [`linefeed`].
@@ -153,8 +157,6 @@ pub const CALIBRATION_RESULTS: [Reg; 10] = [
     Reg::ResultDcDc,
 ];
 
-/// R8 after a reset.
-pub const LOOPBACK_AT_RESET: u8 = 0x02;
 /// R11 after a reset.
 pub const HYBRID_AT_RESET: u8 = 0x33;
 
@@ -170,6 +172,8 @@ pub mod spi_mode {
 pub mod pcm_mode {
     /// Set in a Si3215, clear in a Si3210.
     pub const SI3215: u8 = 0x80;
+    /// Nothing sent, nothing received.
+    pub const OFF: u8 = 0x00;
     /// PCM enabled, 16-bit linear in both directions.
     pub const LINEAR_ON: u8 = 0x3C;
 }

@@ -125,7 +125,8 @@ impl StartUp {
     }
 }
 
-/// Makes sure that a known part answers. It may be fresh from reset or left over from an earlier run of this program.
+/// Makes sure that a known part answers. It may be fresh from reset, left over from an earlier run of this program, or
+/// have taken the frames of its neighbours for its own after a reset; R11 and the revision survive all of that.
 fn identify<S: SpiDevice>(regs: &mut Registers<'_, S>) -> Result<Part, Error<S::Error>> {
     regs.switch_chain()?;
     let hybrid = regs.read(Reg::Hybrid)?;
@@ -140,10 +141,6 @@ fn identify<S: SpiDevice>(regs: &mut Registers<'_, S>) -> Result<Part, Error<S::
     if !REVISIONS.contains(&revision) {
         return Err(regs.error(Reg::SpiMode, Problem::Revision(revision)));
     }
-    let loopback = regs.read(Reg::Loopback)?;
-    if loopback & !reg::LOOPBACK_AT_RESET != 0 {
-        return Err(regs.error(Reg::Loopback, Problem::Absent { read: loopback }));
-    }
     let is_3215 = regs.read(Reg::PcmMode)? & reg::pcm_mode::SI3215 != 0;
     Ok(if is_3215 { Part::Si3215 } else { Part::Si3210 })
 }
@@ -155,6 +152,10 @@ fn load<S: SpiDevice>(
     settings: &Settings,
 ) -> Result<(), Error<S::Error>> {
     let off = [
+        (Reg::SpiMode, reg::spi_mode::DAISY_CHAIN),
+        (Reg::PcmMode, reg::pcm_mode::OFF),
+        (Reg::Oscillator1, 0),
+        (Reg::Oscillator2, 0),
         (Reg::IndirectAddress, 0),
         (Reg::Linefeed, reg::linefeed::OPEN),
         (Reg::Power1, reg::power1::DCDC_OFF),

@@ -181,6 +181,26 @@ pub fn fold(dir: &Path) -> io::Result<(Vec<CallRecord>, Report)> {
     Ok((records, reader.report))
 }
 
+/// The newest `limit` calls or a few more, in the order of their numbers, reading no more segments than they take.
+///
+/// # Errors
+/// If a segment cannot be read.
+pub fn newest(dir: &Path, limit: usize) -> io::Result<Vec<CallRecord>> {
+    let mut calls = BTreeMap::new();
+    for number in segments(dir)?.into_iter().rev() {
+        if calls.len() >= limit {
+            break;
+        }
+        let mut reader = Reader { segments: VecDeque::from([number]), ..Reader::open(dir, u32::MAX)? };
+        while let Some(entry) = reader.next().transpose()? {
+            keep_newest(&mut calls, entry.record);
+        }
+    }
+    let mut records: Vec<CallRecord> = calls.into_values().collect();
+    records.sort_by_key(|record| record.seq);
+    Ok(records)
+}
+
 /// Puts a record in its call's place unless a higher revision is there.
 pub(super) fn keep_newest(calls: &mut BTreeMap<CallId, CallRecord>, record: CallRecord) {
     if calls.get(&record.id).is_none_or(|known| known.rev <= record.rev) {

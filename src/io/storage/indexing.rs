@@ -65,13 +65,13 @@ impl Indexing {
     }
 
     /// Puts the records of all entries seen since the last call, in one commit.
-    pub(super) fn put(&mut self, records: &[Box<CallRecord>]) -> Result<(), IndexError> {
+    pub(super) fn put(&mut self, records: &[CallRecord]) -> Result<(), IndexError> {
         let State::Level(applied) = &mut self.state else { return Ok(()) };
         if *applied == self.last_seq || records.is_empty() {
             // Entries that are not indexed need no commit; the next one notes their number.
             return Ok(());
         }
-        let result = self.index.put_all(records.iter().map(AsRef::as_ref), Some(self.last_seq));
+        let result = self.index.put_all(records, Some(self.last_seq));
         match &result {
             Ok(()) => *applied = self.last_seq,
             Err(_) => self.fall_behind(),

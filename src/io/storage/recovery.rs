@@ -1,15 +1,20 @@
 //! What a start does after a crash or a power cut: every call that was open gets an end, every recording its length.
 //!
-//! 1. cut the torn tail of the journal; 2. repair every `.opus.part`; 3. close every call without an end as
-//! `interrupted` and every recording without facts, with what is really in the file; 4. journal that; 5. write the
-//! sidecars. Each step may be cut off and done again. The index catches up by itself when storage starts.
+//! 1. Cut the torn tail of the journal.
+//! 2. Repair every `.opus.part`.
+//! 3. Close every call without an end as `interrupted`, and every recording without facts, with what is really in
+//!    the file.
+//! 4. Journal that.
+//! 5. Write the sidecars.
+//!
+//! Each step may be cut off and done again. The index catches up by itself when storage starts.
 
 use super::{StorageError, facts, open_journal};
 use crate::{
     id::{BoxId, CallId},
     io::{
         clock::Clock,
-        files::{self, JOURNAL_DIR, PART, RECORDING},
+        files::{self, Ballast, JOURNAL_DIR, PART, RECORDING},
         journal::{
             Kind,
             reader::{self, Report},
@@ -68,9 +73,11 @@ pub fn recover(data_dir: &Path, clock: Clock) -> Result<Recovered, StorageError>
         settle(&mut record, found);
         entries.push((kind, record));
     }
-    commit(&mut writer, &entries).map_err(failed("write the journal"))?;
+    commit(&mut writer, &entries, &Ballast::new(data_dir, 0)).map_err(failed("write the journal"))?;
     for (_, record) in entries.iter().filter(|(_, record)| record.recording.path.is_some()) {
-        files::write_sidecar(data_dir, record).map_err(failed("write a sidecar"))?;
+        if let Err(error) = files::write_sidecar(data_dir, record) {
+            tracing::warn!(call = %record.id, %error, "sidecar not written; the journal has the record");
+        }
     }
     Ok(Recovered { box_id, next_seq: opened.next_call, interrupted, repaired, report: opened.report })
 }
@@ -147,11 +154,16 @@ fn settle(record: &mut CallRecord, found: Option<Found>) {
     facts::merge(record, recording);
 }
 
-fn commit(writer: &mut Writer, entries: &[(Kind, CallRecord)]) -> io::Result<()> {
+fn commit(writer: &mut Writer, entries: &[(Kind, CallRecord)], ballast: &Ballast) -> io::Result<()> {
     if entries.is_empty() {
         return Ok(());
     }
     let batch = entries.iter().map(|(kind, record)| (*kind, record));
     // A failed segment is given up and a new one begun, once; a disk that fails twice stops the start.
-    writer.commit(batch.clone()).or_else(|_| writer.commit(batch)).map(drop)
+    let first = writer.commit(batch.clone()).or_else(|error| {
+        tracing::error!(%error, "journal: a segment was given up; check the disk of the data directory");
+        ballast.release();
+        writer.commit(batch)
+    });
+    first.map(drop)
 }

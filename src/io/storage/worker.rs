@@ -47,6 +47,8 @@ const MAX_RECORDINGS: usize = 64;
 const MAX_CLOSED: usize = 256;
 /// Work taken before recordings get their turn.
 const WORK_PER_TURN: usize = 256;
+/// Records kept while the journal's queue is full.
+const MAX_UNSENT: usize = 1_024;
 /// How often taps are emptied. They cannot wake this thread: the media thread makes no system call for it.
 const TAP_POLL: Duration = Duration::from_millis(100);
 /// How often an idle thread looks after the index.
@@ -79,9 +81,9 @@ pub(super) struct Worker {
     closed: BTreeMap<CallId, Recording>,
     waiting: BTreeMap<CallId, Waiting>,
     /// Records that the journal's full queue did not take.
-    unsent: Vec<Box<CallRecord>>,
+    unsent: Vec<CallRecord>,
     /// Durable records for the next index commit, and what to report after it.
-    fresh: Vec<Box<CallRecord>>,
+    fresh: Vec<CallRecord>,
     events: Vec<Event>,
     output: Output,
     /// The recording being worked on: the one to give up after a panic.
@@ -178,8 +180,10 @@ impl Worker {
             Work::Close => {
                 self.closing = true;
                 // What was saved before is durable and in the inbox after this.
-                self.journal.iter().for_each(Journal::stop);
-                self.journal.iter().for_each(Journal::wait);
+                if let Some(journal) = &self.journal {
+                    journal.stop();
+                    journal.wait();
+                }
             }
         }
     }
@@ -191,33 +195,36 @@ impl Worker {
         tags: &Tags,
         tap: Option<rtrb::Consumer<TapFrame>>,
     ) {
-        let refused = |why| Err(facts::failed(recording, RecordingState::None, why));
-        let started = match tap {
-            None => refused("no_tap"),
-            Some(_) if self.is_disk_full() => refused("disk_full"),
-            Some(_) if self.active.len() >= MAX_RECORDINGS => refused("too_many_recordings"),
-            Some(tap) => {
-                let now = self.clock.now();
-                Active::begin(&self.data_dir, call, recording, tags, tap, now, &mut self.output).map_err(
-                    |fault| {
-                        tracing::error!(%call, %fault, "recording lost; check the disk of the data directory");
-                        facts::failed(recording, RecordingState::Failed, fault.why())
-                    },
-                )
-            }
+        let Some(tap) = tap else {
+            return self.refuse(call, recording, "no_tap");
         };
-        match started {
+        if self.is_disk_full() {
+            return self.refuse(call, recording, "disk_full");
+        }
+        if self.active.len() >= MAX_RECORDINGS {
+            return self.refuse(call, recording, "too_many_recordings");
+        }
+        let now = self.clock.now();
+        match Active::begin(&self.data_dir, call, recording, tags, tap, now, &mut self.output) {
             Ok(active) => {
                 self.active.insert(call, active);
             }
-            Err(facts) => self.closed(call, facts),
+            Err(fault) => {
+                tracing::error!(%call, %fault, "recording lost; check the disk of the data directory");
+                self.closed(call, facts::failed(recording, RecordingState::Failed, fault.why()));
+            }
         }
+    }
+
+    fn refuse(&mut self, call: CallId, recording: RecordingId, why: &'static str) {
+        tracing::error!(%call, why, "recording refused");
+        self.closed(call, facts::failed(recording, RecordingState::None, why));
     }
 
     fn ended(&mut self, record: Box<CallRecord>) {
         let call = record.id;
         self.events.push(Event::Saved { call });
-        self.fresh.push(record.clone());
+        self.fresh.push((*record).clone());
         if self.active.contains_key(&call) {
             let close_at = self.clock.now().after_ms(TAP_GRACE_MS);
             self.waiting.insert(call, Waiting { record, close_at });
@@ -231,8 +238,8 @@ impl Worker {
             count(&self.counters.failed_sidecars);
             tracing::warn!(call = %record.id, %error, "sidecar not written; the journal has the record");
         }
-        self.events.push(Event::Recorded { call: record.id, recording: record.recording.clone() });
-        self.fresh.push(record);
+        self.events.push(Event::Recorded { call: record.id, recording: Box::new(record.recording.clone()) });
+        self.fresh.push(*record);
     }
 
     /// Gives every recording its turn and closes those that are over.
@@ -292,12 +299,17 @@ impl Worker {
 
     fn save_recorded(&mut self, mut record: Box<CallRecord>, recording: Recording) {
         facts::merge(&mut record, recording);
-        self.unsent.push(record);
+        if self.unsent.len() < MAX_UNSENT {
+            self.unsent.push(*record);
+        } else {
+            // The file is whole; the next start finds it and journals it.
+            tracing::error!(call = %record.id, "recording not journaled: the disk does not take entries");
+        }
     }
 
     fn send_unsent(&mut self) {
         let Some(journal) = &self.journal else { return };
-        self.unsent.retain(|record| journal.append(Kind::Recorded, record.clone()).is_err());
+        self.unsent.retain(|record| journal.append(Kind::Recorded, Box::new(record.clone())).is_err());
     }
 
     /// What is left on a full disk is the journal's.
@@ -312,14 +324,13 @@ impl Worker {
 
     /// Whether recordings are refused; the ballast taken back means that there is room again.
     fn is_disk_full(&mut self) -> bool {
-        let full = self.journal_says_full();
-        if full && self.ballast.take() {
-            self.journal
-                .iter()
-                .for_each(|journal| journal.counters().disk_full.store(false, Ordering::Relaxed));
-            return false;
+        if !self.journal_says_full() || !self.ballast.take() {
+            return self.journal_says_full();
         }
-        full
+        if let Some(journal) = &self.journal {
+            journal.counters().disk_full.store(false, Ordering::Relaxed);
+        }
+        false
     }
 
     fn journal_says_full(&self) -> bool {

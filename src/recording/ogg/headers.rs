@@ -43,7 +43,7 @@ pub fn comments(recording: RecordingId, tags: &Tags) -> Vec<u8> {
     put_text(&mut packet, "", concat!("ringside ", env!("CARGO_PKG_VERSION")));
     packet.extend_from_slice(&u32::try_from(comments.len()).unwrap_or(0).to_le_bytes());
     for (name, value) in &comments {
-        put_text(&mut packet, name, &value[..value.floor_char_boundary(MAX_VALUE_BYTES)]);
+        put_text(&mut packet, name, cut(value));
     }
     packet
 }
@@ -62,6 +62,11 @@ pub fn comment<'a>(packet: &'a [u8], name: &str) -> Option<&'a str> {
         }
     }
     None
+}
+
+fn cut(value: &str) -> &str {
+    let end = (0..=value.len().min(MAX_VALUE_BYTES)).rev().find(|&at| value.is_char_boundary(at));
+    &value[..end.unwrap_or(0)]
 }
 
 fn put_text(packet: &mut Vec<u8>, name: &str, value: &str) {

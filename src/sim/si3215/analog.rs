@@ -54,6 +54,9 @@ const FEED_OHMS: f32 = 80.0;
 /// Ringing load that the chip drives without and with sag.
 const REN_FULL: f32 = 5.0;
 const REN_ALARM: f32 = 8.0;
+/// After ringing the charge of the ringers shows as loop current, for longer than the usual debounce of the detector.
+pub(super) const DISCHARGE_MS: u16 = 18;
+const DISCHARGE_MILLIAMPS: f32 = 12.0;
 /// A power filter takes this long to raise an alarm, ms.
 const STRESS_MS: u16 = 10;
 
@@ -63,7 +66,9 @@ impl Model {
         self.charge_battery();
         self.calibrate();
         let feed = self.feed(load);
-        self.loop_milliamps = feed.milliamps;
+        self.loop_milliamps =
+            feed.milliamps.max(if self.discharge_ms > 0 { DISCHARGE_MILLIAMPS } else { 0.0 });
+        self.discharge_ms = self.discharge_ms.saturating_sub(1);
         self.watch_power(load);
         if self.linefeed() == LF_RINGING {
             self.watch_ring_trip(load);

@@ -26,7 +26,7 @@ pub struct Faults {
     pub stuck_calibrations: u8,
     /// The indirect access never finishes: PCLK is missing.
     pub no_pclk: bool,
-    /// One indirect register that loses a bit.
+    /// One indirect register that loses bit 8.
     pub bad_indirect: Option<u8>,
 }
 
@@ -43,6 +43,8 @@ pub struct Model {
     opened_ms: f32,
     trip_ms: f32,
     stress_ms: u16,
+    /// The ringer's capacitor discharges through the loop for this long.
+    discharge_ms: u16,
     /// What is broken.
     pub faults: Faults,
     violations: Vec<String>,
@@ -69,6 +71,7 @@ impl Model {
             opened_ms: 0.0,
             trip_ms: 0.0,
             stress_ms: 0,
+            discharge_ms: 0,
             faults: Faults::default(),
             violations: Vec::new(),
         }
@@ -178,7 +181,7 @@ impl Model {
         self.indirect.busy = true;
         let place = usize::from(address & 0x7F);
         if std::mem::take(&mut self.indirect.loaded) {
-            let lost = if self.faults.bad_indirect == Some(address) { 0x0010 } else { 0 };
+            let lost = if self.faults.bad_indirect == Some(address) { 0x0100 } else { 0 };
             self.indirect.values[place] = u16::from_le_bytes([self.regs[28], self.regs[29]]) & !lost;
         } else {
             [self.regs[28], self.regs[29]] = self.indirect.values[place].to_le_bytes();
@@ -207,6 +210,9 @@ impl Model {
     }
 
     fn set_linefeed(&mut self, state: u8) {
+        if self.linefeed() == LF_RINGING && state != LF_RINGING {
+            self.discharge_ms = analog::DISCHARGE_MS;
+        }
         self.regs[64] = state << 4 | state;
         self.trip_ms = 0.0;
         self.regs[68] &= !0x02;

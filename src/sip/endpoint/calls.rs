@@ -2,6 +2,7 @@
 
 use super::{
     ALLOW, Command, Dialog, DialogId, Endpoint, Instant, Key, MAX_CALLS, Message, SUPPORTED, Source, TrunkId,
+    outside::with_abilities,
     transactions::{Seen, key_of},
 };
 use crate::sip::{
@@ -81,19 +82,22 @@ impl Endpoint {
         let site = &self.settings;
         let did_source = site.trunks.get(trunk.0).map_or(&DidSource::Auto, |trunk| &trunk.did_source);
         let call = Box::new(offered::read(&message, trunk, did_source, &site.dialplan));
-        match Dialog::new(id, trunk, message, key, self.tag(key)) {
+        match Dialog::new(id, trunk, message, key, self.tag(key), now) {
             Ok(dialog) => self.dialogs.insert(id, dialog),
             Err(message) => return self.refuse(&message, key, 400, &[], now, out),
         };
         self.dialogs_made += 1;
         self.counters.offered += 1;
         self.server.open(key, peer, now);
-        self.server.provisional(key, trying, now, out);
+        if !self.server.is_crowded() {
+            self.server.provisional(key, trying, now, out);
+        }
         out.push(Command::Offered { dialog: id, call });
     }
 
     pub(super) fn ring(&mut self, id: DialogId, now: Instant, out: &mut Vec<Command>) {
-        let Some(Dialog { state: State::Early { invite, key }, trunk, .. }) = self.dialogs.get(&id) else {
+        let Some(Dialog { state: State::Early { invite, key, .. }, trunk, .. }) = self.dialogs.get(&id)
+        else {
             return;
         };
         let ringing = self
@@ -104,9 +108,8 @@ impl Endpoint {
     }
 
     pub(super) fn answer(&mut self, id: DialogId, rtp: SocketAddr, now: Instant, out: &mut Vec<Command>) {
-        let Some(mut dialog) = self.dialogs.remove(&id) else { return };
-        let State::Early { invite, key } = std::mem::replace(&mut dialog.state, State::Up) else {
-            self.dialogs.insert(id, dialog);
+        let Some(mut dialog) = self.take_early(id) else { return };
+        let State::Early { invite, key, .. } = std::mem::replace(&mut dialog.state, State::Up) else {
             return;
         };
         let session_id = self.tokens.draw();
@@ -153,12 +156,15 @@ impl Endpoint {
         now: Instant,
         out: &mut Vec<Command>,
     ) {
-        if !self.dialogs.get(&id).is_some_and(|dialog| matches!(dialog.state, State::Early { .. })) {
-            return;
-        }
-        if let Some(Dialog { state: State::Early { invite, key }, .. }) = self.dialogs.remove(&id) {
+        if let Some(Dialog { state: State::Early { invite, key, .. }, .. }) = self.take_early(id) {
             self.finish_refused(&invite, key, rejection, now, out);
         }
+    }
+
+    /// Takes a dialog out of the table if it still waits for its answer.
+    fn take_early(&mut self, id: DialogId) -> Option<Dialog> {
+        let early = |dialog: &Dialog| matches!(dialog.state, State::Early { .. });
+        self.dialogs.get(&id).is_some_and(early).then(|| self.dialogs.remove(&id)).flatten()
     }
 
     pub(super) fn reject_ringing(&mut self, id: DialogId, now: Instant, out: &mut Vec<Command>) {
@@ -195,18 +201,15 @@ impl Endpoint {
         if dialog.success.take_if(|success| success.cseq == message.cseq()).is_none() {
             return;
         }
-        let negotiated = dialog.negotiation.acknowledged(message);
         let first = !std::mem::replace(&mut dialog.acked, true);
-        let hang_up = dialog.hang_up;
-        match negotiated {
+        if let Some(reason) = dialog.hang_up {
+            return self.bye(id, reason, now, out);
+        }
+        match dialog.negotiation.acknowledged(message) {
             Ok(media) => out.extend(media.map(|media| Command::Media { dialog: id, media })),
             Err(_) => return self.end(id, Ended::NoMedia, now, out),
         }
-        if let Some(reason) = hang_up {
-            self.bye(id, reason, now, out);
-        } else if first {
-            out.push(Command::Acked { dialog: id });
-        }
+        out.extend(first.then_some(Command::Acked { dialog: id }));
     }
 
     /// Answers a new INVITE that is not offered as a call.
@@ -221,7 +224,7 @@ impl Endpoint {
     ) {
         let answer = self.response_to(message, status, key);
         let answer = headers.iter().fold(answer, |out, (name, value)| out.with_header(name, value));
-        let bytes = super::outside::with_abilities(answer, status).to_bytes();
+        let bytes = with_abilities(answer, message.method(), status).to_bytes();
         if self.server.is_crowded() {
             // The same INVITE will be refused again for the same reason, in the same words.
             out.push(Command::Send { to: message.reply_address(), bytes });

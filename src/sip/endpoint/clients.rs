@@ -2,6 +2,7 @@
 
 use super::{Command, DialogId, Endpoint, Instant, Message, Method, Settings, Tokens, TrunkId};
 use crate::sip::{
+    auth,
     client_request::{self, ClientRequest, Outcome},
     dialog::State,
     event::Ended,
@@ -15,6 +16,8 @@ use std::{collections::BTreeMap, net::SocketAddr};
 pub(super) enum Owner {
     /// The BYE of a dialog.
     Bye(DialogId),
+    /// The same, after the peer asked for a password.
+    AuthorizedBye(DialogId),
     /// The session refresh of a dialog.
     Refresh(DialogId),
     /// The registration with this index.
@@ -24,7 +27,7 @@ pub(super) enum Owner {
 impl Owner {
     const fn method(self) -> Method {
         match self {
-            Self::Bye(_) => Method::Bye,
+            Self::Bye(_) | Self::AuthorizedBye(_) => Method::Bye,
             Self::Refresh(_) => Method::Update,
             Self::Register(_) => Method::Register,
         }
@@ -109,11 +112,11 @@ impl Endpoint {
     pub(super) fn dialog_request(
         &mut self,
         owner: Owner,
-        header: Option<(&str, &str)>,
+        header: Option<(&str, String)>,
         now: Instant,
         out: &mut Vec<Command>,
     ) {
-        let (Owner::Bye(id) | Owner::Refresh(id)) = owner else { return };
+        let (Owner::Bye(id) | Owner::AuthorizedBye(id) | Owner::Refresh(id)) = owner else { return };
         let branch = self.tokens.branch();
         let via = format!("SIP/2.0/UDP {};branch={branch};rport", self.settings.local);
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
@@ -127,9 +130,9 @@ impl Endpoint {
             Owner::Refresh(_) => request
                 .with_header("Contact", &self.contact(trunk))
                 .with_header("Supported", super::SUPPORTED),
-            Owner::Bye(_) | Owner::Register(_) => request,
+            Owner::Bye(_) | Owner::AuthorizedBye(_) | Owner::Register(_) => request,
         };
-        let request = header.into_iter().fold(request, |out, (name, value)| out.with_header(name, value));
+        let request = header.into_iter().fold(request, |out, (name, value)| out.with_header(name, &value));
         self.start(branch, to, request.to_bytes(), owner, now, out);
     }
 
@@ -149,13 +152,27 @@ impl Endpoint {
     /// The final answer came, or none did.
     fn answered(&mut self, owner: Owner, answer: Option<&Message>, now: Instant, out: &mut Vec<Command>) {
         match owner {
-            Owner::Bye(id) => drop(self.dialogs.remove(&id)),
+            Owner::Bye(id) => match answer.and_then(|answer| self.authorization(id, answer)) {
+                Some(header) => self.dialog_request(Owner::AuthorizedBye(id), Some(header), now, out),
+                None => drop(self.dialogs.remove(&id)),
+            },
+            Owner::AuthorizedBye(id) => drop(self.dialogs.remove(&id)),
             Owner::Refresh(id) => self.refresh_answered(id, answer, now, out),
             Owner::Register(index) => {
                 let event = answer.map_or(registration::Event::TimedOut, registration::Event::Answer);
                 self.registration_event(index, event, now, out);
             }
         }
+    }
+
+    /// The header that meets the challenge of a BYE, if the trunk has an account.
+    fn authorization(&mut self, id: DialogId, answer: &Message) -> Option<(&'static str, String)> {
+        let (challenge, header) = auth::challenge(answer)?;
+        let dialog = self.dialogs.get(&id)?;
+        let Mode::Register(account) = &self.settings.trunks.get(dialog.trunk.0)?.mode else { return None };
+        let cnonce = self.tokens.word();
+        let mut login = auth::Login::new(challenge, &account.auth_user, &account.password, &cnonce);
+        Some((header, login.authorize("BYE", dialog.request_uri().as_str(), b"")))
     }
 
     fn refresh_answered(

@@ -45,7 +45,7 @@ impl Endpoint {
             | Method::Message => 405,
             Method::Other(_) => 501,
         };
-        let answer = with_abilities(self.response_to(message, status, key), status);
+        let answer = with_abilities(self.response_to(message, status, key), message.method(), status);
         self.reply(message, key, &answer, now, out);
     }
 
@@ -84,11 +84,11 @@ impl Endpoint {
         let Some(mut dialog) = self.dialogs.remove(&id) else { return };
         let in_order = dialog.accepts_sequence(message);
         let refusal = match &dialog.state {
+            _ if dialog.is_left() => Some((481, vec![])),
             State::Early { .. } => Some(self.try_later()),
-            State::Leaving => Some((481, vec![])),
             State::Up if dialog.success.is_some() => Some((491, vec![])),
             State::Up if !in_order => Some(self.try_later()),
-            State::Up => unmet_demand(message),
+            State::Up | State::Leaving => unmet_demand(message),
         };
         let reply = match refusal {
             Some(refusal) => Err(refusal),
@@ -116,10 +116,10 @@ impl Endpoint {
         let Some(mut dialog) = self.dialogs.remove(&id) else { return };
         let offers = !message.body().is_empty();
         let refusal = match &dialog.state {
+            _ if dialog.is_left() => Some((481, vec![])),
             State::Early { .. } if offers => Some(self.try_later()),
-            State::Leaving => Some((481, vec![])),
             State::Up if offers && dialog.negotiation.is_open() => Some((491, vec![])),
-            State::Early { .. } | State::Up => unmet_demand(message),
+            State::Early { .. } | State::Up | State::Leaving => unmet_demand(message),
         };
         let reply = match (refusal, offers) {
             (Some((status, headers)), _) => {
@@ -183,12 +183,15 @@ impl Endpoint {
         if let Some(dialog) = self.dialogs.get_mut(&id) {
             dialog.state = State::Leaving;
             dialog.success = None;
-            self.dialog_request(Owner::Bye(id), reason.map(|reason| ("Reason", reason)), now, out);
+            self.dialog_request(Owner::Bye(id), reason.map(|reason| ("Reason", reason.to_owned())), now, out);
         }
     }
 
     pub(super) fn dialog_deadline(&mut self, id: DialogId, now: Instant, out: &mut Vec<Command>) {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
+        if matches!(dialog.state, State::Early { expires_at: Some(at), .. } if at <= now) {
+            return self.terminate_early(id, now, out);
+        }
         let success = dialog.success.as_mut().map(|success| success.handle_deadline(now, out));
         if success.is_some_and(|result| result.is_err()) {
             return self.end(id, Ended::NoAck, now, out);
@@ -198,7 +201,7 @@ impl Endpoint {
         match timer.and_then(|timer| timer.due(now).map(|due| (due, timer.refresh_header()))) {
             Some((Due::Expired, _)) => self.end(id, Ended::SessionExpired, now, out),
             Some((Due::Refresh, header)) => {
-                let header = Some(("Session-Expires", header.as_str()));
+                let header = Some(("Session-Expires", header));
                 self.dialog_request(Owner::Refresh(id), header, now, out);
             }
             None => {}

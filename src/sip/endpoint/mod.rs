@@ -16,7 +16,7 @@ mod in_dialog;
 mod outside;
 mod transactions;
 
-pub use transactions::{MAX_ANSWERED_INVITES, MAX_SERVER_REQUESTS};
+pub use transactions::{CROWDED_INVITES, MAX_ANSWERED_INVITES, MAX_SERVER_REQUESTS};
 
 use super::{
     dialog::Dialog,

@@ -24,20 +24,20 @@ impl Endpoint {
             | Method::Message => 405,
             Method::Other(_) => 501,
         };
-        let answer = with_abilities(self.response_to(message, status, key), status);
+        let answer = with_abilities(self.response_to(message, status, key), message.method(), status);
         self.reply(message, key, &answer, now, out);
     }
 }
 
 /// Adds what the peer must learn from an answer with `status` (RFC 3261 11.2, 21.4.6, 21.4.13).
-pub(super) fn with_abilities(answer: Outgoing, status: u16) -> Outgoing {
-    match status {
-        200 => answer
+pub(super) fn with_abilities(answer: Outgoing, method: &Method, status: u16) -> Outgoing {
+    match (status, method) {
+        (200, Method::Options) => answer
             .with_header("Allow", ALLOW)
             .with_header("Accept", "application/sdp")
             .with_header("Supported", SUPPORTED),
-        405 | 501 => answer.with_header("Allow", ALLOW),
-        415 => answer.with_header("Accept", "application/sdp"),
+        (405 | 501, _) => answer.with_header("Allow", ALLOW),
+        (415, _) => answer.with_header("Accept", "application/sdp"),
         _ => answer,
     }
 }

@@ -13,9 +13,11 @@ use crate::{
 };
 use std::{collections::BTreeMap, net::SocketAddr};
 
-/// INVITE transactions that may be kept after their final answer; above it answers go out without one. The calls
-/// that have none yet come on top, at most [`MAX_CALLS`](super::MAX_CALLS).
-pub const MAX_ANSWERED_INVITES: usize = 512;
+/// INVITE transactions above which new INVITEs are dealt with without one, as far as they can be.
+pub const CROWDED_INVITES: usize = 512;
+/// INVITE transactions that may be kept after their final answer. The calls that have none yet come on top, at most
+/// [`MAX_CALLS`](super::MAX_CALLS).
+pub const MAX_ANSWERED_INVITES: usize = 2 * CROWDED_INVITES;
 /// Transactions of other requests; above it answers go out without one.
 pub const MAX_SERVER_REQUESTS: usize = 512;
 
@@ -84,7 +86,8 @@ impl ServerTransactions {
         }
     }
 
-    /// Sends the final answer; above the cap the transaction is closed, and `answer` remembered instead.
+    /// Sends the final answer. In a crowd the transaction is then closed and `answer` remembered instead, if the
+    /// caller will repeat its INVITE until it hears it, or the dialog its 2xx; above the cap it is closed anyhow.
     pub(super) fn finish(
         &mut self,
         key: Key,
@@ -93,22 +96,23 @@ impl ServerTransactions {
         now: Instant,
         out: &mut Vec<Command>,
     ) {
-        let crowded = self.is_crowded();
+        let (crowded, full) = (self.is_crowded(), self.invites.len() > MAX_ANSWERED_INVITES);
         let Some((transaction, _)) = self.invites.get_mut(&key.way) else { return };
+        let repeated = transaction.is_silent() || answer == Answer::Accepted;
         let event = match answer {
             Answer::Accepted => server_invite::Event::Success(bytes),
             Answer::Refused(_) => server_invite::Event::Failure(bytes),
         };
         transaction.handle(event, now, out);
-        if crowded {
+        if (crowded && repeated) || full {
             self.close(key);
             self.remembered.insert(key, answer);
         }
     }
 
-    /// Whether answered INVITEs are no longer given a transaction.
+    /// Whether an INVITE had better be answered without a transaction.
     pub(super) fn is_crowded(&self) -> bool {
-        self.invites.len() > MAX_ANSWERED_INVITES
+        self.invites.len() > CROWDED_INVITES
     }
 
     /// Gives the ACK to a refused INVITE; false if it is not for one that is still known.

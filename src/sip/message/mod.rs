@@ -100,7 +100,7 @@ impl Message {
         self.parts.source
     }
 
-    /// The top Via, with `received` and `rport` as seen on this box.
+    /// The top Via: of a request with `received` and `rport` as seen on this box, of a response as it came.
     #[must_use]
     pub const fn via(&self) -> &Via {
         &self.parts.via

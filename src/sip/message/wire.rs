@@ -211,7 +211,11 @@ impl Parts {
             return Err(Fault::bad("CSeq method differs from the request's"));
         }
         let strict = matches!(start, Start::Request(..));
-        let (via, lower_vias) = read_vias(fields, source)?;
+        let (mut via, lower_vias) = read_vias(fields)?;
+        if strict {
+            // A response brings back our own Via, with what its sender saw of us.
+            via.note_source(source);
+        }
         Ok(Self {
             via,
             lower_vias,
@@ -234,11 +238,10 @@ fn required<'a>(fields: &'a Fields, name: &'static str) -> Result<&'a str, Fault
     fields.single(name)?.ok_or(Fault::bad("Via, From, To, Call-ID or CSeq is missing"))
 }
 
-fn read_vias(fields: &Fields, source: SocketAddr) -> Result<(Via, Vec<Via>), Fault> {
+fn read_vias(fields: &Fields) -> Result<(Via, Vec<Via>), Fault> {
     let mut values = fields.lines("Via").flat_map(|line| scan::split(line, b','));
     let top = values.next().ok_or(Fault::bad("Via is missing"))?;
-    let mut top = Via::parse(top).ok_or(Fault::bad("Top Via is malformed"))?;
-    top.note_source(source);
+    let top = Via::parse(top).ok_or(Fault::bad("Top Via is malformed"))?;
     let mut lower = Vec::new();
     for value in values {
         if lower.len() + 1 == MAX_VIAS {

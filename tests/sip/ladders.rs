@@ -5,7 +5,8 @@
 //! ```text
 //! > 0     trunk INVITE          the trunk sends an INVITE; words after it say what is special:
 //!                               `again` (the same datagram), `call 2`, `sdp hold`, `branch other`,
-//!                               `| Name: value` (a header more, or another value for one)
+//!                               `registered` (to the Contact that the box registered), `outside` (a dialog unknown),
+//!                               `| Name: value` (a header more, or another value for one; `$contact` is our Contact user)
 //! > 0     trunk 200             the trunk answers the last request of the box
 //! > 0     stranger OPTIONS      the same from an address that no trunk names
 //! > 100   box Ring 1            the office's decision about call 1: Ring, Answer, Reject 486, HangUp
@@ -14,20 +15,15 @@
 //! `# trunk register` in the first line makes it a trunk that is registered with. `BLESS=1` rewrites the answers;
 //! review the diff.
 
-mod sip_peer;
-
+use crate::peer::{Call, TRUNK, media, read, response, sdp, settings};
 use ringside::{
-    number::Dialplan,
     sip::{
         endpoint::Endpoint,
         event::{Command, DialogId, Event, Rejection},
-        identity::DidSource,
         message::{Message, Method},
-        settings::{Account, Mode, Settings, Trunk},
     },
     time::Instant,
 };
-use sip_peer::{Call, STRANGER, TRUNK, media, read, response, sdp};
 use std::{collections::BTreeMap, fmt::Write, fs, net::SocketAddr};
 
 /// Headers worth reading in a ladder.
@@ -49,6 +45,9 @@ const SHOWN: [&str; 15] = [
     "Timestamp",
 ];
 
+/// An address that no trunk names.
+const STRANGER: &str = "198.51.100.66:5060";
+
 struct Ladder {
     endpoint: Endpoint,
     calls: BTreeMap<u32, Call>,
@@ -56,28 +55,6 @@ struct Ladder {
     last_request: Option<Message>,
     seen: Vec<Vec<u8>>,
     text: String,
-}
-
-fn settings(registered: bool) -> Settings {
-    let account = || Account {
-        registrar: TRUNK.parse().unwrap(),
-        domain: "sip:trunk.example".parse().unwrap(),
-        user: "office".to_owned(),
-        auth_user: "office".to_owned(),
-        password: "secret".to_owned(),
-        expires_s: 600,
-    };
-    Settings {
-        local: "127.0.0.1:5060".parse().unwrap(),
-        user_agent: "ringside".to_owned(),
-        dialplan: Dialplan::for_country("US").unwrap(),
-        trunks: vec![Trunk {
-            name: "trunk".to_owned(),
-            mode: if registered { Mode::Register(account()) } else { Mode::Ip },
-            did_source: DidSource::Auto,
-            allow: if registered { vec![] } else { vec!["127.0.0.0/8".parse().unwrap()] },
-        }],
-    }
 }
 
 impl Ladder {
@@ -161,8 +138,16 @@ impl Ladder {
     fn send(&mut self, source: SocketAddr, what: &str, now: Instant) {
         let mut parts = what.split(" | ");
         let words: Vec<&str> = parts.next().unwrap().split(' ').collect();
-        let mut extra: Vec<(String, String)> =
-            parts.map(|h| h.split_once(": ").unwrap()).map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+        let contact = self.last_request.as_ref().and_then(|request| request.contact()?.uri().user());
+        let contact = contact.unwrap_or_default().to_owned();
+        let branch =
+            self.last_request.as_ref().and_then(|request| request.via().branch()).unwrap_or_default();
+        let branch = branch.to_owned();
+        let header = |line: &str| {
+            let (name, value) = line.split_once(": ").unwrap();
+            (name.to_owned(), value.replace("$contact", &contact).replace("$branch", &branch))
+        };
+        let mut extra: Vec<(String, String)> = parts.map(header).collect();
         let after = |word: &str| words.iter().position(|w| *w == word).map(|at| words[at + 1]);
         let number: u32 = after("call").map_or(1, |n| n.parse().unwrap());
         let method = words[0];
@@ -178,6 +163,9 @@ impl Ladder {
             let body = media(after("sdp").unwrap_or(default)).map(|media| sdp(&media));
             let body = after("body").map(str::to_owned).or(body);
             let call = self.calls.entry(number).or_insert_with(|| Call::new(number));
+            if words.contains(&"registered") {
+                call.target = format!("sip:{contact}@127.0.0.1:5060");
+            }
             if words.contains(&"outside") {
                 extra.push(("To".to_owned(), "<sip:+13125550100@127.0.0.1>;tag=gone".to_owned()));
             }
@@ -217,7 +205,8 @@ impl Ladder {
         let call = number.filter(|n| *n != 1).map_or(String::new(), |n| format!(" call {n}"));
         let line = match message.status() {
             Some(status) => format!("{status} {} ({})", message.reason(), message.method()),
-            None => message.method().to_string(),
+            None if *message.method() == Method::Register => "REGISTER".to_owned(),
+            None => format!("{} {}", message.method(), message.request_uri().unwrap()),
         };
         if self.seen.contains(&bytes) {
             return format!("trunk <{to} {line}{call} again");

@@ -1,12 +1,40 @@
 //! The trunk's side of a call, written apart from the endpoint: builds requests and responses as text.
 
-use ringside::sip::message::{self, Message, Method};
+use ringside::{
+    number::Dialplan,
+    sip::{
+        identity::DidSource,
+        message::{self, Message, Method},
+        settings::{Account, Mode, Settings, Trunk},
+    },
+};
 use std::{fmt::Write, net::SocketAddr};
 
 /// Where the scripted trunk sends from.
 pub(crate) const TRUNK: &str = "127.0.0.1:5062";
-/// An address that no trunk names.
-pub(crate) const STRANGER: &str = "198.51.100.66:5060";
+
+/// A box with one trunk: one that it registers with, or one that knows its address.
+pub(crate) fn settings(registered: bool) -> Settings {
+    let account = Account {
+        registrar: TRUNK.parse().unwrap(),
+        domain: "sip:trunk.example".parse().unwrap(),
+        user: "office".to_owned(),
+        auth_user: "office".to_owned(),
+        password: "secret".to_owned(),
+        expires_s: 600,
+    };
+    Settings {
+        local: "127.0.0.1:5060".parse().unwrap(),
+        user_agent: "ringside".to_owned(),
+        dialplan: Dialplan::for_country("US").unwrap(),
+        trunks: vec![Trunk {
+            name: "trunk".to_owned(),
+            mode: if registered { Mode::Register(account) } else { Mode::Ip },
+            did_source: DidSource::Auto,
+            allow: if registered { vec![] } else { vec!["127.0.0.0/8".parse().unwrap()] },
+        }],
+    }
+}
 
 /// Reads one of the endpoint's datagrams.
 pub(crate) fn read(bytes: &[u8]) -> Message {
@@ -135,7 +163,9 @@ pub(crate) fn response(request: &Message, status: u16, extra: &[(String, String)
     let mut text = format!("SIP/2.0 {status} Said\r\n");
     for (name, value) in request.headers() {
         match name {
-            "Via" | "From" | "Call-ID" | "CSeq" => write!(text, "{name}: {value}\r\n").unwrap(),
+            "Via" | "From" | "Call-ID" | "CSeq" if extra.iter().all(|(own, _)| own != name) => {
+                write!(text, "{name}: {value}\r\n").unwrap()
+            }
             "To" if request.to_tag().is_none() => write!(text, "To: {value};tag=trunk\r\n").unwrap(),
             "To" => write!(text, "To: {value}\r\n").unwrap(),
             _ => {}

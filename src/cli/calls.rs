@@ -1,0 +1,128 @@
+//! `ringside calls`: what the box has taken, from its journal, whether it runs or not.
+
+use super::{DATA, Failure, call_id, print};
+use crate::{
+    id::CallId,
+    io::{files::JOURNAL_DIR, journal::reader::fold},
+    record::{CallRecord, Ended, RecordingState},
+    web::wording,
+};
+use clap::{Args, Subcommand};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use jiff::{Timestamp, tz::TimeZone};
+use std::path::{Path, PathBuf};
+
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = false)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Option<CallsCommand>,
+    /// Print one call record a line, as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Directory of calls and recordings.
+    #[arg(long, value_name = "DIR", default_value = DATA, global = true)]
+    data: PathBuf,
+}
+
+#[derive(Clone, Copy, Subcommand)]
+enum CallsCommand {
+    /// List every call, oldest first (the same as no subcommand).
+    List,
+    /// Show everything about one call.
+    Show {
+        /// Id of the call: `cal_…`.
+        #[arg(value_name = "ID", value_parser = call_id)]
+        id: CallId,
+    },
+}
+
+pub(super) fn calls(arguments: &Arguments) -> Result<(), Failure> {
+    let records = load(&arguments.data)?;
+    match arguments.command.unwrap_or(CallsCommand::List) {
+        CallsCommand::List if arguments.json => {
+            records.iter().try_for_each(|record| print_json(record, false))
+        }
+        CallsCommand::List if records.is_empty() => {
+            print(format_args!("no calls yet in {}", arguments.data.display()));
+            Ok(())
+        }
+        CallsCommand::List => {
+            print(format_args!("{}", table(&records, &TimeZone::UTC)));
+            Ok(())
+        }
+        CallsCommand::Show { id } => {
+            let record = records.iter().find(|record| record.id == id).ok_or_else(|| {
+                let next = format!("ringside calls --data {}", arguments.data.display());
+                Failure::failed(format!("there is no call {id} in {}", arguments.data.display()), next)
+            })?;
+            print_json(record, !arguments.json)
+        }
+    }
+}
+
+/// Every call in the journal below `data`, oldest first, each as it now stands.
+pub(super) fn load(data: &Path) -> Result<Vec<CallRecord>, Failure> {
+    let shown = data.display();
+    let next = "name the directory the box writes to: ringside calls --data DIR";
+    if !data.is_dir() {
+        return Err(Failure::failed(format!("there is no directory {shown}"), next));
+    }
+    let read = fold(&data.join(JOURNAL_DIR));
+    let (records, report) =
+        read.map_err(|error| Failure::failed(format!("journal in {shown}: {error}"), next))?;
+    if !report.is_clean() {
+        eprintln!("warning: the journal in {shown} is damaged; shown is what can be read");
+    }
+    Ok(records)
+}
+
+fn print_json(record: &CallRecord, pretty: bool) -> Result<(), Failure> {
+    let json = if pretty { serde_json::to_string_pretty(record) } else { serde_json::to_string(record) };
+    let json = json.map_err(|error| Failure::failed(error, "ringside calls"))?;
+    print(format_args!("{json}"));
+    Ok(())
+}
+
+/// The calls as a table, with times in `zone`.
+pub(super) fn table(records: &[CallRecord], zone: &TimeZone) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(["start", "caller", "tracking number", "campaign", "result", "talk", "recording"]);
+    table.add_rows(records.iter().map(|record| {
+        let talk = record.timing_ms.talk.map_or(String::new(), wording::duration);
+        [
+            Cell::new(start(record, zone)),
+            Cell::new(wording::caller(
+                record.customer_phone_number.as_ref(),
+                record.customer_number_presentation,
+            )),
+            Cell::new(wording::number(&record.tracking_phone_number)),
+            Cell::new(record.campaign.as_ref().map_or("", |campaign| campaign.name.as_str())),
+            Cell::new(wording::result(record).1),
+            Cell::new(talk).set_alignment(CellAlignment::Right),
+            Cell::new(recording(record)),
+        ]
+    }));
+    table
+}
+
+fn start(record: &CallRecord, zone: &TimeZone) -> String {
+    let ms = i64::try_from(record.start_time.0).unwrap_or(i64::MAX);
+    let at = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX).to_zoned(zone.clone());
+    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn recording(record: &CallRecord) -> String {
+    let recording = &record.recording;
+    match recording.state {
+        RecordingState::Closed => wording::duration(recording.duration_ms),
+        RecordingState::Recovered => format!("{} (cut short)", wording::duration(recording.duration_ms)),
+        RecordingState::Writing => "being written".to_owned(),
+        RecordingState::Failed => "failed".to_owned(),
+        RecordingState::None if record.outcome.ended == Ended::InProgress => String::new(),
+        RecordingState::None => {
+            recording.why_none.as_deref().map_or_else(|| "none".to_owned(), wording::plain)
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! `ringside recordings verify`: every recording against its record, and every file against the records.
+
+use crate::{
+    id::CallId,
+    io::{
+        files::{self, JOURNAL_DIR, PART, PEAKS, RECORDING, SIDECAR},
+        journal::reader::fold,
+        recording_file,
+    },
+    record::{CallRecord, RecordingState},
+};
+use serde::Serialize;
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+    path::Path,
+};
+
+/// What is the matter with a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// As its record says.
+    Good,
+    /// Being written, or left by a crash; the next start closes it.
+    Open,
+    /// There is a record and no file.
+    Missing,
+    /// It cannot be read.
+    Unreadable,
+    /// A page is damaged or missing.
+    Damaged,
+    /// It is not the file that was recorded.
+    Changed,
+    /// It is of another call.
+    Foreign,
+    /// It is longer or shorter than its record says.
+    WrongLength,
+    /// There is a file and no record.
+    Orphan,
+}
+
+/// One line of the report.
+#[derive(Debug, Serialize)]
+struct Line {
+    call: Option<CallId>,
+    path: String,
+    verdict: Verdict,
+    detail: Option<String>,
+}
+
+/// Checks all recordings below `data_dir` and writes a table, or one JSON object a line, to `out`. Reads only, and may
+/// run beside the daemon. Returns the exit code: 0 if all are good, 1 if not.
+///
+/// # Errors
+/// If the journal or a folder cannot be read, or `out` not be written.
+pub fn verify(data_dir: &Path, json: bool, out: &mut impl Write) -> io::Result<u8> {
+    let (records, report) = fold(&data_dir.join(JOURNAL_DIR))?;
+    let claimed = |record: &&CallRecord| record.recording.path.is_some();
+    let mut lines: Vec<Line> = records.iter().filter(claimed).map(|record| check(data_dir, record)).collect();
+    lines.extend(orphans(data_dir, &records)?);
+    let bad = lines.iter().filter(|line| !matches!(line.verdict, Verdict::Good | Verdict::Open)).count();
+    if json {
+        for line in &lines {
+            writeln!(out, "{}", serde_json::to_string(line)?)?;
+        }
+    } else {
+        print_table(&lines, out)?;
+        writeln!(out, "{} recordings, {bad} bad", lines.len())?;
+        if !report.is_clean() {
+            let (places, chain) = (report.bad_places, report.broken_chain);
+            writeln!(out, "the journal is damaged in {places} places, its chain is broken {chain} times")?;
+        }
+    }
+    Ok(u8::from(bad > 0 || !report.is_clean()))
+}
+
+fn check(data_dir: &Path, record: &CallRecord) -> Line {
+    let path = record.recording.path.clone().unwrap_or_default();
+    let (verdict, detail) = match record.recording.state {
+        RecordingState::Writing => (Verdict::Open, None),
+        RecordingState::None | RecordingState::Failed => {
+            (Verdict::Missing, record.recording.why_none.clone())
+        }
+        RecordingState::Closed | RecordingState::Recovered => compare(&data_dir.join(&path), record),
+    };
+    Line { call: Some(record.id), path, verdict, detail }
+}
+
+fn compare(path: &Path, record: &CallRecord) -> (Verdict, Option<String>) {
+    let inspected = match recording_file::inspect(path) {
+        Ok(inspected) => inspected,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return (Verdict::Missing, None),
+        Err(error) => return (Verdict::Unreadable, Some(error.to_string())),
+    };
+    let (outline, recorded) = (&inspected.outline, &record.recording);
+    if let Some(fault) = inspected.fault {
+        return (Verdict::Damaged, Some(format!("{fault}, at byte {}", outline.bytes())));
+    }
+    if !outline.ended() {
+        return (Verdict::Damaged, Some("the last page is missing".to_owned()));
+    }
+    if outline.call() != Some(record.id) {
+        return (Verdict::Foreign, outline.call().map(|call| format!("it says {call}")));
+    }
+    if outline.duration_ms() != recorded.duration_ms {
+        let detail = format!("{} ms of {} ms", outline.duration_ms(), recorded.duration_ms);
+        return (Verdict::WrongLength, Some(detail));
+    }
+    if Some(&inspected.finished.hash) != recorded.hash.as_ref() {
+        return (Verdict::Changed, Some("its BLAKE3 is not the recorded one".to_owned()));
+    }
+    (Verdict::Good, None)
+}
+
+/// Recordings that no record claims, and side files of none.
+fn orphans(data_dir: &Path, records: &[CallRecord]) -> io::Result<Vec<Line>> {
+    let claimed: BTreeSet<&str> =
+        records.iter().filter_map(|record| record.recording.path.as_deref()).collect();
+    let calls: BTreeSet<CallId> = records.iter().map(|record| record.id).collect();
+    let mut orphans = Vec::new();
+    for path in files::recording_files(data_dir)? {
+        let name = files::parse_name(&path);
+        let stem = path.with_extension("").with_extension("");
+        let recording = stem.with_extension(RECORDING).to_string_lossy().into_owned();
+        let known = name.is_some_and(|(_, ext)| [RECORDING, PART, PEAKS, SIDECAR].contains(&ext));
+        if known && claimed.contains(recording.as_str()) {
+            continue;
+        }
+        let call = name.map(|(call, _)| call);
+        // A sidecar holds the record of a call even if it has no recording, and a part may be of a call in progress.
+        let belongs = call.is_some_and(|call| calls.contains(&call));
+        let verdict = match name {
+            Some((_, SIDECAR)) if belongs => continue,
+            Some((_, PART | PEAKS)) if belongs => Verdict::Open,
+            Some(_) | None => Verdict::Orphan,
+        };
+        orphans.push(Line { call, path: path.to_string_lossy().into_owned(), verdict, detail: None });
+    }
+    Ok(orphans)
+}
+
+fn print_table(lines: &[Line], out: &mut impl Write) -> io::Result<()> {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_header(["verdict", "recording", "detail"]);
+    for line in lines {
+        let verdict = serde_json::to_value(line.verdict)?;
+        let verdict = verdict.as_str().unwrap_or_default().replace('_', " ");
+        table.add_row([verdict.as_str(), &line.path, line.detail.as_deref().unwrap_or("")]);
+    }
+    writeln!(out, "{table}")
+}

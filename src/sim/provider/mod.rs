@@ -1,0 +1,302 @@
+//! A SIP provider on loopback: a registrar with digest, and callers that talk and listen.
+//!
+//! It is the box's counterpart in `ringside demo` and in tests, and shares no code with the box's own SIP.
+
+mod audio;
+mod call;
+mod message;
+mod registrar;
+
+pub use audio::Speech;
+pub use registrar::{Account, Binding};
+
+use call::{Board, Call};
+use message::Message;
+use registrar::Registrar;
+use std::{
+    io,
+    net::{SocketAddr, UdpSocket},
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+/// Largest datagram that is read.
+const MAX_DATAGRAM: usize = 65_535;
+/// How finely calls keep their times.
+const TICK: Duration = Duration::from_millis(5);
+
+/// One call to place.
+#[derive(Clone, Debug)]
+pub struct CallPlan {
+    /// The caller's number.
+    pub from: String,
+    /// The caller's name; empty for none.
+    pub display_name: String,
+    /// Whether the caller withholds the number.
+    pub anonymous: bool,
+    /// The number called.
+    pub to: String,
+    /// What the caller says once somebody answers.
+    pub speech: Speech,
+    /// How long the caller talks; `None` until the other side hangs up.
+    pub hang_up_after: Option<Duration>,
+    /// How long the caller lets it ring; `None` for ever.
+    pub give_up_after: Option<Duration>,
+    /// Further headers of the INVITE.
+    pub headers: Vec<(String, String)>,
+}
+
+impl CallPlan {
+    /// A patient, silent call that ends when the other side hangs up.
+    #[must_use]
+    pub fn new(from: &str, to: &str) -> Self {
+        Self {
+            from: from.to_owned(),
+            display_name: String::new(),
+            anonymous: false,
+            to: to.to_owned(),
+            speech: Speech::Silence,
+            hang_up_after: None,
+            give_up_after: None,
+            headers: Vec::new(),
+        }
+    }
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With this final status.
+    Refused(u16),
+    /// The caller gave up while it rang.
+    Cancelled,
+    /// The caller hung up.
+    CallerHungUp,
+    /// The other side hung up.
+    CalleeHungUp,
+    /// Nothing was heard of the other side.
+    NoAnswer,
+}
+
+/// What became of a call, so far.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Statuses of the INVITE, in the order they came.
+    pub statuses: Vec<u16>,
+    /// INVITE to the first 18x.
+    pub rang_after: Option<Duration>,
+    /// INVITE to 200.
+    pub answered_after: Option<Duration>,
+    /// INVITE to the end.
+    pub ended_after: Option<Duration>,
+    /// How it ended; `None` while it goes on.
+    pub end: Option<End>,
+    /// What the caller heard, 8 kHz; whole once the call has ended.
+    pub heard: Vec<i16>,
+    /// Packets the caller heard.
+    pub packets_heard: u64,
+}
+
+/// A call that was placed.
+#[derive(Clone)]
+pub struct CallHandle(Arc<Board>);
+
+impl CallHandle {
+    /// What became of the call so far.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.0.lock().outcome.clone()
+    }
+
+    /// Makes the caller hang up, or give up while it rings.
+    pub fn hang_up(&self) {
+        self.0.lock().hang_up = true;
+    }
+
+    /// Waits until `enough` of the call has happened, it has ended, or `patience` is over.
+    pub fn wait(&self, patience: Duration, enough: impl Fn(&Outcome) -> bool) -> Outcome {
+        let waited = self.0.changed.wait_timeout_while(self.0.lock(), patience, |state| {
+            state.outcome.end.is_none() && !enough(&state.outcome)
+        });
+        waited.unwrap_or_else(PoisonError::into_inner).0.outcome.clone()
+    }
+}
+
+/// The provider.
+pub struct Provider {
+    address: SocketAddr,
+    orders: mpsc::Sender<Order>,
+    bindings: Arc<Bindings>,
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Order {
+    plan: CallPlan,
+    /// Who is called, where nobody has registered.
+    to: Option<SocketAddr>,
+    board: Arc<Board>,
+}
+
+#[derive(Default)]
+struct Bindings {
+    current: Mutex<Option<Binding>>,
+    changed: Condvar,
+}
+
+impl Provider {
+    /// Starts a provider on `address`; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// If the address cannot be bound or no thread started.
+    pub fn start(address: SocketAddr, account: Account) -> io::Result<Self> {
+        let socket = UdpSocket::bind(address)?;
+        socket.set_read_timeout(Some(TICK))?;
+        let address = socket.local_addr()?;
+        let (orders, inbox) = mpsc::channel();
+        let (bindings, over) = (Arc::new(Bindings::default()), Arc::new(AtomicBool::new(false)));
+        let mut switch = Switch {
+            socket,
+            address,
+            inbox,
+            registrar: Registrar::new(account),
+            calls: Vec::new(),
+            bindings: Arc::clone(&bindings),
+        };
+        let stop = Arc::clone(&over);
+        let thread = std::thread::Builder::new().name("provider".to_owned()).spawn(move || {
+            let mut buffer = vec![0; MAX_DATAGRAM];
+            while !stop.load(Ordering::Relaxed) {
+                switch.turn(&mut buffer);
+            }
+        })?;
+        Ok(Self { address, orders, bindings, over, thread: Some(thread) })
+    }
+
+    /// Where the provider is.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until a box has registered.
+    #[must_use]
+    pub fn wait_registered(&self, patience: Duration) -> Option<Binding> {
+        let current = self.bindings.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.bindings.changed.wait_timeout_while(current, patience, |binding| binding.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
+    /// Places a call to the registered box, with the number called in To only.
+    #[must_use]
+    pub fn place(&self, plan: CallPlan) -> CallHandle {
+        self.order(plan, None)
+    }
+
+    /// Places a call to a box that knows this provider by its address.
+    #[must_use]
+    pub fn place_at(&self, to: SocketAddr, plan: CallPlan) -> CallHandle {
+        self.order(plan, Some(to))
+    }
+
+    fn order(&self, plan: CallPlan, to: Option<SocketAddr>) -> CallHandle {
+        let board = Arc::new(Board::default());
+        // The thread ends only with `self`.
+        let _ = self.orders.send(Order { plan, to, board: Arc::clone(&board) });
+        CallHandle(board)
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been printed.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The provider's thread: the socket, the registrar and every call.
+struct Switch {
+    socket: UdpSocket,
+    address: SocketAddr,
+    inbox: mpsc::Receiver<Order>,
+    registrar: Registrar,
+    calls: Vec<Call>,
+    bindings: Arc<Bindings>,
+}
+
+impl Switch {
+    fn turn(&mut self, buffer: &mut [u8]) {
+        let now = Instant::now();
+        while let Ok(order) = self.inbox.try_recv() {
+            self.place(order, now);
+        }
+        // A time-out is the usual end of a turn; after any other error the next turn tries again.
+        if let Ok((length, source)) = self.socket.recv_from(buffer)
+            && let Some(message) = buffer.get(..length).and_then(Message::parse)
+        {
+            self.receive(&message, source, Instant::now());
+        }
+        let mut out = Vec::new();
+        for call in &mut self.calls {
+            call.tick(now, &mut out);
+            send(&self.socket, call.peer, &mut out);
+        }
+        self.calls.retain(|call| !call.is_forgotten(now));
+    }
+
+    fn place(&mut self, Order { plan, to, board }: Order, now: Instant) {
+        let way = match to {
+            Some(peer) => Some((format!("sip:{}@{peer}", plan.to), peer)),
+            None => self.registrar.binding(now).map(|binding| (binding.contact.clone(), binding.source)),
+        };
+        let call = way.and_then(|(target, peer)| {
+            Call::new(plan, target, peer, self.address, Arc::clone(&board), now).ok()
+        });
+        let Some(call) = call else {
+            // As a real switch does when it cannot reach the subscriber.
+            let mut state = board.lock();
+            state.outcome.end = Some(End::NoAnswer);
+            board.changed.notify_all();
+            return;
+        };
+        send(&self.socket, call.peer, &mut vec![call.first_request()]);
+        self.calls.push(call);
+    }
+
+    fn receive(&mut self, message: &Message, source: SocketAddr, now: Instant) {
+        let mut out = Vec::new();
+        let call = message.header("Call-ID").and_then(|id| self.calls.iter_mut().find(|call| call.id == id));
+        match (message.method(), call) {
+            (None, Some(call)) => call.response(message, now, &mut out),
+            (Some(_), Some(call)) => call.request_received(message, now, &mut out),
+            (Some("REGISTER"), None) => {
+                out.push(self.registrar.answer(message, source, now));
+                *self.bindings.current.lock().unwrap_or_else(PoisonError::into_inner) =
+                    self.registrar.binding(now).cloned();
+                self.bindings.changed.notify_all();
+            }
+            (Some("OPTIONS"), None) => out.push(message.answer(200, "OK", &[])),
+            (Some("ACK"), None) | (None, None) => {}
+            (Some(_), None) => out.push(message.answer(481, "Call Does Not Exist", &[])),
+        }
+        send(&self.socket, source, &mut out);
+    }
+}
+
+/// Sends and forgets; a datagram that is lost is repeated by its call.
+fn send(socket: &UdpSocket, to: SocketAddr, out: &mut Vec<Vec<u8>>) {
+    for datagram in out.drain(..) {
+        let _ = socket.send_to(&datagram, to);
+    }
+}
+
+#[cfg(test)]
+mod tests;

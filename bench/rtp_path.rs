@@ -84,21 +84,28 @@ fn report_costs(rows: &Rows, calls: usize) {
         "calls",
         Some(most),
     );
-    rows.print(&format!("cpu_to_bare_loop_{calls}"), ratios[ROUNDS / 2], "ratio", Some(1.25));
+    rows.print(
+        &format!("cpu_to_bare_loop_{calls}"),
+        ratios[ROUNDS / 2],
+        "ratio",
+        (calls <= 24).then_some(1.25),
+    );
 }
 
-/// Instructions of one size, and their parts at [`SPLIT_AT`].
+/// Instructions of one size without and with the tap, and their parts at [`SPLIT_AT`].
 fn report_instructions(rows: &Rows, calls: usize) {
     let bare = instructions_per_pair("bare", calls);
-    let all = instructions_per_pair("tapped", calls) - bare;
-    rows.print(&format!("instructions_per_pair_{calls}"), all, "instructions", Some(2_300.0));
-    rows.print(&format!("instructions_per_packet_{calls}"), all / 2.0, "instructions", Some(1_200.0));
+    let bridged = instructions_per_pair("bridged", calls) - bare;
+    let tapped = instructions_per_pair("tapped", calls) - bare;
+    // A period of the card costs some 150 instructions of its own, which a single call bears alone: no goal there.
+    let goal = |most| (calls >= 8).then_some(most);
+    rows.print(&format!("instructions_per_pair_{calls}"), bridged, "instructions", goal(2_300.0));
+    rows.print(&format!("instructions_per_packet_{calls}"), bridged / 2.0, "instructions", goal(1_200.0));
+    rows.print(&format!("tap_instructions_per_pair_{calls}"), tapped - bridged, "instructions", None);
     if calls == SPLIT_AT {
-        let untapped = instructions_per_pair("untapped", calls) - bare;
         let codec = instructions_per_pair("codec", calls);
         rows.print("codec_instructions_per_pair", codec, "instructions", None);
-        rows.print("other_instructions_per_pair", untapped - codec, "instructions", Some(250.0));
-        rows.print("tap_instructions_per_pair", all - untapped, "instructions", None);
+        rows.print("other_instructions_per_pair", bridged - codec, "instructions", Some(250.0));
         rows.print("bare_loop_instructions_per_pair", bare, "instructions", None);
     }
 }
@@ -108,7 +115,7 @@ fn run(part: &str, calls: usize, pairs: usize) {
     match part {
         "bare" => Bare::new(calls).run(pairs),
         "tapped" => Calls::new(calls, true).run(pairs),
-        "untapped" => Calls::new(calls, false).run(pairs),
+        "bridged" => Calls::new(calls, false).run(pairs),
         "codec" => codec(calls, pairs),
         _ => eprintln!("no such part: {part}"),
     }
@@ -125,6 +132,8 @@ fn collected(part: &str, calls: usize, pairs: usize) -> f64 {
     let itself = std::env::current_exe().expect("own path");
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=*counted*"])
+        // Callgrind counts `rep stos` once for each byte; without it, silence costs what it costs elsewhere.
+        .env("GLIBC_TUNABLES", "glibc.cpu.x86_rep_stosb_threshold=1000000")
         .arg(itself)
         .args(["--run", part, &calls.to_string(), &pairs.to_string()])
         .output()
@@ -229,7 +238,7 @@ struct Calls {
 
 impl Calls {
     fn new(calls: usize, tapped: bool) -> Self {
-        let slots = calls.max(8);
+        let slots = card_slots(calls);
         let sockets = Sockets { sockets: bind(calls), system_calls: 0 };
         let peers = Peers::new(&sockets.sockets);
         let mut bay = PatchBay::new(slots, calls);
@@ -317,7 +326,7 @@ impl Bare {
 
 /// Companding alone, as the patches do it.
 fn codec(calls: usize, pairs: usize) {
-    let slots = calls.max(8);
+    let slots = card_slots(calls);
     let capture: Vec<i16> = (0..slots * PERIOD).map(|n| (n as i16).wrapping_mul(97)).collect();
     let mut playback = vec![0; slots * PERIOD];
     let mut codes: [u8; PERIOD] = std::array::from_fn(|n| n as u8 ^ 0x5a);
@@ -326,11 +335,20 @@ fn codec(calls: usize, pairs: usize) {
         for slot in 0..calls {
             counted(|| {
                 g711::decode(Law::Mu, &codes, &mut ColumnMut::new(&mut playback, slots, slot));
-                Column::new(&capture, slots, slot).read(&mut office, |sample| sample);
+                Column::new(&capture, slots, slot).read(&mut office);
                 g711::encode(Law::Mu, &office, &mut codes);
             });
             black_box(&playback);
         }
+    }
+}
+
+/// Slots of the card that carries so many calls: 8 as the reference board, 24, or 256.
+fn card_slots(calls: usize) -> usize {
+    match calls {
+        0..=8 => 8,
+        9..=24 => 24,
+        _ => 256,
     }
 }
 

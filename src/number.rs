@@ -2,6 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
+/// Digits of the longest number (ITU-T E.164 6.2).
+const MOST_DIGITS: usize = 15;
+/// Digits of the longest number as dialled, prefixes included.
+const MOST_DIALLED: usize = 20;
+
 /// An E.164 number: `+` and 3 to 15 digits (ITU-T E.164 6.2).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct E164(String);
@@ -124,14 +129,31 @@ impl E164 {
         let text = text.split(['@', ';']).next().unwrap_or_default();
         let (plus, rest) = text.strip_prefix('+').map_or((false, text), |rest| (true, rest));
         // `+44 (0)20 …`: the trunk prefix in brackets is not dialled from abroad.
-        let rest = if plus { rest.replace("(0)", "") } else { rest.to_owned() };
-        let separator = |c: char| matches!(c, ' ' | '-' | '.' | '(' | ')' | '/' | '\u{a0}');
-        let digits: String = rest.chars().filter(|c| !separator(*c)).collect();
-        if !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return None;
+        let parts = rest.splitn(if plus { 2 } else { 1 }, "(0)");
+        let mut number = String::with_capacity(MOST_DIGITS + 1);
+        number.push('+');
+        for letter in parts.flat_map(str::chars) {
+            match letter {
+                '0'..='9' if number.len() > MOST_DIALLED => return None,
+                '0'..='9' => number.push(letter),
+                ' ' | '-' | '.' | '(' | ')' | '/' | '\u{a0}' => {}
+                _ => return None,
+            }
         }
-        let digits = if plus { digits } else { plan.international(&digits)? };
-        format!("+{digits}").parse().ok()
+        if !plus {
+            let dialled = number.split_off(1);
+            number.push_str(&plan.international(&dialled)?);
+        }
+        Self::checked(number)
+    }
+
+    /// `None` unless `number` is `+` and the digits of a number.
+    fn checked(number: String) -> Option<Self> {
+        let digits = number.strip_prefix('+')?;
+        let well_formed = (3..=MOST_DIGITS).contains(&digits.len())
+            && digits.bytes().all(|b| b.is_ascii_digit())
+            && !digits.starts_with('0');
+        well_formed.then_some(Self(number))
     }
 }
 
@@ -145,11 +167,7 @@ impl FromStr for E164 {
     type Err = InvalidNumber;
 
     fn from_str(text: &str) -> Result<Self, InvalidNumber> {
-        let digits = text.strip_prefix('+').ok_or(InvalidNumber)?;
-        let well_formed = (3..=15).contains(&digits.len())
-            && digits.bytes().all(|b| b.is_ascii_digit())
-            && !digits.starts_with('0');
-        if well_formed { Ok(Self(text.to_owned())) } else { Err(InvalidNumber) }
+        Self::checked(text.to_owned()).ok_or(InvalidNumber)
     }
 }
 

@@ -3,6 +3,9 @@
 //! `cargo test --test browser` installs the two node packages on its first run. Screenshots are left in
 //! `target/browser/`. Without node or chromium the test says so and passes.
 
+// A test owns its clock, its files and its threads.
+#![allow(clippy::disallowed_methods)]
+
 use ringside::{
     call::bubble::{Bubble, BubbleState},
     id::CallId,
@@ -245,11 +248,16 @@ fn the_morning(data_dir: &Path) -> Vec<CallRecord> {
     for (n, (who, ended)) in (1..).zip(day) {
         let mut record = record(n, (9 - n) * 37 * 60_000, &who, ended);
         if record.answered {
-            record_audio(&mut record, data_dir, 20 + 11 * n);
+            record_audio(&mut record, data_dir, talk_s(n));
         }
         records.push(record);
     }
     records
+}
+
+/// Seconds that call `n` lasts, if it is answered.
+fn talk_s(n: u64) -> u64 {
+    12 + 5 * n
 }
 
 /// A stored call `ago_ms` before now; `who` is the caller's number (none: anonymous), name and campaign.
@@ -268,13 +276,13 @@ fn record(n: u64, ago_ms: u64, who: &[&str; 3], ended: &str) -> CallRecord {
             "diversion": if n % 3 == 1 { json!([{"number": "+13125550199", "reason": "unconditional"}]) } else { json!([]) },
             "warnings": []},
         "timing_ms": {"invite_to_bubble": 2, "invite_to_ring": 14, "ring": 8200, "sip_200_sent": answered.then_some(8220),
-            "answer_to_audio": answered.then_some(61), "talk": answered.then_some((20 + 11 * n) * 1000), "hold": 0,
-            "total": 9000 + (20 + 11 * n) * 1000},
+            "answer_to_audio": answered.then_some(61), "talk": answered.then_some(talk_s(n) * 1000), "hold": 0,
+            "total": 9000 + talk_s(n) * 1000},
         "answered": answered,
         "answered_by": answered.then(|| json!({"kind": "handset", "port": format!("PHONE{}", 1 + n % 2), "evidence": "off_hook"})),
         "voicemail": false, "duration": 60, "outcome": {"ended": ended, "sip_status": 200},
         "legs": [
-            {"kind": "trunk", "codec": "PCMU", "packets": 50 * (20 + 11 * n), "lost": n, "cid_sent": false},
+            {"kind": "trunk", "codec": "PCMU", "packets": 50 * talk_s(n), "lost": n, "cid_sent": false},
             {"kind": "line", "port": "PHONE1", "packets": 0, "lost": 0, "cid_sent": true}],
         "route": [
             {"hop": "caller", "at_ms": 0, "what": "dialled the tracking number"},

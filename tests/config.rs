@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods)]
 
+use ringside::board::Profile;
 use ringside::config::{Colours, Config, ConfigErrors, RecordingPolicy, TrunkMode};
 use std::{
     fs,

@@ -244,6 +244,19 @@ fn after_a_failed_sync_the_entries_go_to_a_new_segment_and_are_read_once() {
 }
 
 #[test]
+fn an_entry_that_is_there_twice_is_read_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut writer, _) = open(dir.path());
+    for seq in 1..=3 {
+        commit(&mut writer, &[(Kind::Ended, ended(seq, Ended::Busy))]).unwrap();
+    }
+    // As after a failed sync on a disk that then refused to cut the segment.
+    fs::copy(segment_path(dir.path(), 1), segment_path(dir.path(), 2)).unwrap();
+    assert_eq!(seqs(dir.path()), [1, 2, 3]);
+    assert_eq!(fold(dir.path()).unwrap().1.doubled, 3);
+}
+
+#[test]
 fn a_burst_of_240_calls_is_journaled_whole_by_few_syncs() {
     let dir = tempfile::tempdir().unwrap();
     let (writer, _) = open(dir.path());

@@ -6,7 +6,7 @@
 //! one into an interleaved area. Negative samples are folded by one's complement, as in the ITU-T reference software
 //! (G.191), which settles on which side of a decision value an equal sample falls.
 
-use super::interleaved::ColumnMut;
+use super::interleaved::{ColumnMut, in_blocks};
 
 /// A companding law.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +60,8 @@ pub fn decode(law: Law, codes: &[u8], line: &mut ColumnMut<'_>) {
 pub fn encode(law: Law, samples: &[i16], codes: &mut [u8]) {
     // One loop for each law, so that each is vectorised without a choice inside.
     match law {
-        Law::Mu => codes.iter_mut().zip(samples).for_each(|(code, &sample)| *code = compress_mu(sample)),
-        Law::A => codes.iter_mut().zip(samples).for_each(|(code, &sample)| *code = compress_a(sample)),
+        Law::Mu => in_blocks::<16, _, _>(codes, samples, |code, &sample| *code = compress_mu(sample)),
+        Law::A => in_blocks::<16, _, _>(codes, samples, |code, &sample| *code = compress_a(sample)),
     }
 }
 

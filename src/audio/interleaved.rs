@@ -1,5 +1,25 @@
 //! One slot of an interleaved PCM area: every n-th sample.
 
+/// Runs the first block with the frame size as a constant if it is one that boards have, else the second: a stride
+/// that the compiler knows costs a third of the instructions.
+macro_rules! frames_of {
+    ($slots:expr, |$size:ident| $known:block, $other:block) => {
+        frames_of!(@ $slots, $size, $known, $other, 2 4 8 16 24 32 64 128 256)
+    };
+    (@ $slots:expr, $size:ident, $known:block, $other:block, $($n:literal)+) => {
+        match $slots {
+            $($n => {
+                const $size: usize = $n;
+                $known
+            })+
+            _ => $other,
+        }
+    };
+}
+
+/// Samples that are moved without looking at a counter: 5 ms.
+const HALF_PERIOD: usize = 40;
+
 /// Samples of one slot, read only.
 #[derive(Clone, Copy, Debug)]
 pub struct Column<'a> {
@@ -15,15 +35,22 @@ impl<'a> Column<'a> {
         if slot < slots { Self { area, slots, slot } } else { Self { area: &[], slots: 1, slot: 0 } }
     }
 
-    /// Passes each sample through `map` into `out`, as many as both have.
-    #[inline(always)]
-    pub fn read<T>(&self, out: &mut [T], map: impl Fn(i16) -> T) {
+    /// Copies the samples into `out`, as many as both have.
+    pub fn read(&self, out: &mut [i16]) {
         let slot = self.slot;
-        for (out, frame) in out.iter_mut().zip(self.area.chunks_exact(self.slots)) {
-            if let Some(&sample) = frame.get(slot) {
-                *out = map(sample);
+        frames_of!(
+            self.slots,
+            |SLOTS| {
+                let (frames, _) = self.area.as_chunks::<SLOTS>();
+                in_blocks::<HALF_PERIOD, _, _>(out, frames, |out, frame| *out = frame[slot % SLOTS]);
+            },
+            {
+                let frames = self.area.chunks_exact(self.slots);
+                out.iter_mut()
+                    .zip(frames)
+                    .for_each(|(out, frame)| *out = frame.get(slot).copied().unwrap_or(0));
             }
-        }
+        );
     }
 }
 
@@ -42,11 +69,15 @@ impl<'a> ColumnMut<'a> {
         if slot < slots { Self { area, slots, slot } } else { Self { area: &mut [], slots: 1, slot: 0 } }
     }
 
-    /// The same column from frame `first` on.
+    /// The same column, lent.
     #[must_use]
-    pub fn from_frame(&mut self, first: usize) -> ColumnMut<'_> {
-        let area = self.area.get_mut(first * self.slots..).unwrap_or_default();
-        ColumnMut { area, slots: self.slots, slot: self.slot }
+    pub fn lend(&mut self) -> ColumnMut<'_> {
+        ColumnMut { area: self.area, slots: self.slots, slot: self.slot }
+    }
+
+    /// Goes `frames` ahead: what is before is no longer part of the column.
+    pub fn skip(&mut self, frames: usize) {
+        self.area = std::mem::take(&mut self.area).get_mut(frames * self.slots..).unwrap_or_default();
     }
 
     /// The same column, read only.
@@ -56,14 +87,26 @@ impl<'a> ColumnMut<'a> {
     }
 
     /// Writes `map` of each value, as many as both have.
-    #[inline(always)]
+    #[inline]
     pub fn write<T>(&mut self, values: &[T], map: impl Fn(&T) -> i16) {
         let slot = self.slot;
-        for (value, frame) in values.iter().zip(self.area.chunks_exact_mut(self.slots)) {
-            if let Some(sample) = frame.get_mut(slot) {
-                *sample = map(value);
+        frames_of!(
+            self.slots,
+            |SLOTS| {
+                let (frames, _) = self.area.as_chunks_mut::<SLOTS>();
+                in_blocks::<HALF_PERIOD, _, _>(frames, values, |frame, value| {
+                    frame[slot % SLOTS] = map(value)
+                });
+            },
+            {
+                let frames = self.area.chunks_exact_mut(self.slots);
+                for (value, frame) in values.iter().zip(frames) {
+                    if let Some(sample) = frame.get_mut(slot) {
+                        *sample = map(value);
+                    }
+                }
             }
-        }
+        );
     }
 
     /// The samples in order.
@@ -71,6 +114,20 @@ impl<'a> ColumnMut<'a> {
         let slot = self.slot;
         self.area.chunks_exact_mut(self.slots).filter_map(move |frame| frame.get_mut(slot))
     }
+}
+
+/// `each` of all pairs, in blocks of `BLOCK`: the bodies are so small that the loop around them would cost as much.
+#[inline(always)]
+pub(super) fn in_blocks<const BLOCK: usize, A, B>(to: &mut [A], from: &[B], each: impl Fn(&mut A, &B)) {
+    let both = to.len().min(from.len());
+    let (to, to_rest) = to[..both].as_chunks_mut::<BLOCK>();
+    let (from, from_rest) = from[..both].as_chunks::<BLOCK>();
+    for (to, from) in to.iter_mut().zip(from) {
+        for n in 0..BLOCK {
+            each(&mut to[n], &from[n]);
+        }
+    }
+    to_rest.iter_mut().zip(from_rest).for_each(|(to, from)| each(to, from));
 }
 
 /// Adds `sound` to the samples, held at the ends of the range where the sum would leave it.
@@ -89,9 +146,11 @@ mod tests {
         let mut area = [0_i16; 12];
         let mut column = ColumnMut::new(&mut area, 4, 2);
         column.write(&[1_i16, 2, 3, 4], |&s| s);
-        column.from_frame(1).write(&[9_i16], |&s| s);
+        let mut rest = column.lend();
+        rest.skip(1);
+        rest.write(&[9_i16], |&s| s);
         let mut read = [0; 3];
-        column.as_column().read(&mut read, |s| s);
+        column.as_column().read(&mut read);
         assert_eq!(read, [1, 9, 3]);
         assert_eq!(area, [0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 3, 0]);
     }
@@ -101,7 +160,7 @@ mod tests {
         let mut area = [5_i16; 8];
         assert_eq!(ColumnMut::new(&mut area, 4, 4).samples().count(), 0);
         let mut out = [1_i16; 2];
-        Column::new(&area, 0, 0).read(&mut out, |s| s);
+        Column::new(&area, 0, 0).read(&mut out);
         assert_eq!(out, [1; 2]);
         assert_eq!(area, [5; 8]);
     }

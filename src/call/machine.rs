@@ -52,6 +52,22 @@ pub enum RingGroup {
     Busy,
     /// No port of the group is up.
     Fault,
+    /// The daemon stops.
+    Closed,
+}
+
+impl RingGroup {
+    /// Judges a group by its ports: each with whether it is up, and whether it is idle. Without `room` for another
+    /// call's audio everybody is busy.
+    pub fn choose(ports: impl Iterator<Item = (Port, bool, bool)>, room: bool) -> Self {
+        let up: Vec<(Port, bool)> =
+            ports.filter(|(_, up, _)| *up).map(|(port, _, idle)| (port, idle)).collect();
+        if up.is_empty() {
+            return Self::Fault;
+        }
+        let idle: Vec<Port> = up.into_iter().filter(|(_, idle)| *idle).map(|(port, _)| port).collect();
+        if idle.is_empty() || !room { Self::Busy } else { Self::Idle(idle) }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -112,6 +128,9 @@ impl Call {
             }
             (None, RingGroup::Fault) => {
                 call.refuse(480, Ended::Failed, "line_fault", now, out);
+            }
+            (None, RingGroup::Closed) => {
+                call.refuse(503, Ended::Failed, "daemon_stopped", now, out);
             }
             (None, RingGroup::Idle(ports)) => {
                 out.push(Command::JournalRinging(call.record.clone()));

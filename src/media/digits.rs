@@ -79,11 +79,13 @@ impl Digits {
         }
     }
 
+    /// Whether no key waits or sounds.
+    pub(super) const fn is_idle(&self) -> bool {
+        self.len == 0 && self.pause == 0
+    }
+
     /// Replaces `samples` of the line by the keys that sound.
     pub(super) fn play<'s>(&mut self, samples: impl Iterator<Item = &'s mut i16>) {
-        if self.len == 0 && self.pause == 0 {
-            return;
-        }
         for sample in samples {
             if let Some(key) = self.advance() {
                 *sample = key;

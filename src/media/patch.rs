@@ -90,6 +90,7 @@ impl Patch {
     ) -> Self {
         let mut outgoing = Outgoing::new(ssrc, seq, timestamp);
         outgoing.set_format(payload_type(trunk.codec), packet_samples(&trunk));
+        let trunk = trunk.made_sendable();
         Self {
             rtp,
             slot,
@@ -115,6 +116,7 @@ impl Patch {
     /// Applies a new SDP answer. An address that signalling names anew may be latched anew; one that it repeats
     /// keeps its latch, so that a session refresh opens nothing.
     pub(super) fn change(&mut self, trunk: Trunk, clock: u64) {
+        let trunk = trunk.made_sendable();
         let old = std::mem::replace(&mut self.trunk, trunk);
         if old.remote != trunk.remote {
             self.latch = Latch::new(trunk.remote, clock);
@@ -223,23 +225,31 @@ impl Patch {
     /// Trunk to line. What is missing stays silent.
     fn play(&mut self, playback: &mut ColumnMut<'_>) {
         let law = law(self.trunk.codec);
-        let mut at = 0;
-        while at < PERIOD {
-            at += match self.playout.pull(PERIOD - at) {
+        let mut rest = playback.lend();
+        let mut left = PERIOD;
+        loop {
+            let pulled = match self.playout.pull(left) {
                 Piece::Audio(codes) => {
-                    g711::decode(law, codes, &mut playback.from_frame(at));
+                    g711::decode(law, codes, &mut rest);
                     codes.len()
                 }
                 Piece::Missing(samples) => samples,
             };
+            left -= pulled;
+            if left == 0 {
+                break;
+            }
+            rest.skip(pulled);
         }
-        self.digits.play(playback.samples());
+        if !self.digits.is_idle() {
+            self.digits.play(playback.samples());
+        }
     }
 
     /// Line to office leg; silent while the trunk is not to hear the line.
     fn listen(&mut self, capture: Column<'_>) {
         if self.trunk.send {
-            capture.read(&mut self.frame.office, |sample| sample);
+            capture.read(&mut self.frame.office);
         } else {
             self.frame.office.fill(0);
         }
@@ -268,14 +278,13 @@ impl Patch {
 
     /// Office leg to trunk.
     fn send(&mut self, io: &mut impl RtpIo) {
-        let remote = self.latch.remote();
-        if !self.trunk.send || remote.port() == 0 || remote.ip().is_unspecified() {
+        if !self.trunk.send {
             self.outgoing.skip(PERIOD as u32);
             return;
         }
         g711::encode(law(self.trunk.codec), &self.frame.office, self.outgoing.room(PERIOD));
         if let Some(packet) = self.outgoing.finished() {
-            io.send(self.rtp, remote, packet);
+            io.send(self.rtp, self.latch.remote(), packet);
             self.counters.sent += 1;
         }
     }
@@ -283,7 +292,7 @@ impl Patch {
     fn copy_to_tap(&mut self, clock: u64, playback: &ColumnMut<'_>) {
         let Some(tap) = self.tap.as_mut().filter(|_| self.tapping) else { return };
         self.frame.at = clock;
-        playback.as_column().read(&mut self.frame.caller, |sample| sample);
+        playback.as_column().read(&mut self.frame.caller);
         if tap.push(self.frame).is_err() {
             self.counters.tap_overruns += 1;
         }
@@ -291,6 +300,12 @@ impl Patch {
 }
 
 impl Trunk {
+    /// RFC 3264 5.1 and 8.4: no packets go to port 0 or to the unspecified address, whatever the direction says.
+    fn made_sendable(self) -> Self {
+        let sendable = self.remote.port() != 0 && !self.remote.ip().is_unspecified();
+        Self { send: self.send && sendable, ..self }
+    }
+
     fn kind_of(&self, payload_type: u8) -> Option<Kind> {
         match payload_type {
             audio if audio == self::payload_type(self.codec) => Some(Kind::Audio),

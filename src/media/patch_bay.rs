@@ -103,17 +103,17 @@ impl PatchBay {
         playback.fill(0);
         let slots = self.slots.len();
         for (slot, carries) in self.slots.iter_mut().enumerate() {
-            let column = ColumnMut::new(playback, slots, slot);
+            if let Carries::Silence = carries {
+                continue;
+            }
+            let mut line = ColumnMut::new(playback, slots, slot);
             match carries {
                 Carries::Silence => {}
-                Carries::Once { .. } => carries.play_once(column, events),
-                Carries::Tone(tone) => {
-                    let mut column = column;
-                    column.samples().for_each(|sample| *sample = tone.advance());
-                }
+                Carries::Once { .. } => carries.play_once(line, events),
+                Carries::Tone(tone) => line.samples().for_each(|sample| *sample = tone.advance()),
                 Carries::Call(rtp) => {
                     if let Some(Some(patch)) = self.patches.get_mut(usize::from(rtp.0)) {
-                        patch.tick(clock, Column::new(capture, slots, slot), column, io, events);
+                        patch.tick(clock, Column::new(capture, slots, slot), line, io, events);
                     }
                 }
             }

@@ -59,6 +59,7 @@ impl Latch {
     }
 
     /// Ends the time for proof.
+    #[inline]
     pub fn pass(&mut self, clock: u64) {
         if let State::Open { until, .. } = self.state
             && clock >= until
@@ -68,6 +69,7 @@ impl Latch {
     }
 
     /// Whether a packet with a known payload type may be heard.
+    #[inline]
     pub fn admit(&mut self, from: SocketAddr, ssrc: u32, seq: u16) -> bool {
         if from == self.remote {
             self.state = State::Settled;

@@ -26,17 +26,19 @@ pub struct Packet {
 
 impl Packet {
     /// Reads the header of `datagram`; `None` if it is not RTP version 2 or is cut short.
+    #[inline]
     #[must_use]
     pub fn parse(datagram: &[u8]) -> Option<Self> {
         let reader = RtpReader::new(datagram).ok()?;
         let start = reader.payload_offset();
+        let padding = usize::from(reader.padding().unwrap_or(0));
         Some(Self {
             payload_type: reader.payload_type(),
             marker: reader.mark(),
             seq: u16::from(reader.sequence_number()),
             timestamp: reader.timestamp(),
             ssrc: reader.ssrc(),
-            payload: start..start + reader.payload().len(),
+            payload: start..datagram.len() - padding,
         })
     }
 }
@@ -51,6 +53,7 @@ pub struct Outgoing {
     filled: usize,
     target: usize,
     seq: u16,
+    /// Time of the first sample of the packet.
     timestamp: u32,
     marker: bool,
 }
@@ -75,37 +78,40 @@ impl Outgoing {
         }
     }
 
-    /// Where the next `samples` codes belong. The time advances by them, whether they are sent or not.
+    /// Where the next `samples` codes belong.
+    #[inline]
     pub fn room(&mut self, samples: usize) -> &mut [u8] {
-        if self.filled == 0 {
-            self.bytes[2..4].copy_from_slice(&self.seq.to_be_bytes());
-            self.bytes[4..8].copy_from_slice(&self.timestamp.to_be_bytes());
-        }
-        self.timestamp = self.timestamp.wrapping_add(samples as u32);
         let start = HEADER_BYTES + self.filled;
         self.filled += samples;
         self.bytes.get_mut(start..start + samples).unwrap_or_default()
     }
 
     /// The packet, once it is full; the next [`Self::room`] begins another.
+    #[inline]
     pub fn finished(&mut self) -> Option<&[u8]> {
         if self.filled < self.target {
             return None;
         }
-        let end = HEADER_BYTES + std::mem::take(&mut self.filled).min(MAX_PAYLOAD);
-        self.bytes[1] = self.payload_type() | (u8::from(std::mem::take(&mut self.marker)) << 7);
+        self.bytes[1] = self.payload_type() | (u8::from(self.marker) << 7);
+        self.bytes[2..4].copy_from_slice(&self.seq.to_be_bytes());
+        self.bytes[4..8].copy_from_slice(&self.timestamp.to_be_bytes());
+        let end = HEADER_BYTES + self.filled;
+        self.timestamp = self.timestamp.wrapping_add(self.filled as u32);
         self.seq = self.seq.wrapping_add(1);
+        self.filled = 0;
+        self.marker = false;
         self.bytes.get(..end)
     }
 
     /// Lets `samples` of time pass without sending; audio not yet sent is given up.
     pub fn skip(&mut self, samples: u32) {
-        self.timestamp = self.timestamp.wrapping_add(samples);
         self.give_up();
+        self.timestamp = self.timestamp.wrapping_add(samples);
     }
 
     /// RFC 3551 4.1: the first packet after a silence without packets carries the marker.
     fn give_up(&mut self) {
+        self.timestamp = self.timestamp.wrapping_add(self.filled as u32);
         self.filled = 0;
         self.marker = true;
     }

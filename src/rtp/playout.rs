@@ -105,11 +105,13 @@ impl Default for Playout {
 
 impl Playout {
     /// Where the next datagram is to be received.
+    #[inline]
     pub fn rx_buf(&mut self) -> &mut [u8] {
         &mut self.buffers[usize::from(self.spare)]
     }
 
     /// The first `len` bytes received into [`Self::rx_buf`]; none if the datagram may have been cut.
+    #[inline]
     #[must_use]
     pub fn received(&self, len: usize) -> &[u8] {
         let len = if len < BUFFER_BYTES { len } else { 0 };
@@ -130,6 +132,7 @@ impl Playout {
     }
 
     /// Files the packet that was just received; one byte of payload is one sample.
+    #[inline]
     pub fn file(&mut self, packet: &Packet) -> Filed {
         if self.knows(packet.seq) {
             return Filed::Duplicate;
@@ -160,25 +163,39 @@ impl Playout {
     }
 
     /// The next at most `want` samples, at least one; the timeline moves by what is returned.
+    #[inline]
     pub fn pull(&mut self, want: usize) -> Piece<'_> {
-        let want = want.max(1);
-        let (samples, audio) = match self.due() {
-            Due::At(offset) => {
-                let place = &mut self.places[usize::from(self.head) % PLACES];
-                let samples = usize::from(place.samples.saturating_sub(offset)).min(want);
-                let start = usize::from(place.start + offset);
-                if usize::from(offset) + samples == usize::from(place.samples) {
-                    place.state = State::Over;
-                    self.head = self.head.wrapping_add(1) % PLACES as u8;
-                }
-                (samples, self.buffers[usize::from(place.buffer)].get(start..start + samples))
-            }
-            Due::In(gap) => ((gap as usize).min(want), None),
-            Due::Nothing => (want, None),
-        };
+        let place = &self.places[usize::from(self.head) % PLACES];
+        let offset = self.now.wrapping_sub(place.timestamp) as usize;
+        if place.state == State::Waiting && offset < usize::from(place.samples) {
+            return self.pull_audio(offset, want);
+        }
+        match self.search() {
+            Due::At(offset) => self.pull_audio(usize::from(offset), want),
+            Due::In(gap) => self.pull_nothing(want.min(gap as usize)),
+            Due::Nothing => self.pull_nothing(want),
+        }
+    }
+
+    /// At most `want` samples of the packet at the head, from `offset` on.
+    #[inline]
+    fn pull_audio(&mut self, offset: usize, want: usize) -> Piece<'_> {
+        let place = &mut self.places[usize::from(self.head) % PLACES];
+        let left = usize::from(place.samples) - offset;
+        let samples = left.min(want);
+        if samples == left {
+            place.state = State::Over;
+            self.head = (self.head + 1) % PLACES as u8;
+        }
+        let start = usize::from(place.start) + offset;
         self.now = self.now.wrapping_add(samples as u32);
         self.pulled += samples as u64;
-        audio.map_or(Piece::Missing(samples), Piece::Audio)
+        Piece::Audio(&self.buffers[usize::from(place.buffer)][start..start + samples])
+    }
+
+    fn pull_nothing(&mut self, samples: usize) -> Piece<'_> {
+        self.skip(samples as u32);
+        Piece::Missing(samples)
     }
 
     /// Lets `samples` of the timeline pass unheard: the line's clock jumped.
@@ -240,17 +257,9 @@ impl Playout {
         self.places.iter().enumerate().filter(|(_, place)| place.state == State::Waiting)
     }
 
-    /// What the next sample is; if it is audio, `head` is its place.
-    fn due(&mut self) -> Due {
-        let place = &self.places[usize::from(self.head) % PLACES];
-        let offset = self.now.wrapping_sub(place.timestamp);
-        if place.state == State::Waiting && offset < u32::from(place.samples) {
-            return Due::At(offset as u16);
-        }
-        self.search()
-    }
-
-    /// As [`Self::due`], where the next packet in sequence is not the next in time: loss, a gap, the begin.
+    /// What the next sample is, where the next packet in sequence is not the next in time: loss, a gap, the begin. If
+    /// it is audio, `head` is its place.
+    #[cold]
     fn search(&mut self) -> Due {
         for place in self.places.iter_mut().filter(|place| place.state == State::Waiting) {
             if (place.end().wrapping_sub(self.now) as i32) <= 0 {
@@ -275,7 +284,7 @@ impl Place {
 
 /// What the next sample is.
 enum Due {
-    /// Audio, at this offset of the packet at the head.
+    /// Audio, from this sample of the packet at the head on.
     At(u16),
     /// Audio, after so many samples.
     In(u32),

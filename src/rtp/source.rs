@@ -52,6 +52,7 @@ struct Candidate {
 
 impl Source {
     /// Judges one packet that came from the peer's address with a known payload type.
+    #[inline]
     pub fn judge(&mut self, ssrc: u32, seq: u16) -> Verdict {
         let Some(trusted) = &mut self.trusted else {
             return self.begin(ssrc, seq);

@@ -2,31 +2,32 @@
 //! `quoted-string`, `name-addr`). Every SIP parser of this crate cuts text with these functions and nothing else.
 #![deny(clippy::indexing_slicing, clippy::string_slice)]
 
-/// Byte position of the first `wanted` (ASCII) outside of quotes and angle brackets.
+/// Byte position of the first `wanted` (ASCII) outside of quotes and angle brackets; `None` also if one of these is
+/// opened before it and never closed.
 #[must_use]
 pub fn find_outside(text: &str, wanted: u8) -> Option<usize> {
-    let (mut quoted, mut escaped, mut angled) = (false, false, false);
-    for (at, byte) in text.bytes().enumerate() {
-        if escaped {
-            escaped = false;
-            continue;
-        }
-        match byte {
-            b'\\' if quoted => escaped = true,
-            b'"' if !angled => {
-                if !quoted && wanted == b'"' {
-                    return Some(at);
-                }
-                quoted = !quoted;
-            }
-            _ if quoted => {}
-            _ if byte == wanted && !angled => return Some(at),
-            b'<' => angled = true,
-            b'>' => angled = false,
-            _ => {}
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    loop {
+        let byte = *bytes.get(at)?;
+        at = match byte {
+            _ if byte == wanted => return Some(at),
+            b'"' => closing_quote(bytes, at + 1)? + 1,
+            b'<' => at + bytes.get(at..)?.iter().position(|&b| b == b'>')? + 1,
+            _ => at + 1,
+        };
+    }
+}
+
+/// Position of the quote that closes the string whose inside starts at `at`.
+fn closing_quote(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match *bytes.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => at += 2,
+            _ => at += 1,
         }
     }
-    None
 }
 
 /// `text` before and after the first `separator` outside of quotes and angle brackets.
@@ -59,23 +60,18 @@ pub fn trim(text: &str) -> &str {
 /// Whether `text` is a `token`: what methods, header names and parameter names are made of (RFC 3261 25.1).
 #[must_use]
 pub fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b))
+    let letter = |b| {
+        matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9')
+            || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+    };
+    !text.is_empty() && text.bytes().all(letter)
 }
 
 /// The inside of a quoted string, escapes left as they are; `None` if `text` is not exactly one quoted string.
 #[must_use]
 pub fn inside_quotes(text: &str) -> Option<&str> {
-    let body = text.strip_prefix('"')?;
-    let mut escaped = false;
-    for (at, byte) in body.bytes().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return if at + 1 == body.len() { body.get(..at) } else { None },
-            _ => {}
-        }
-    }
-    None
+    let body = text.strip_prefix('"')?.strip_suffix('"')?;
+    (closing_quote(text.as_bytes(), 1) == Some(body.len() + 1)).then_some(body)
 }
 
 /// The text of a quoted string with its escapes resolved (RFC 3261 25.1 `quoted-pair`).

@@ -35,6 +35,7 @@ pub struct Trunk {
 
 /// How a trunk finds us.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // there are as many of these as trunks: one or two
 pub enum Mode {
     /// It knows our address.
     Ip,

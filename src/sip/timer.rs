@@ -24,11 +24,8 @@ mod tests {
 
     #[test]
     fn intervals_double_from_t1_and_stay_at_t2() {
-        let mut interval = T1_MS;
         let seen: Vec<u64> =
-            std::iter::repeat_with(|| std::mem::replace(&mut interval, backed_off(interval)))
-                .take(6)
-                .collect();
+            std::iter::successors(Some(T1_MS), |interval| Some(backed_off(*interval))).take(6).collect();
         assert_eq!(seen, [500, 1_000, 2_000, 4_000, 4_000, 4_000]);
     }
 }

@@ -177,7 +177,7 @@ impl FromStr for Uri {
     type Err = InvalidUri;
 
     fn from_str(text: &str) -> Result<Self, InvalidUri> {
-        let clean = text.bytes().all(|b| b > b' ' && b != 0x7f && !b"<>\"".contains(&b));
+        let clean = text.bytes().all(|b| b > b' ' && !matches!(b, b'<' | b'>' | b'"' | 0x7f));
         let (scheme, rest) = text.split_once(':').ok_or(InvalidUri)?;
         if !clean || rest.is_empty() || !scan::is_token(scheme) {
             return Err(InvalidUri);
@@ -215,7 +215,7 @@ pub fn split_host_port(text: &str) -> Option<(&str, Option<u16>)> {
     } else {
         let (host, port) =
             text.split_once(':').map_or((text, None), |(host, port)| (scan::trim(host), Some(port)));
-        let named = host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+        let named = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
         ((named && !host.is_empty()).then_some(host)?, port)
     };
     let Some(port) = port else { return Some((host, None)) };

@@ -104,9 +104,14 @@ impl Switchboard {
             Input::Storage(storage::Event::Recorded { .. } | storage::Event::Saved { .. }) => {}
             Input::BubbleShown(call) => self.tell_call(call, CallEvent::BubbleShown, now),
             Input::WallTime(wall) => self.wall.set(wall, now),
-            Input::Stop => self.stop(now),
-            Input::Deadline => self.due(now),
+            Input::Stop => self.stop(now, out),
+            Input::Deadline => self.due(now, out),
         }
+        self.run(now, out);
+    }
+
+    /// Takes every step that the last events asked for.
+    fn run(&mut self, now: Instant, out: &mut Vec<Output>) {
         while let Some(step) = self.steps.pop_front() {
             match step {
                 Step::Sip(command) => self.on_sip(command, now, out),
@@ -169,72 +174,57 @@ impl Switchboard {
         self.steps.extend(commands.into_iter().map(|command| Step::Call(call, command)));
     }
 
-    fn tell_dialogs_call(&mut self, dialog: DialogId, event: CallEvent, now: Instant) {
-        if let Some(&call) = self.dialogs.get(&dialog) {
-            self.tell_call(call, event, now);
-        }
-    }
-
     fn media(&mut self, event: media::Event, now: Instant) {
-        let (rtp, event) = match event {
-            media::Event::AudioStarted { rtp } => (rtp, CallEvent::AudioStarted),
-            media::Event::NoticePlayed { rtp } => (rtp, CallEvent::NoticePlayed),
-            media::Event::Unpatched { rtp, counters, .. } => {
-                let (packets, lost) = (counters.packets, counters.lost);
-                (rtp, CallEvent::Unpatched { packets, lost })
-            }
-            media::Event::Spent(_) => return,
-        };
-        let call = match event {
-            CallEvent::Unpatched { .. } => {
-                self.rtp_free.push(rtp);
-                self.patches.remove(&rtp)
-            }
-            _ => self.patches.get(&rtp).copied(),
+        let Some((rtp, event)) = translate::media(&event) else { return };
+        let call = if matches!(event, CallEvent::Unpatched { .. }) {
+            self.rtp_free.push(rtp);
+            self.patches.remove(&rtp)
+        } else {
+            self.patches.get(&rtp).copied()
         };
         if let Some(call) = call {
             self.tell_call(call, event, now);
         }
     }
 
-    fn stop(&mut self, now: Instant) {
+    fn stop(&mut self, now: Instant, out: &mut Vec<Output>) {
         self.stopping = true;
-        self.tell_sip(sip::Event::Shutdown, now);
         for call in self.calls.keys().copied().collect::<Vec<_>>() {
             self.tell_call(call, CallEvent::Stopped, now);
         }
+        self.run(now, out);
+        self.tell_sip(sip::Event::Shutdown, now);
     }
 
-    fn due(&mut self, now: Instant) {
+    fn due(&mut self, now: Instant, out: &mut Vec<Output>) {
         if self.sip.deadline().is_some_and(|at| at <= now) {
             self.tell_sip(sip::Event::Deadline, now);
         }
         let is_due = |deadline: Option<Instant>| deadline.is_some_and(|at| at <= now);
-        let lines = self.lines.iter().filter(|(_, line)| is_due(line.fxs.deadline()));
-        for port in lines.map(|(port, _)| *port).collect::<Vec<_>>() {
-            self.tell_line(port, fxs::Event::Deadline, now);
-        }
+        // Calls first: one that ends now starts no further ring burst.
         let calls = self.calls.iter().filter(|(_, placed)| is_due(placed.call.deadline()));
         for call in calls.map(|(call, _)| *call).collect::<Vec<_>>() {
             self.tell_call(call, CallEvent::Deadline, now);
         }
+        self.run(now, out);
+        let lines = self.lines.iter().filter(|(_, line)| is_due(line.fxs.deadline()));
+        for port in lines.map(|(port, _)| *port).collect::<Vec<_>>() {
+            self.tell_line(port, fxs::Event::Deadline, now);
+        }
     }
 
     fn on_sip(&mut self, command: sip::Command, now: Instant, out: &mut Vec<Output>) {
-        match command {
-            sip::Command::Send { to, bytes } => out.push(Output::Sip { to, bytes }),
-            sip::Command::Offered { dialog, call } => self.offered(dialog, &call, now),
-            sip::Command::Media { dialog, media } => {
-                self.tell_dialogs_call(dialog, CallEvent::Media(translate::trunk(media)), now);
-            }
-            sip::Command::Cancelled { dialog } => {
-                self.tell_dialogs_call(dialog, CallEvent::Cancelled, now);
-            }
-            sip::Command::Ended { dialog, why } => {
-                self.tell_dialogs_call(dialog, CallEvent::TrunkEnded(translate::trunk_end(why)), now);
-            }
-            sip::Command::Acked { .. } => {}
-            sip::Command::Registration { trunk, state } => out.push(Output::Trunk { trunk, state }),
+        let (dialog, event) = match command {
+            sip::Command::Send { to, bytes } => return out.push(Output::Sip { to, bytes }),
+            sip::Command::Offered { dialog, call } => return self.offered(dialog, &call, now),
+            sip::Command::Registration { trunk, state } => return out.push(Output::Trunk { trunk, state }),
+            sip::Command::Acked { .. } => return,
+            sip::Command::Media { dialog, media } => (dialog, CallEvent::Media(translate::trunk(media))),
+            sip::Command::Cancelled { dialog } => (dialog, CallEvent::Cancelled),
+            sip::Command::Ended { dialog, why } => (dialog, CallEvent::TrunkEnded(translate::trunk_end(why))),
+        };
+        if let Some(&call) = self.dialogs.get(&dialog) {
+            self.tell_call(call, event, now);
         }
     }
 
@@ -246,12 +236,9 @@ impl Switchboard {
         else {
             return self.reject(dialog, 404, now);
         };
-        if self.stopping {
-            return self.reject(dialog, 503, now);
-        }
         let route = translate::route(tracker, self.lines.values().map(|line| &line.port));
         let identity = self.numbering.take(self.wall.at(now));
-        let group = self.ring_group(&route);
+        let group = if self.stopping { RingGroup::Closed } else { self.ring_group(&route) };
         let rtp = matches!(group, RingGroup::Idle(_)).then(|| self.rtp_free.pop()).flatten();
         let incoming = translate::incoming(offered, called, tracker);
         let mut commands = Vec::new();
@@ -263,38 +250,16 @@ impl Switchboard {
 
     /// What of a route's group can ring now. A call that rings holds an RTP port, so that it can be answered.
     fn ring_group(&self, route: &Route) -> RingGroup {
-        let group = || route.ports.iter().filter_map(|port| self.lines.get(port));
-        let idle: Vec<Port> =
-            group().filter(|line| line.fxs.is_idle()).map(|line| line.port.clone()).collect();
-        match () {
-            () if !group().any(|line| line.fxs.is_up()) => RingGroup::Fault,
-            () if idle.is_empty() || self.rtp_free.is_empty() => RingGroup::Busy,
-            () => RingGroup::Idle(idle),
-        }
+        let group = route.ports.iter().filter_map(|port| self.lines.get(port));
+        let state = |line: &Line| (line.port.clone(), line.fxs.is_up(), line.fxs.is_idle());
+        RingGroup::choose(group.map(state), !self.rtp_free.is_empty())
     }
 
     fn on_line(&mut self, port: PortId, command: fxs::Command, now: Instant, out: &mut Vec<Output>) {
         let Some(line) = self.lines.get(&port) else { return };
-        let (slot, call) = (line.slot, line.call);
-        let event = match command {
-            fxs::Command::Feed(feed) => return out.push(Output::Line { port, feed }),
-            fxs::Command::Play(tone) => {
-                let sound = media::Sound::Tone(tone);
-                return out.push(Output::Media(media::Command::Play { slot, sound }));
-            }
-            fxs::Command::Hush => return out.push(Output::Media(media::Command::Hush { slot })),
-            fxs::Command::SendCallerId(id) => {
-                out.push(Output::CallerId { slot, id });
-                CallEvent::CallerIdSent(port)
-            }
-            fxs::Command::RingBegan => CallEvent::RingBegan(port),
-            fxs::Command::OffHook => CallEvent::OffHook(port),
-            fxs::Command::OnHook => CallEvent::OnHook(port),
-            fxs::Command::Lost => CallEvent::PortLost(port),
-            // A single line has nothing to switch to yet.
-            fxs::Command::Flash => return,
-        };
-        if let Some(call) = call {
+        let (output, event) = translate::line(command, port, line.slot);
+        out.extend(output);
+        if let (Some(call), Some(event)) = (line.call, event) {
             self.tell_call(call, event, now);
         }
     }

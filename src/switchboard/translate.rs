@@ -1,13 +1,16 @@
 //! One domain's words in another's: SIP facts to a call, a directory entry to a route, a record to a recording's tags.
 
+use super::Output;
 use crate::{
     audio::caller_id::{CallerId, LocalTime},
     call::{
-        event::TrunkEnd,
+        event::{Event as CallEvent, TrunkEnd},
         incoming::{Incoming, Route},
         machine::{Call, Port},
     },
     directory::Tracker,
+    id::{PortId, RtpPort, Slot},
+    line::fxs,
     media::control as media,
     record::{Attribution, CallRecord, Presentation},
     recording::lifecycle::{Command as StorageCommand, Tags},
@@ -104,6 +107,37 @@ pub(super) fn start_recording(record: &CallRecord) -> Option<StorageCommand> {
             campaign: record.campaign.as_ref().map(|campaign| campaign.name.clone()).unwrap_or_default(),
         },
     })
+}
+
+/// What a port wants: something outside, and what its call is told.
+pub(super) fn line(command: fxs::Command, port: PortId, slot: Slot) -> (Option<Output>, Option<CallEvent>) {
+    let play = |sound| Some(Output::Media(media::Command::Play { slot, sound }));
+    match command {
+        fxs::Command::Feed(feed) => (Some(Output::Line { port, feed }), None),
+        fxs::Command::Play(tone) => (play(media::Sound::Tone(tone)), None),
+        fxs::Command::Hush => (Some(Output::Media(media::Command::Hush { slot })), None),
+        fxs::Command::SendCallerId(id) => {
+            (Some(Output::CallerId { slot, id }), Some(CallEvent::CallerIdSent(port)))
+        }
+        fxs::Command::RingBegan => (None, Some(CallEvent::RingBegan(port))),
+        fxs::Command::OffHook => (None, Some(CallEvent::OffHook(port))),
+        fxs::Command::OnHook => (None, Some(CallEvent::OnHook(port))),
+        fxs::Command::Lost => (None, Some(CallEvent::PortLost(port))),
+        // A single line has nothing to switch to yet.
+        fxs::Command::Flash => (None, None),
+    }
+}
+
+/// What a report of the media thread means to a call.
+pub(super) const fn media(event: &media::Event) -> Option<(RtpPort, CallEvent)> {
+    match event {
+        media::Event::AudioStarted { rtp } => Some((*rtp, CallEvent::AudioStarted)),
+        media::Event::NoticePlayed { rtp } => Some((*rtp, CallEvent::NoticePlayed)),
+        media::Event::Unpatched { rtp, counters, .. } => {
+            Some((*rtp, CallEvent::Unpatched { packets: counters.packets, lost: counters.lost }))
+        }
+        media::Event::Spent(_) => None,
+    }
 }
 
 /// How the trunk side ended, in the call's words.

@@ -18,8 +18,12 @@ const UI_JS: &str = concat!(
     include_str!("static/ringside.js"),
 );
 
-const UI_CSS: &str =
-    concat!(include_str!("static/vendor/pico-2.1.1.min.css"), "\n", include_str!("static/ringside.css"));
+const UI_CSS: &str = concat!(
+    include_str!("static/vendor/pico-2.1.1.min.css"),
+    "\n",
+    include_str!("static/ringside.css"),
+    include_str!("static/calls.css")
+);
 
 const FAVICON: &str = include_str!("static/favicon.svg");
 
@@ -91,7 +95,11 @@ mod tests {
 
     #[test]
     fn nothing_is_fetched_from_elsewhere() {
-        let ours = concat!(include_str!("static/ringside.js"), include_str!("static/ringside.css"));
+        let ours = concat!(
+            include_str!("static/ringside.js"),
+            include_str!("static/ringside.css"),
+            include_str!("static/calls.css")
+        );
         assert!(!ours.contains("http:") && !ours.contains("https:") && !ours.contains("@import"));
     }
 }

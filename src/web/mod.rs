@@ -39,6 +39,9 @@ use tokio::sync::{Semaphore, watch};
 /// Live pages open at once; each costs a task and a short queue.
 pub const MAX_STREAMS: usize = 64;
 
+/// How long a stopping server waits for answers under way.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// How often ended bubbles are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -101,15 +104,22 @@ pub async fn serve(
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     }
     let (stopping, stop) = watch::channel(false);
-    let live = state.live.clone();
-    let sweeping = tokio::spawn(sweep(live));
-    let ended = axum::serve(listener, router(state, stop))
-        .with_graceful_shutdown(async move {
-            shutdown.await;
-            // No receiver left: nothing to stop.
-            let _ = stopping.send(true);
-        })
-        .await;
+    let mut stopped = stop.clone();
+    let sweeping = tokio::spawn(sweep(state.live.clone()));
+    let served = axum::serve(listener, router(state, stop)).with_graceful_shutdown(async move {
+        shutdown.await;
+        // No receiver left: nothing to stop.
+        let _ = stopping.send(true);
+    });
+    // A browser may hold a connection open on which it never asks for anything.
+    let patience = async move {
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+        tokio::time::sleep(LINGER).await;
+    };
+    let ended = tokio::select! {
+        ended = served => ended,
+        () = patience => Ok(()),
+    };
     sweeping.abort();
     ended
 }

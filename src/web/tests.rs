@@ -355,6 +355,7 @@ async fn the_server_stops_while_a_page_is_open() {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(serve(listener, Office::empty().state, async move { drop(stopped.await) }));
+    let _silent = tokio::net::TcpStream::connect(address).await.unwrap();
     let mut page = tokio::net::TcpStream::connect(address).await.unwrap();
     page.write_all(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let mut first = [0; 64];

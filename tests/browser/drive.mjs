@@ -22,7 +22,8 @@ const foreign = [];
 const errors = [];
 
 const next = (what) => console.log(`next ${what}`);
-const step = (what) => console.error(`- ${what}`);
+const started = Date.now();
+const step = (what) => console.error(`${((Date.now() - started) / 1000).toFixed(1).padStart(6)} s  ${what}`);
 
 // Everything that must stay silent: requests to elsewhere, errors in the console, answers of 400 and above.
 const watch = (page) => {
@@ -224,6 +225,7 @@ const FLAGS = [
   "--headless=new",
   "--no-sandbox",
   "--disable-gpu",
+  "--hide-scrollbars",
   "--disable-quic",
   "--no-first-run",
   "--disable-background-networking",
@@ -236,8 +238,9 @@ const FLAGS = [
 const launch = async (profile) => {
   const chromiumPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
   const args = [...FLAGS, `--user-data-dir=${profile}`, "about:blank"];
-  const started = spawn(chromiumPath, args, { stdio: "ignore", env: { ...process.env, TZ: "America/Chicago" } });
-  const exited = new Promise((resolve) => started.once("exit", resolve));
+  const child = spawn(chromiumPath, args, { stdio: "ignore", env: { ...process.env, TZ: "America/Chicago" } });
+  const exited = new Promise((resolve) => child.once("exit", resolve));
+  process.once("exit", () => child.kill());
   for (let tries = 0; tries < 200; tries += 1) {
     await new Promise((resolve) => setTimeout(resolve, 100));
     const [port] = (await readFile(join(profile, "DevToolsActivePort"), "utf8").catch(() => "")).split("\n");
@@ -245,7 +248,7 @@ const launch = async (profile) => {
       const browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`, { noDefaults: true });
       const close = async () => {
         await browser.close();
-        started.kill();
+        child.kill();
         await exited;
       };
       return { browser, close };

@@ -78,7 +78,7 @@ pub struct Rig {
     pub calls: BTreeMap<String, TrunkCall>,
     /// Everything that came out, one line each.
     pub log: Vec<String>,
-    /// What came out of the last input.
+    /// What came out since it was last taken.
     pub out: Vec<Output>,
 }
 
@@ -143,12 +143,9 @@ impl Rig {
         for output in &out {
             self.watch(output);
         }
-        let changes = self.loop_changes();
-        self.out = out;
-        for (port, change) in changes {
-            let out = std::mem::take(&mut self.out);
+        self.out.extend(out);
+        for (port, change) in self.loop_changes() {
             self.give(Input::Line { port, change });
-            self.out.splice(0..0, out);
         }
     }
 

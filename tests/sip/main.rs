@@ -1,4 +1,7 @@
-//! SIP: messages as carriers, broken peers and bad luck send them, and the endpoint as a trunk sees it.
+//! SIP as a trunk sees the box: messages and session descriptions as carriers, broken peers and bad luck send them;
+//! calls as ladders, floods, storms and registrations.
+
+#![allow(clippy::disallowed_methods)] // ladders and messages are files
 
 mod corpus;
 mod fuzz;

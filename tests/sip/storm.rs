@@ -227,10 +227,12 @@ impl World {
             (Event::Reject { .. } | Event::HangUp { .. }, _) => self.stages.insert(dialog, Stage::Over),
             _ => None,
         };
-        let going_on = self.stages[&dialog] != Stage::Over;
+        // Now and then the office decides once more when all is over: it must not matter.
+        let over = self.stages[&dialog] == Stage::Over;
+        let again = !over || (!self.always_busy && self.chance(30));
         self.feed(event);
-        if going_on {
-            let ms = self.random.between(1, 60_000);
+        if again {
+            let ms = self.random.between(1, if over { 100 } else { 60_000 });
             self.after(ms, Happening::Office(dialog));
         }
     }

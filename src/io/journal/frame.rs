@@ -44,14 +44,8 @@ impl<'a> Frame<'a> {
 
     /// Bytes of the whole frame.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         HEAD_BYTES + self.payload.len()
-    }
-
-    /// A frame is never empty.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        false
     }
 }
 
@@ -98,17 +92,11 @@ pub enum Piece<'a> {
 impl Piece<'_> {
     /// Bytes of the piece.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         match self {
-            Self::Frame(frame) => frame.len(),
+            Self::Frame(frame) => frame.size(),
             Self::Bad(bytes) | Self::Torn(bytes) => *bytes,
         }
-    }
-
-    /// A piece is never empty.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        false
     }
 }
 
@@ -120,7 +108,7 @@ pub fn pieces(bytes: &[u8]) -> impl Iterator<Item = Piece<'_>> {
             return None;
         }
         let piece = Frame::parse(rest).map_or_else(|| damaged(rest), Piece::Frame);
-        rest = rest.get(piece.len()..).unwrap_or_default();
+        rest = rest.get(piece.size()..).unwrap_or_default();
         Some(piece)
     })
 }
@@ -169,7 +157,7 @@ mod tests {
         let bytes = segment(&["{\"a\":1}", "{\"b\":[1,2,3]}", "{}"]);
         let ends: Vec<usize> = pieces(&bytes)
             .scan(0, |end, piece| {
-                *end += piece.len();
+                *end += piece.size();
                 Some(*end)
             })
             .collect();
@@ -180,7 +168,7 @@ mod tests {
                 flipped[at] ^= 1 << bit;
                 let expected: Vec<u64> = (1..=3).filter(|&seq| seq != hit).collect();
                 assert_eq!(good(&flipped), expected, "bit {bit} of byte {at}");
-                assert_eq!(pieces(&flipped).map(|piece| piece.len()).sum::<usize>(), bytes.len());
+                assert_eq!(pieces(&flipped).map(|piece| piece.size()).sum::<usize>(), bytes.len());
             }
         }
     }

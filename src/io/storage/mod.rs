@@ -18,14 +18,14 @@ pub use recovery::{Recovered, recover};
 
 use crate::{
     audio::tap_frame::TapFrame,
-    id::{CallId, RecordingId},
+    id::{BoxId, CallId, RecordingId},
     io::{
         clock::Clock,
         files::{self, Ballast, INDEX_DIR, JOURNAL_DIR},
         journal::{
             Kind,
             commit::{Journal, JournalCounters},
-            writer::{RealDisk, Writer},
+            writer::{Opened, RealDisk, Writer},
         },
         store::Index,
     },
@@ -38,7 +38,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
         mpsc::{SyncSender, sync_channel},
     },
@@ -237,7 +237,7 @@ impl Storage {
         }
     }
 
-    fn begun(&self) -> std::sync::MutexGuard<'_, BTreeMap<CallId, Recording>> {
+    fn begun(&self) -> MutexGuard<'_, BTreeMap<CallId, Recording>> {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -260,15 +260,12 @@ fn lock(data_dir: &Path) -> Result<File, StorageError> {
 }
 
 /// Opens the journal of a data directory, making the directory and the box's identity at the first start.
-fn open_journal(
-    data_dir: &Path,
-    clock: Clock,
-) -> Result<(Writer, crate::io::journal::writer::Opened, crate::id::BoxId), StorageError> {
+fn open_journal(data_dir: &Path, clock: Clock) -> Result<(Writer, Opened, BoxId), StorageError> {
     let failed = |call| move |error| StorageError { dir: data_dir.to_owned(), call, error };
     let mut random = [0; 24];
     getrandom::fill(&mut random).map_err(io::Error::other).map_err(failed("draw a random number"))?;
     let [for_box @ .., _, _, _, _, _, _, _, _] = random;
-    let fresh = crate::id::BoxId::from_parts(clock.wall(), u128::from_le_bytes(for_box));
+    let fresh = BoxId::from_parts(clock.wall(), u128::from_le_bytes(for_box));
     let box_id = files::box_id(data_dir, fresh).map_err(failed("read or write box.json"))?;
     let boot_id = random.last_chunk().map_or(0, |&bytes| u64::from_le_bytes(bytes));
     let (writer, opened) = Writer::open(&data_dir.join(JOURNAL_DIR), box_id, boot_id, Box::new(RealDisk))

@@ -180,8 +180,10 @@ impl Worker {
             Work::Close => {
                 self.closing = true;
                 // What was saved before is durable and in the inbox after this.
-                self.journal.iter().for_each(Journal::stop);
-                self.journal.iter().for_each(Journal::wait);
+                if let Some(journal) = &self.journal {
+                    journal.stop();
+                    journal.wait();
+                }
             }
         }
     }
@@ -322,14 +324,13 @@ impl Worker {
 
     /// Whether recordings are refused; the ballast taken back means that there is room again.
     fn is_disk_full(&mut self) -> bool {
-        let full = self.journal_says_full();
-        if full && self.ballast.take() {
-            self.journal
-                .iter()
-                .for_each(|journal| journal.counters().disk_full.store(false, Ordering::Relaxed));
-            return false;
+        if !self.journal_says_full() || !self.ballast.take() {
+            return self.journal_says_full();
         }
-        full
+        if let Some(journal) = &self.journal {
+            journal.counters().disk_full.store(false, Ordering::Relaxed);
+        }
+        false
     }
 
     fn journal_says_full(&self) -> bool {

@@ -108,9 +108,8 @@ impl Endpoint {
     }
 
     pub(super) fn answer(&mut self, id: DialogId, rtp: SocketAddr, now: Instant, out: &mut Vec<Command>) {
-        let Some(mut dialog) = self.dialogs.remove(&id) else { return };
+        let Some(mut dialog) = self.take_early(id) else { return };
         let State::Early { invite, key, .. } = std::mem::replace(&mut dialog.state, State::Up) else {
-            self.dialogs.insert(id, dialog);
             return;
         };
         let session_id = self.tokens.draw();
@@ -157,12 +156,15 @@ impl Endpoint {
         now: Instant,
         out: &mut Vec<Command>,
     ) {
-        if !self.dialogs.get(&id).is_some_and(|dialog| matches!(dialog.state, State::Early { .. })) {
-            return;
-        }
-        if let Some(Dialog { state: State::Early { invite, key, .. }, .. }) = self.dialogs.remove(&id) {
+        if let Some(Dialog { state: State::Early { invite, key, .. }, .. }) = self.take_early(id) {
             self.finish_refused(&invite, key, rejection, now, out);
         }
+    }
+
+    /// Takes a dialog out of the table if it still waits for its answer.
+    fn take_early(&mut self, id: DialogId) -> Option<Dialog> {
+        let early = |dialog: &Dialog| matches!(dialog.state, State::Early { .. });
+        self.dialogs.get(&id).is_some_and(early).then(|| self.dialogs.remove(&id)).flatten()
     }
 
     pub(super) fn reject_ringing(&mut self, id: DialogId, now: Instant, out: &mut Vec<Command>) {

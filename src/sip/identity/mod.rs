@@ -53,19 +53,22 @@ pub enum CallerSource {
 /// headers say.
 #[must_use]
 pub fn caller(invite: &Message, plan: &Dialplan) -> Caller {
-    let number = |address: &NameAddr| address.uri().number().and_then(|text| E164::from_dialled(&text, plan));
     let asserted: Vec<NameAddr> = invite.values("P-Asserted-Identity").filter_map(NameAddr::parse).collect();
     let remote = invite.values("Remote-Party-ID").filter_map(NameAddr::parse).find(is_calling_party);
-    // RFC 3325 9.1: there may be a SIP and a TEL value; the one with a number counts.
-    let best = asserted.iter().find(|address| number(address).is_some()).or(asserted.first());
-    let (address, source) = match (best, &remote) {
-        (Some(address), _) => (address, CallerSource::AssertedIdentity),
-        (None, Some(address)) => (address, CallerSource::RemotePartyId),
-        (None, None) => (invite.from(), CallerSource::From),
+    let (address, number, source) = match (asserted.as_slice(), &remote) {
+        ([first, ..], _) => {
+            // RFC 3325 9.1: there may be a SIP and a TEL value; the one with a number counts.
+            let numbered = asserted.iter().find_map(|address| Some((address, number(address, plan)?)));
+            let (address, number) =
+                numbered.map_or((first, None), |(address, number)| (address, Some(number)));
+            (address, number, CallerSource::AssertedIdentity)
+        }
+        ([], Some(address)) => (address, number(address, plan), CallerSource::RemotePartyId),
+        ([], None) => (invite.from(), number(invite.from(), plan), CallerSource::From),
     };
     let verdict = asserted.iter().chain([invite.from()]).find_map(verstat).map(str::to_owned);
     let attest = ["P-Attestation-Indicator", "Attestation-Info"].iter().find_map(|name| invite.header(name));
-    let mut caller = Caller {
+    let caller = Caller {
         number: None,
         raw: String::new(),
         name: None,
@@ -77,13 +80,18 @@ pub fn caller(invite: &Message, plan: &Dialplan) -> Caller {
     if is_withheld(invite, remote.as_ref()) {
         return caller;
     }
-    caller.number = number(address);
-    caller.raw = address.uri().number().unwrap_or_default().into_owned();
     let name = address.display().or(invite.from().display());
-    caller.name = name.filter(|name| E164::from_dialled(name, plan).is_none()).map(str::to_owned);
-    caller.presentation =
-        if caller.number.is_some() { Presentation::Allowed } else { Presentation::Unavailable };
-    caller
+    Caller {
+        presentation: if number.is_some() { Presentation::Allowed } else { Presentation::Unavailable },
+        number,
+        raw: address.uri().number().unwrap_or_default().into_owned(),
+        name: name.filter(|name| E164::from_dialled(name, plan).is_none()).map(str::to_owned),
+        ..caller
+    }
+}
+
+fn number(address: &NameAddr, plan: &Dialplan) -> Option<E164> {
+    E164::from_dialled(&address.uri().number()?, plan)
 }
 
 fn is_calling_party(address: &NameAddr) -> bool {

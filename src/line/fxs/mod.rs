@@ -10,7 +10,8 @@
 //!   │                                                           │ loop closed
 //!   │◄── loop opened for 1 s ── Parked ◄── 30 s ── Reorder ◄────┘           │
 //!   └───────────────────────────────────────────────────────────────────────┘
-//!   any ── chip reset, alarm, down ──► Down ── chip up ──► Idle
+//!   ringing, off hook ── chip reset, alarm ──► Recovering ── up again within 2 s ──► ringing, off hook
+//!   any ── chip down, not up again ──► Down ── chip up ──► Idle
 //! ```
 
 use super::cadence::Cadence;
@@ -33,6 +34,8 @@ const HANG_UP_MS: u64 = 1000;
 const CALLER_ID_DELAY_MS: u64 = 600;
 /// After the battery returns, a phone that is still off hook draws loop current within this time.
 const SETTLE_MS: u64 = 300;
+/// A chip that lost its registers or tripped a power alarm under a call has this long to come back.
+const RECOVERY_MS: u64 = 2_000;
 
 /// What happens to a port.
 #[derive(Clone, Debug)]
@@ -94,6 +97,7 @@ enum State {
     CurrentOff { until: Instant },
     Settling { until: Instant },
     Reorder { until: Instant },
+    Recovering { ringing: Option<Ringing>, up: bool, until: Instant },
     Parked,
     ParkedOpened { until: Instant },
 }
@@ -154,6 +158,7 @@ impl Fxs {
             | State::CurrentOff { until }
             | State::Settling { until }
             | State::Reorder { until }
+            | State::Recovering { until, .. }
             | State::ParkedOpened { until } => Some(*until),
             State::Opened { since } => Some(since.after_ms(HANG_UP_MS)),
             State::Ringing(r) => Some(r.lift_at.map_or(r.until, |lift| lift.min(r.until))),
@@ -165,7 +170,7 @@ impl Fxs {
     pub fn handle(&mut self, event: Event, now: Instant, out: &mut Vec<Command>) {
         let state = std::mem::replace(&mut self.state, State::Down);
         self.state = match event {
-            Event::Chip(change) => chip(state, change, self.settings.reorder_ms, now, out),
+            Event::Chip(change) => chip(state, change, &self.settings, now, out),
             Event::Ring(caller_id) => self.ring(state, caller_id, now, out),
             Event::StopRing => stop_ring(state, out),
             Event::Release => self.release(state, now, out),
@@ -191,6 +196,7 @@ impl Fxs {
                 out.extend([Command::Hush, Command::Feed(Linefeed::Open)]);
                 State::CurrentOff { until: now.after_ms(self.settings.cpc_ms) }
             }
+            State::Recovering { ringing: None, up, .. } => after_recovery(up),
             same => same,
         }
     }
@@ -215,6 +221,10 @@ impl Fxs {
             State::Settling { until } if now >= until => {
                 out.push(Command::OnHook);
                 State::Idle
+            }
+            State::Recovering { up, until, .. } if now >= until => {
+                out.extend([Command::Hush, Command::Lost]);
+                after_recovery(up)
             }
             State::Reorder { until } if now >= until => {
                 out.push(Command::Hush);
@@ -260,8 +270,14 @@ fn stop_ring(state: State, out: &mut Vec<Command>) -> State {
             out.extend([Command::Hush, Command::Feed(Linefeed::Active)]);
             State::Idle
         }
+        State::Recovering { ringing: Some(_), up, .. } => after_recovery(up),
         same => same,
     }
+}
+
+/// A port whose call did not survive the recovery of its chip.
+const fn after_recovery(up: bool) -> State {
+    if up { State::Idle } else { State::Down }
 }
 
 fn lifted(out: &mut Vec<Command>) -> State {
@@ -269,7 +285,13 @@ fn lifted(out: &mut Vec<Command>) -> State {
     State::OffHook
 }
 
-fn chip(state: State, change: PortChange, reorder_ms: u64, now: Instant, out: &mut Vec<Command>) -> State {
+fn chip(
+    state: State,
+    change: PortChange,
+    settings: &Settings,
+    now: Instant,
+    out: &mut Vec<Command>,
+) -> State {
     match (state, change) {
         (State::Down, PortChange::Up) => {
             out.push(Command::Feed(Linefeed::Active));
@@ -293,12 +315,31 @@ fn chip(state: State, change: PortChange, reorder_ms: u64, now: Instant, out: &m
         }
         (State::Settling { .. }, PortChange::LoopClosed) => {
             out.push(Command::Play(tone::REORDER));
-            State::Reorder { until: now.after_ms(reorder_ms) }
+            State::Reorder { until: now.after_ms(settings.reorder_ms) }
         }
         (State::Reorder { .. } | State::Parked, PortChange::LoopOpened) => {
             State::ParkedOpened { until: now.after_ms(HANG_UP_MS) }
         }
         (State::ParkedOpened { .. }, PortChange::LoopClosed) => State::Parked,
+        (State::Recovering { ringing: Some(r), .. }, PortChange::Up) => {
+            out.push(Command::Feed(Linefeed::Ringing));
+            let until = now.after_ms(settings.cadence.burst_ms(r.burst).0);
+            State::Ringing(Ringing { phase: Phase::Burst, until, lift_at: None, ..r })
+        }
+        (State::Recovering { until, .. }, PortChange::Up) => {
+            out.push(Command::Feed(Linefeed::Active));
+            State::Recovering { ringing: None, up: true, until }
+        }
+        (State::Recovering { ringing: None, .. }, PortChange::LoopClosed) => State::OffHook,
+        (State::Ringing(r), PortChange::PowerAlarm | PortChange::Reset) => {
+            State::Recovering { ringing: Some(r), up: false, until: now.after_ms(RECOVERY_MS) }
+        }
+        (State::OffHook | State::Opened { .. }, PortChange::PowerAlarm | PortChange::Reset) => {
+            State::Recovering { ringing: None, up: false, until: now.after_ms(RECOVERY_MS) }
+        }
+        (State::Recovering { ringing, until, .. }, PortChange::PowerAlarm | PortChange::Reset) => {
+            State::Recovering { ringing, up: false, until }
+        }
         (was, PortChange::PowerAlarm | PortChange::Reset | PortChange::Down) => {
             if !matches!(was, State::Down | State::Idle) {
                 out.extend([Command::Hush, Command::Lost]);
@@ -314,174 +355,4 @@ fn chip(state: State, change: PortChange, reorder_ms: u64, now: Instant, out: &m
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SETTINGS: Settings = Settings { cadence: Cadence::NORTH_AMERICA, cpc_ms: 500, reorder_ms: 30_000 };
-
-    /// A port, what it asked for with the time in ms, and the time.
-    struct Rig {
-        port: Fxs,
-        ms: u64,
-        log: Vec<(u64, String)>,
-    }
-
-    impl Rig {
-        fn up() -> Self {
-            let mut rig = Self { port: Fxs::new(SETTINGS), ms: 0, log: Vec::new() };
-            rig.chip(PortChange::Up);
-            rig.log.clear();
-            rig
-        }
-
-        fn chip(&mut self, change: PortChange) {
-            self.give(Event::Chip(change));
-        }
-
-        fn give(&mut self, event: Event) {
-            let mut out = Vec::new();
-            self.port.handle(event, Instant::ZERO.after_ms(self.ms), &mut out);
-            self.log.extend(out.iter().map(|command| (self.ms, name(command))));
-        }
-
-        /// Lets time pass, with every deadline on the way.
-        fn wait(&mut self, ms: u64) {
-            let end = self.ms + ms;
-            while let Some(due) = self.port.deadline().map(|at| at.0 / 1000).filter(|due| *due <= end) {
-                self.ms = due;
-                self.give(Event::Deadline);
-            }
-            self.ms = end;
-        }
-
-        fn took(&mut self) -> Vec<(u64, String)> {
-            std::mem::take(&mut self.log)
-        }
-    }
-
-    fn name(command: &Command) -> String {
-        match command {
-            Command::Feed(feed) => format!("{feed:?}"),
-            Command::SendCallerId(_) => "SendCallerId".to_owned(),
-            Command::Play(_) => "Play".to_owned(),
-            other => format!("{other:?}"),
-        }
-    }
-
-    fn log(lines: &[(u64, &str)]) -> Vec<(u64, String)> {
-        lines.iter().map(|(ms, what)| (*ms, (*what).to_owned())).collect()
-    }
-
-    fn caller_id() -> Option<CallerId> {
-        Some(CallerId::default())
-    }
-
-    #[test]
-    fn a_phone_rings_two_seconds_in_six_with_caller_id_in_the_first_pause_only() {
-        let mut rig = Rig::up();
-        rig.give(Event::Ring(caller_id()));
-        rig.wait(13_000);
-        let want = [
-            (0, "Ringing"),
-            (0, "RingBegan"),
-            (2000, "OnHookTransmission"),
-            (2600, "SendCallerId"),
-            (6000, "Ringing"),
-            (8000, "OnHookTransmission"),
-            (12_000, "Ringing"),
-        ];
-        assert_eq!(rig.took(), log(&want));
-    }
-
-    #[test]
-    fn lifting_during_a_burst_answers_at_once_and_in_a_pause_after_64_ms() {
-        let mut rig = Rig::up();
-        rig.give(Event::Ring(None));
-        rig.wait(1000);
-        rig.took();
-        rig.chip(PortChange::RingTripped);
-        assert_eq!(rig.took(), log(&[(1000, "Hush"), (1000, "Active"), (1000, "OffHook")]));
-
-        let mut rig = Rig::up();
-        rig.give(Event::Ring(None));
-        rig.wait(3000);
-        rig.took();
-        rig.chip(PortChange::LoopClosed);
-        rig.wait(63);
-        assert_eq!(rig.took(), []);
-        rig.wait(1);
-        assert_eq!(rig.took(), log(&[(3064, "Hush"), (3064, "Active"), (3064, "OffHook")]));
-    }
-
-    #[test]
-    fn a_short_opening_is_nothing_a_longer_one_a_flash_and_a_second_a_hang_up() {
-        let mut rig = Rig::up();
-        rig.give(Event::Ring(None));
-        rig.chip(PortChange::RingTripped);
-        for (open_ms, want) in [(120, ""), (500, "Flash")] {
-            rig.took();
-            rig.chip(PortChange::LoopOpened);
-            rig.wait(open_ms);
-            rig.chip(PortChange::LoopClosed);
-            assert_eq!(rig.took().pop().map(|(_, what)| what).unwrap_or_default(), want);
-        }
-        rig.chip(PortChange::LoopOpened);
-        rig.wait(1000);
-        assert_eq!(rig.took().pop().map(|(_, what)| what).as_deref(), Some("OnHook"));
-        assert!(rig.port.is_idle());
-    }
-
-    #[test]
-    fn a_phone_left_off_hook_gets_an_open_loop_then_reorder_then_silence() {
-        let mut rig = Rig::up();
-        rig.give(Event::Ring(None));
-        rig.chip(PortChange::RingTripped);
-        rig.took();
-        rig.give(Event::Release);
-        rig.chip(PortChange::LoopOpened);
-        rig.wait(500);
-        rig.chip(PortChange::LoopClosed);
-        rig.wait(31_000);
-        let want = [(0, "Hush"), (0, "Open"), (500, "Active"), (500, "Play"), (30_500, "Hush")];
-        assert_eq!(rig.took(), log(&want));
-        assert!(!rig.port.is_idle());
-        rig.chip(PortChange::LoopOpened);
-        rig.wait(1000);
-        assert!(rig.port.is_idle());
-    }
-
-    #[test]
-    fn a_phone_hung_up_while_the_loop_was_open_is_idle_again() {
-        let mut rig = Rig::up();
-        rig.give(Event::Ring(None));
-        rig.chip(PortChange::RingTripped);
-        rig.give(Event::Release);
-        rig.wait(500 + SETTLE_MS);
-        assert!(rig.port.is_idle());
-    }
-
-    #[test]
-    fn a_chip_that_resets_under_a_call_loses_it_and_comes_back() {
-        let mut rig = Rig::up();
-        rig.give(Event::Ring(None));
-        rig.chip(PortChange::RingTripped);
-        rig.took();
-        rig.chip(PortChange::Reset);
-        assert_eq!(rig.took(), log(&[(0, "Hush"), (0, "Lost")]));
-        assert!(!rig.port.is_up());
-        rig.chip(PortChange::Up);
-        assert!(rig.port.is_idle());
-    }
-
-    #[test]
-    fn a_ring_that_is_stopped_never_starts_again() {
-        let mut rig = Rig::up();
-        rig.give(Event::Ring(caller_id()));
-        rig.wait(2300);
-        rig.give(Event::StopRing);
-        rig.took();
-        rig.wait(60_000);
-        assert_eq!(rig.took(), []);
-        assert!(rig.port.is_idle());
-    }
-}
+mod tests;

@@ -1,0 +1,222 @@
+//! The FXS port against its cadence, hook, release and recovery rules.
+
+use super::*;
+use crate::{audio::caller_id::LocalTime, record::Presentation};
+
+const SETTINGS: Settings = Settings { cadence: Cadence::NORTH_AMERICA, cpc_ms: 500, reorder_ms: 30_000 };
+
+/// A port, what it asked for with the time in ms, and the time.
+struct Rig {
+    port: Fxs,
+    ms: u64,
+    log: Vec<(u64, String)>,
+}
+
+impl Rig {
+    fn up() -> Self {
+        let mut rig = Self { port: Fxs::new(SETTINGS), ms: 0, log: Vec::new() };
+        rig.chip(PortChange::Up);
+        rig.log.clear();
+        rig
+    }
+
+    fn chip(&mut self, change: PortChange) {
+        self.give(Event::Chip(change));
+    }
+
+    fn give(&mut self, event: Event) {
+        let mut out = Vec::new();
+        self.port.handle(event, Instant::ZERO.after_ms(self.ms), &mut out);
+        self.log.extend(out.iter().map(|command| (self.ms, name(command))));
+    }
+
+    /// Lets time pass, with every deadline on the way.
+    fn wait(&mut self, ms: u64) {
+        let end = self.ms + ms;
+        while let Some(due) = self.port.deadline().map(|at| at.0 / 1000).filter(|due| *due <= end) {
+            self.ms = due;
+            self.give(Event::Deadline);
+        }
+        self.ms = end;
+    }
+
+    fn took(&mut self) -> Vec<(u64, String)> {
+        std::mem::take(&mut self.log)
+    }
+}
+
+fn name(command: &Command) -> String {
+    match command {
+        Command::Feed(feed) => format!("{feed:?}"),
+        Command::SendCallerId(_) => "SendCallerId".to_owned(),
+        Command::Play(_) => "Play".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn log(lines: &[(u64, &str)]) -> Vec<(u64, String)> {
+    lines.iter().map(|(ms, what)| (*ms, (*what).to_owned())).collect()
+}
+
+fn caller_id() -> Option<CallerId> {
+    let at = LocalTime { month: 11, day: 22, hour: 9, minute: 30 };
+    Some(CallerId { number: None, name: None, presentation: Presentation::Allowed, at })
+}
+
+#[test]
+fn a_phone_rings_two_seconds_in_six_with_caller_id_in_the_first_pause_only() {
+    let mut rig = Rig::up();
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(13_000);
+    let want = [
+        (0, "Ringing"),
+        (0, "RingBegan"),
+        (2000, "OnHookTransmission"),
+        (2600, "SendCallerId"),
+        (6000, "Ringing"),
+        (8000, "OnHookTransmission"),
+        (12_000, "Ringing"),
+    ];
+    assert_eq!(rig.took(), log(&want));
+}
+
+#[test]
+fn lifting_during_a_burst_answers_at_once_and_in_a_pause_after_64_ms() {
+    let mut rig = Rig::up();
+    rig.give(Event::Ring(None));
+    rig.wait(1000);
+    rig.took();
+    rig.chip(PortChange::RingTripped);
+    assert_eq!(rig.took(), log(&[(1000, "Hush"), (1000, "Active"), (1000, "OffHook")]));
+
+    let mut rig = Rig::up();
+    rig.give(Event::Ring(None));
+    rig.wait(3000);
+    rig.took();
+    rig.chip(PortChange::LoopClosed);
+    rig.wait(63);
+    assert_eq!(rig.took(), []);
+    rig.wait(1);
+    assert_eq!(rig.took(), log(&[(3064, "Hush"), (3064, "Active"), (3064, "OffHook")]));
+}
+
+#[test]
+fn a_short_opening_is_nothing_a_longer_one_a_flash_and_a_second_a_hang_up() {
+    let mut rig = Rig::up();
+    rig.give(Event::Ring(None));
+    rig.chip(PortChange::RingTripped);
+    for (open_ms, want) in [(120, ""), (500, "Flash")] {
+        rig.took();
+        rig.chip(PortChange::LoopOpened);
+        rig.wait(open_ms);
+        rig.chip(PortChange::LoopClosed);
+        assert_eq!(rig.took().pop().map(|(_, what)| what).unwrap_or_default(), want);
+    }
+    rig.chip(PortChange::LoopOpened);
+    rig.wait(1000);
+    assert_eq!(rig.took().pop().map(|(_, what)| what).as_deref(), Some("OnHook"));
+    assert!(rig.port.is_idle());
+}
+
+#[test]
+fn a_phone_left_off_hook_gets_an_open_loop_then_reorder_then_silence() {
+    let mut rig = Rig::up();
+    rig.give(Event::Ring(None));
+    rig.chip(PortChange::RingTripped);
+    rig.took();
+    rig.give(Event::Release);
+    rig.chip(PortChange::LoopOpened);
+    rig.wait(500);
+    rig.chip(PortChange::LoopClosed);
+    rig.wait(31_000);
+    let want = [(0, "Hush"), (0, "Open"), (500, "Active"), (500, "Play"), (30_500, "Hush")];
+    assert_eq!(rig.took(), log(&want));
+    assert!(!rig.port.is_idle());
+    rig.chip(PortChange::LoopOpened);
+    rig.wait(1000);
+    assert!(rig.port.is_idle());
+}
+
+#[test]
+fn a_phone_hung_up_while_the_loop_was_open_is_idle_again() {
+    let mut rig = Rig::up();
+    rig.give(Event::Ring(None));
+    rig.chip(PortChange::RingTripped);
+    rig.give(Event::Release);
+    rig.wait(500 + SETTLE_MS);
+    assert!(rig.port.is_idle());
+}
+
+#[test]
+fn a_chip_that_resets_under_a_call_keeps_it_if_it_comes_back_in_time() {
+    let mut rig = Rig::up();
+    rig.give(Event::Ring(None));
+    rig.chip(PortChange::RingTripped);
+    rig.took();
+    rig.chip(PortChange::Reset);
+    rig.wait(400);
+    rig.chip(PortChange::Up);
+    rig.chip(PortChange::LoopClosed);
+    rig.wait(10_000);
+    assert_eq!(rig.took(), log(&[(400, "Active")]));
+    assert!(rig.port.is_up() && !rig.port.is_idle());
+}
+
+#[test]
+fn a_chip_that_stays_down_under_a_call_loses_it() {
+    let mut rig = Rig::up();
+    rig.give(Event::Ring(None));
+    rig.chip(PortChange::RingTripped);
+    rig.took();
+    rig.chip(PortChange::PowerAlarm);
+    rig.wait(10_000);
+    assert_eq!(rig.took(), log(&[(RECOVERY_MS, "Hush"), (RECOVERY_MS, "Lost")]));
+    assert!(!rig.port.is_up());
+    rig.chip(PortChange::Up);
+    assert!(rig.port.is_idle());
+}
+
+#[test]
+fn a_handset_hung_up_while_its_chip_was_down_is_lost_and_idle() {
+    let mut rig = Rig::up();
+    rig.give(Event::Ring(None));
+    rig.chip(PortChange::RingTripped);
+    rig.took();
+    rig.chip(PortChange::Reset);
+    rig.chip(PortChange::Up);
+    rig.wait(10_000);
+    assert_eq!(rig.took().pop().map(|(_, what)| what).as_deref(), Some("Lost"));
+    assert!(rig.port.is_idle());
+}
+
+#[test]
+fn a_chip_that_resets_while_ringing_rings_again() {
+    let mut rig = Rig::up();
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(1000);
+    rig.took();
+    rig.chip(PortChange::Reset);
+    rig.wait(500);
+    rig.chip(PortChange::Up);
+    rig.wait(2600);
+    let want = [(1500, "Ringing"), (3500, "OnHookTransmission"), (4100, "SendCallerId")];
+    assert_eq!(rig.took(), log(&want));
+    rig.chip(PortChange::Reset);
+    rig.give(Event::StopRing);
+    rig.chip(PortChange::Up);
+    rig.wait(60_000);
+    assert_eq!(rig.took().pop().map(|(_, what)| what).as_deref(), Some("Active"));
+    assert!(rig.port.is_idle());
+}
+
+#[test]
+fn a_ring_that_is_stopped_never_starts_again() {
+    let mut rig = Rig::up();
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(2300);
+    rig.give(Event::StopRing);
+    rig.took();
+    rig.wait(60_000);
+    assert_eq!(rig.took(), []);
+    assert!(rig.port.is_idle());
+}

@@ -1,6 +1,6 @@
 //! `ringside calls`: what the box has taken, from its journal, whether it runs or not.
 
-use super::{DATA, Failure, call_id, print};
+use super::{DATA, Failure, call_id, print, show::show};
 use crate::{
     id::CallId,
     io::{files::JOURNAL_DIR, journal::reader::fold},
@@ -40,9 +40,7 @@ enum CallsCommand {
 pub(super) fn calls(arguments: &Arguments) -> Result<(), Failure> {
     let records = load(&arguments.data)?;
     match arguments.command.unwrap_or(CallsCommand::List) {
-        CallsCommand::List if arguments.json => {
-            records.iter().try_for_each(|record| print_json(record, false))
-        }
+        CallsCommand::List if arguments.json => records.iter().try_for_each(|record| print_json(record)),
         CallsCommand::List if records.is_empty() => {
             print(format_args!("no calls yet in {}", arguments.data.display()));
             Ok(())
@@ -56,7 +54,11 @@ pub(super) fn calls(arguments: &Arguments) -> Result<(), Failure> {
                 let next = format!("ringside calls --data {}", arguments.data.display());
                 Failure::failed(format!("there is no call {id} in {}", arguments.data.display()), next)
             })?;
-            print_json(record, !arguments.json)
+            if arguments.json {
+                return print_json(record);
+            }
+            print(format_args!("{}", show(record, &TimeZone::UTC)));
+            Ok(())
         }
     }
 }
@@ -77,9 +79,8 @@ pub(super) fn load(data: &Path) -> Result<Vec<CallRecord>, Failure> {
     Ok(records)
 }
 
-fn print_json(record: &CallRecord, pretty: bool) -> Result<(), Failure> {
-    let json = if pretty { serde_json::to_string_pretty(record) } else { serde_json::to_string(record) };
-    let json = json.map_err(|error| Failure::failed(error, "ringside calls"))?;
+fn print_json(record: &CallRecord) -> Result<(), Failure> {
+    let json = serde_json::to_string(record).map_err(|error| Failure::failed(error, "ringside calls"))?;
     print(format_args!("{json}"));
     Ok(())
 }
@@ -107,13 +108,15 @@ pub(super) fn table(records: &[CallRecord], zone: &TimeZone) -> Table {
     table
 }
 
-fn start(record: &CallRecord, zone: &TimeZone) -> String {
+/// When a call came in, in `zone`.
+pub(super) fn start(record: &CallRecord, zone: &TimeZone) -> String {
     let ms = i64::try_from(record.start_time.0).unwrap_or(i64::MAX);
     let at = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX).to_zoned(zone.clone());
-    at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+    at.strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
-fn recording(record: &CallRecord) -> String {
+/// How a call's recording stands.
+pub(super) fn recording(record: &CallRecord) -> String {
     let recording = &record.recording;
     match recording.state {
         RecordingState::Closed => wording::duration(recording.duration_ms),

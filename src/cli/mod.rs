@@ -10,6 +10,7 @@ mod demo;
 mod load;
 pub mod recordings;
 mod run;
+mod show;
 
 use crate::{config::Colours, id::CallId};
 use clap::{Args, Parser, Subcommand};

@@ -1,0 +1,45 @@
+//! One call for a person: its facts in words, then its way.
+
+use super::calls::{recording, start};
+use crate::{number::E164, record::CallRecord, web::wording};
+use jiff::tz::TimeZone;
+use std::fmt::Write as _;
+
+/// The call in words, with times in `zone`.
+pub(super) fn show(record: &CallRecord, zone: &TimeZone) -> String {
+    let number = |number: &Option<E164>| number.as_ref().map(wording::number);
+    let ms = |ms: Option<u64>| ms.map(|ms| format!("{ms} ms"));
+    let presentation = record.customer_number_presentation;
+    let facts = [
+        ("call", Some(record.id.to_string())),
+        ("start", Some(start(record, zone))),
+        ("caller", Some(wording::caller(record.customer_phone_number.as_ref(), presentation))),
+        ("name", wording::caller_name(record.customer_name.as_deref(), presentation)),
+        ("tracking number", Some(wording::number(&record.tracking_phone_number))),
+        ("advertised number", number(&record.advertised_phone_number)),
+        ("forwarding number", number(&record.business_phone_number)),
+        ("campaign", record.campaign.as_ref().map(|campaign| campaign.name.clone())),
+        ("source", record.campaign.as_ref().and_then(|campaign| campaign.source_name.clone())),
+        ("result", Some(wording::result(record).1)),
+        ("first ring after", ms(record.timing_ms.invite_to_ring)),
+        ("rang for", record.timing_ms.ring.map(wording::duration)),
+        ("talked for", record.timing_ms.talk.map(wording::duration)),
+        ("on disk after", ms(record.journaled_ms)),
+        ("recording", Some(recording(record))),
+        ("file", record.recording.path.clone()),
+        ("warnings", Some(record.attribution.warnings.join(", ")).filter(|text| !text.is_empty())),
+        ("SIP status", record.outcome.sip_status.map(|status| status.to_string())),
+        ("SIP Call-ID", Some(record.sip_call_id.clone())),
+    ];
+    let mut out = String::new();
+    // Writing to a String does not fail.
+    for (name, value) in facts {
+        let _ = value.map(|value| writeln!(out, "{name:<18} {value}"));
+    }
+    out.push_str("way\n");
+    for hop in &record.route {
+        let _ = writeln!(out, "  {:>6} ms  {}: {}", hop.at_ms, hop.hop, hop.what);
+    }
+    out.truncate(out.trim_end().len());
+    out
+}

@@ -6,15 +6,16 @@ use crate::{
     io::{line_io::LineCommand, media_loop::MediaControl, storage::Storage},
     media::control::{Command, Event, Sound, TapFrame},
     record::CallRecord,
-    recording::lifecycle,
-    sip::event::{Registration, TrunkId},
+    recording::{lifecycle, tap::TAP_RING_FRAMES},
+    sip::{
+        endpoint::Counters,
+        event::{Registration, TrunkId},
+    },
     switchboard::Output,
     web::{LiveBubbles, Metrics, Pulse},
 };
+use prometheus_client::metrics::counter::Counter;
 use std::sync::{Arc, atomic::Ordering, mpsc};
-
-/// Tap frames that wait for the encoder: 4 s, so that a stalled disk costs no audio.
-const TAP_FRAMES: usize = 400;
 
 /// The outside as the signalling thread reaches it. Nothing here waits.
 pub(super) struct Edges {
@@ -31,7 +32,7 @@ pub(super) struct Edges {
 }
 
 impl Edges {
-    /// Performs one output; the answer is the call whose bubble the office can see now.
+    /// Performs one output; the answer is the call whose bubble the office can see for the first time.
     pub(super) fn perform(&mut self, output: Output) -> Option<CallId> {
         match output {
             Output::Line { port, feed } => {
@@ -49,9 +50,9 @@ impl Edges {
                 self.order(Command::Patch { rtp, slot, trunk, source, notice, tap });
             }
             Output::Show(bubble) => {
-                let call = bubble.call;
+                let first_shown = (bubble.rev == 1).then_some(bubble.call);
                 self.live.publish(*bubble);
-                return Some(call);
+                return first_shown;
             }
             Output::Store(command) => {
                 if let lifecycle::Command::Save(record) = &command {
@@ -82,16 +83,21 @@ impl Edges {
         Some(event)
     }
 
-    /// Once a second: the media thread is alive if it handled a period since.
-    pub(super) fn feel_pulse(&mut self) {
+    /// Once a second: the media thread is alive if it handled a period since, and the page's counters follow.
+    pub(super) fn follow(&mut self, sip: Counters) {
         let periods = self.media.status.periods.load(Ordering::Relaxed);
         if periods != self.periods_seen {
             self.media_pulse.beat();
             self.periods_seen = periods;
         }
-        let xruns = self.media.status.xruns.load(Ordering::Relaxed);
-        let counted = self.metrics.pcm_xruns.get();
-        self.metrics.pcm_xruns.inc_by(xruns.saturating_sub(counted));
+        let raise = |counter: &Counter, to: u64| {
+            counter.inc_by(to.saturating_sub(counter.get()));
+        };
+        raise(&self.metrics.pcm_xruns, self.media.status.xruns.load(Ordering::Relaxed));
+        raise(&self.metrics.invites, sip.offered + sip.shed + sip.not_for_us);
+        raise(&self.metrics.sip_dropped, sip.strangers + sip.unreadable + sip.scanners + sip.unwanted);
+        let gap_s = self.storage.counters().gap_ms.load(Ordering::Relaxed) as f64 / 1000.0;
+        self.metrics.recording_gap_seconds.inc_by(gap_s - self.metrics.recording_gap_seconds.get());
     }
 
     /// Storage reported: the page shows the record as it is now.
@@ -100,7 +106,9 @@ impl Edges {
             lifecycle::Event::Saved { call } | lifecycle::Event::Recorded { call, .. } => {
                 self.live.record_changed(*call);
             }
-            lifecycle::Event::Journaled { .. } => {}
+            lifecycle::Event::Journaled { ms, .. } => {
+                self.metrics.journaled_seconds.observe(*ms as f64 / 1000.0);
+            }
         }
     }
 
@@ -113,7 +121,7 @@ impl Edges {
     /// The tap's two ends: one for the media thread, one for the encoder.
     fn start_recording(&self, call: CallId, start: lifecycle::Command) -> Option<rtrb::Producer<TapFrame>> {
         let lifecycle::Command::Start { recording, tags, .. } = start else { return None };
-        let (producer, consumer) = rtrb::RingBuffer::new(TAP_FRAMES);
+        let (producer, consumer) = rtrb::RingBuffer::new(TAP_RING_FRAMES);
         self.storage.start_recording(call, recording, tags, consumer);
         Some(producer)
     }

@@ -141,10 +141,10 @@ impl Switchboard {
         self.patches.len()
     }
 
-    /// SIP transactions that are kept.
+    /// The SIP endpoint, to be observed.
     #[must_use]
-    pub fn transactions(&self) -> usize {
-        self.sip.transactions()
+    pub const fn sip(&self) -> &Endpoint {
+        &self.sip
     }
 
     fn tell_sip(&mut self, event: sip::Event<'_>, now: Instant) {

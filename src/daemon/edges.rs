@@ -7,10 +7,14 @@ use crate::{
     media::control::{Command, Event, Sound, TapFrame},
     record::CallRecord,
     recording::lifecycle,
-    sip::event::{Registration, TrunkId},
+    sip::{
+        endpoint::Counters,
+        event::{Registration, TrunkId},
+    },
     switchboard::Output,
     web::{LiveBubbles, Metrics, Pulse},
 };
+use prometheus_client::metrics::counter::Counter;
 use std::sync::{Arc, atomic::Ordering, mpsc};
 
 /// Tap frames that wait for the encoder: 4 s, so that a stalled disk costs no audio.
@@ -22,12 +26,14 @@ pub(super) struct Edges {
     pub(super) media: MediaControl,
     pub(super) media_pulse: Pulse,
     pub(super) storage: Storage,
+    pub(super) storage_pulse: Pulse,
     pub(super) live: LiveBubbles,
     pub(super) metrics: Metrics,
     pub(super) notice: Option<Notice>,
     pub(super) trunks: Vec<String>,
     pub(super) patches: usize,
     pub(super) periods_seen: u64,
+    pub(super) turns_seen: u64,
 }
 
 impl Edges {
@@ -82,25 +88,39 @@ impl Edges {
         Some(event)
     }
 
-    /// Once a second: the media thread is alive if it handled a period since.
+    /// Once a second: the media thread is alive if it handled a period since, storage if its loop turned.
     pub(super) fn feel_pulse(&mut self) {
         let periods = self.media.status.periods.load(Ordering::Relaxed);
         if periods != self.periods_seen {
             self.media_pulse.beat();
             self.periods_seen = periods;
         }
-        let xruns = self.media.status.xruns.load(Ordering::Relaxed);
-        let counted = self.metrics.pcm_xruns.get();
-        self.metrics.pcm_xruns.inc_by(xruns.saturating_sub(counted));
+        let turns = self.storage.counters().turns.load(Ordering::Relaxed);
+        if turns != self.turns_seen {
+            self.storage_pulse.beat();
+            self.turns_seen = turns;
+        }
+    }
+
+    /// Once a second: brings the metrics level with what others have counted.
+    pub(super) fn count(&self, sip: Counters) {
+        let level = |metric: &Counter, counted: u64| {
+            metric.inc_by(counted.saturating_sub(metric.get()));
+        };
+        level(&self.metrics.pcm_xruns, self.media.status.xruns.load(Ordering::Relaxed));
+        level(&self.metrics.invites, sip.offered + sip.shed + sip.not_for_us);
+        level(&self.metrics.sip_dropped, sip.strangers + sip.unreadable + sip.scanners + sip.unwanted);
     }
 
     /// Storage reported: the page shows the record as it is now.
     pub(super) fn stored(&self, event: &lifecycle::Event) {
         match event {
-            lifecycle::Event::Saved { call } | lifecycle::Event::Recorded { call, .. } => {
+            lifecycle::Event::Saved { call } => self.live.record_changed(*call),
+            lifecycle::Event::Recorded { call, recording } => {
+                self.metrics.recording_gap_seconds.inc_by(seconds(recording.gap_ms));
                 self.live.record_changed(*call);
             }
-            lifecycle::Event::Journaled { .. } => {}
+            lifecycle::Event::Journaled { ms, .. } => self.metrics.journaled_seconds.observe(seconds(*ms)),
         }
     }
 
@@ -120,6 +140,9 @@ impl Edges {
 
     fn ended(&self, record: &CallRecord) {
         self.metrics.call_ended(record.outcome.ended);
+        if let Some(ms) = record.timing_ms.invite_to_bubble {
+            self.metrics.invite_to_bubble_seconds.observe(seconds(ms));
+        }
         tracing::info!(
             call = %record.id,
             tracking = %record.tracking_phone_number,
@@ -149,4 +172,8 @@ impl Edges {
         }
         self.metrics.trunk_registered.set(i64::from(matches!(state, Registration::Registered { .. })));
     }
+}
+
+fn seconds(ms: u64) -> f64 {
+    ms as f64 / 1000.0
 }

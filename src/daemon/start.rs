@@ -46,6 +46,9 @@ const INBOX: usize = 4096;
 /// A thread that has not shown life for so long is stuck.
 const SIGNALLING_STALE_MS: u64 = 3_000;
 const MEDIA_STALE_MS: u64 = 3_000;
+const LINES_STALE_MS: u64 = 3_000;
+/// An SD card may take seconds for one fdatasync.
+const STORAGE_STALE_MS: u64 = 15_000;
 /// RTP ports beside one per phone: for calls whose patch is still being taken down.
 const SPARE_RTP_PORTS: usize = 8;
 
@@ -96,14 +99,15 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let stop_media = Arc::new(AtomicBool::new(false));
     let media = media_thread(media, Arc::clone(&stop_media))?;
     let (order, orders) = channel();
-    let lines = line_thread(lines, orders, outbox.clone(), clock)?;
+    let health = web::Health::new();
+    let lines = line_thread(lines, orders, outbox.clone(), clock, health.watch("line-io", LINES_STALE_MS))?;
 
     let state = web::State {
         live: web::LiveBubbles::new(),
         calls: Arc::new(StoredCalls { index: storage.index(), clock, zone: site::time_zone(config) }),
         recordings: data.clone(),
         metrics: web::Metrics::new(),
-        health: web::Health::new(),
+        health,
     };
     let edges = Edges::new(order, media_control, storage, &state, notice, config);
     let pulse = state.health.watch("signalling", SIGNALLING_STALE_MS);
@@ -157,9 +161,15 @@ fn line_thread(
     orders: Receiver<LineCommand>,
     outbox: mpsc::Sender<Message>,
     clock: Clock,
+    pulse: web::Pulse,
 ) -> io::Result<JoinHandle<()>> {
     Builder::new().name("line-io".to_owned()).spawn(move || {
-        lines(&orders, &move || clock.now(), &mut |event| {
+        // The loop reads the clock in every turn, so that is its heartbeat too.
+        let now = move || {
+            pulse.beat();
+            clock.now()
+        };
+        lines(&orders, &now, &mut |event| {
             // The signalling thread is gone only when the daemon stops.
             let _ = outbox.blocking_send(Message::Line(event.port, event.change));
         });
@@ -200,6 +210,7 @@ impl Edges {
             lines,
             media_pulse: state.health.watch("media", MEDIA_STALE_MS),
             media,
+            storage_pulse: state.health.watch("storage", STORAGE_STALE_MS),
             storage,
             live: state.live.clone(),
             metrics: state.metrics.clone(),
@@ -207,6 +218,7 @@ impl Edges {
             trunks: config.trunks.iter().map(|trunk| trunk.name.clone()).collect(),
             patches: 0,
             periods_seen: 0,
+            turns_seen: 0,
         }
     }
 }

@@ -193,7 +193,7 @@ fn quiet(rig: &Rig, observer: &Observer, seed: u64) {
     for call in rig.calls.values().filter(|call| call.cseq > 0 && call.invited) {
         assert_eq!(call.finals.len(), 1, "seed {seed}: {} got {:?}\n{}", call.name, call.finals, log());
     }
-    assert_eq!(rig.board.sip().transactions(), 0, "seed {seed}: transactions left\n{}", log());
+    assert_eq!(rig.board.transactions(), 0, "seed {seed}: transactions left\n{}", log());
 }
 
 #[test]

@@ -17,22 +17,25 @@ use crate::{
 use prometheus_client::metrics::counter::Counter;
 use std::sync::{Arc, atomic::Ordering, mpsc};
 
+
 /// The outside as the signalling thread reaches it. Nothing here waits.
 pub(super) struct Edges {
     pub(super) lines: mpsc::Sender<LineCommand>,
     pub(super) media: MediaControl,
     pub(super) media_pulse: Pulse,
     pub(super) storage: Storage,
+    pub(super) storage_pulse: Pulse,
     pub(super) live: LiveBubbles,
     pub(super) metrics: Metrics,
     pub(super) notice: Option<Notice>,
     pub(super) trunks: Vec<String>,
     pub(super) patches: usize,
     pub(super) periods_seen: u64,
+    pub(super) turns_seen: u64,
 }
 
 impl Edges {
-    /// Performs one output; the answer is the call whose bubble the office can see for the first time.
+    /// Performs one output; the answer is the call whose bubble the office can see now.
     pub(super) fn perform(&mut self, output: Output) -> Option<CallId> {
         match output {
             Output::Line { port, feed } => {
@@ -50,9 +53,9 @@ impl Edges {
                 self.order(Command::Patch { rtp, slot, trunk, source, notice, tap });
             }
             Output::Show(bubble) => {
-                let first_shown = (bubble.rev == 1).then_some(bubble.call);
+                let call = bubble.call;
                 self.live.publish(*bubble);
-                return first_shown;
+                return Some(call);
             }
             Output::Store(command) => {
                 if let lifecycle::Command::Save(record) = &command {
@@ -83,32 +86,39 @@ impl Edges {
         Some(event)
     }
 
-    /// Once a second: the media thread is alive if it handled a period since, and the page's counters follow.
-    pub(super) fn follow(&mut self, sip: Counters) {
+    /// Once a second: the media thread is alive if it handled a period since, storage if its loop turned.
+    pub(super) fn feel_pulse(&mut self) {
         let periods = self.media.status.periods.load(Ordering::Relaxed);
         if periods != self.periods_seen {
             self.media_pulse.beat();
             self.periods_seen = periods;
         }
-        let raise = |counter: &Counter, to: u64| {
-            counter.inc_by(to.saturating_sub(counter.get()));
+        let turns = self.storage.counters().turns.load(Ordering::Relaxed);
+        if turns != self.turns_seen {
+            self.storage_pulse.beat();
+            self.turns_seen = turns;
+        }
+    }
+
+    /// Once a second: brings the metrics level with what others have counted.
+    pub(super) fn count(&self, sip: Counters) {
+        let level = |metric: &Counter, counted: u64| {
+            metric.inc_by(counted.saturating_sub(metric.get()));
         };
-        raise(&self.metrics.pcm_xruns, self.media.status.xruns.load(Ordering::Relaxed));
-        raise(&self.metrics.invites, sip.offered + sip.shed + sip.not_for_us);
-        raise(&self.metrics.sip_dropped, sip.strangers + sip.unreadable + sip.scanners + sip.unwanted);
-        let gap_s = self.storage.counters().gap_ms.load(Ordering::Relaxed) as f64 / 1000.0;
-        self.metrics.recording_gap_seconds.inc_by(gap_s - self.metrics.recording_gap_seconds.get());
+        level(&self.metrics.pcm_xruns, self.media.status.xruns.load(Ordering::Relaxed));
+        level(&self.metrics.invites, sip.offered + sip.shed + sip.not_for_us);
+        level(&self.metrics.sip_dropped, sip.strangers + sip.unreadable + sip.scanners + sip.unwanted);
     }
 
     /// Storage reported: the page shows the record as it is now.
     pub(super) fn stored(&self, event: &lifecycle::Event) {
         match event {
-            lifecycle::Event::Saved { call } | lifecycle::Event::Recorded { call, .. } => {
+            lifecycle::Event::Saved { call } => self.live.record_changed(*call),
+            lifecycle::Event::Recorded { call, recording } => {
+                self.metrics.recording_gap_seconds.inc_by(seconds(recording.gap_ms));
                 self.live.record_changed(*call);
             }
-            lifecycle::Event::Journaled { ms, .. } => {
-                self.metrics.journaled_seconds.observe(*ms as f64 / 1000.0);
-            }
+            lifecycle::Event::Journaled { ms, .. } => self.metrics.journaled_seconds.observe(seconds(*ms)),
         }
     }
 
@@ -128,6 +138,9 @@ impl Edges {
 
     fn ended(&self, record: &CallRecord) {
         self.metrics.call_ended(record.outcome.ended);
+        if let Some(ms) = record.timing_ms.invite_to_bubble {
+            self.metrics.invite_to_bubble_seconds.observe(seconds(ms));
+        }
         tracing::info!(
             call = %record.id,
             tracking = %record.tracking_phone_number,
@@ -157,4 +170,8 @@ impl Edges {
         }
         self.metrics.trunk_registered.set(i64::from(matches!(state, Registration::Registered { .. })));
     }
+}
+
+fn seconds(ms: u64) -> f64 {
+    ms as f64 / 1000.0
 }

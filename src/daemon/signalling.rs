@@ -79,7 +79,8 @@ impl Signalling {
                 }
                 _ = wall_clock.tick() => {
                     self.pulse.beat();
-                    self.edges.follow(self.switchboard.sip().counters());
+                    self.edges.feel_pulse();
+                    self.edges.count(self.switchboard.sip_counters());
                     self.give(Input::WallTime(self.clock.wall()));
                 }
                 (length, source) = self.socket.receive(&mut buffer) => self.datagrams(&mut buffer, length, source),
@@ -114,9 +115,8 @@ impl Signalling {
 
     fn give(&mut self, input: Input<'_>) {
         tracing::trace!(?input);
-        let now = self.clock.now();
         let mut outputs = Vec::new();
-        self.switchboard.handle(input, now, &mut outputs);
+        self.switchboard.handle(input, self.clock.now(), &mut outputs);
         let mut shown = Vec::new();
         for output in outputs {
             tracing::debug!(?output);
@@ -126,7 +126,6 @@ impl Signalling {
             }
         }
         for call in shown {
-            self.edges.metrics.invite_to_bubble_seconds.observe((self.clock.now() - now).as_secs_f64());
             self.switchboard.handle(Input::BubbleShown(call), self.clock.now(), &mut Vec::new());
         }
     }

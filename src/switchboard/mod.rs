@@ -3,6 +3,7 @@
 //! It routes each input to the machine that owns it and each machine's command to the next machine or to an edge.
 //! It has no states of its own, only maps between identities: dialog, call, port, RTP port.
 
+mod counts;
 pub mod input;
 mod translate;
 
@@ -129,22 +130,10 @@ impl Switchboard {
         lines.chain(calls).chain(self.sip.deadline()).min()
     }
 
-    /// Calls that are not over yet.
+    /// SIP transactions that are kept.
     #[must_use]
-    pub fn calls(&self) -> usize {
-        self.calls.len()
-    }
-
-    /// RTP ports that a patch still holds.
-    #[must_use]
-    pub fn patches(&self) -> usize {
-        self.patches.len()
-    }
-
-    /// The SIP endpoint, to be observed.
-    #[must_use]
-    pub const fn sip(&self) -> &Endpoint {
-        &self.sip
+    pub fn transactions(&self) -> usize {
+        self.sip.transactions()
     }
 
     fn tell_sip(&mut self, event: sip::Event<'_>, now: Instant) {

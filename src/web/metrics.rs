@@ -13,7 +13,7 @@ use std::sync::{Arc, atomic::AtomicU64};
 /// Content type of OpenMetrics text (OpenMetrics 1.0, "Exposition Format").
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Upper bounds in seconds of an entry's way to the disk: a good disk is below 10 ms, an SD card may take a second.
+/// Upper bounds in seconds of the journal's way to the disk: a good disk is below 10 ms, an SD card may take a second.
 const JOURNALED_BUCKETS_S: [f64; 10] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0];
 
 /// Upper bounds in seconds of INVITE to bubble; the goal is 50 ms.
@@ -38,7 +38,7 @@ pub struct Metrics {
     pub pcm_xruns: Counter,
     /// Seconds of silence written into recordings because audio was lost on its way to the disk.
     pub recording_gap_seconds: Counter<f64, AtomicU64>,
-    /// Time from an INVITE to its durable journal entry, in seconds.
+    /// Time from a call's first journal entry to its being on the disk, in seconds.
     pub journaled_seconds: Histogram,
     /// Time from an INVITE to its bubble, in seconds.
     pub invite_to_bubble_seconds: Histogram,
@@ -112,7 +112,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "journaled",
-            "Time from an INVITE to its durable journal entry",
+            "Time from a call's first journal entry to its being on the disk",
             Unit::Seconds,
             self.journaled_seconds.clone(),
         );

@@ -17,7 +17,6 @@ use crate::{
 use prometheus_client::metrics::counter::Counter;
 use std::sync::{Arc, atomic::Ordering, mpsc};
 
-
 /// The outside as the signalling thread reaches it. Nothing here waits.
 pub(super) struct Edges {
     pub(super) lines: mpsc::Sender<LineCommand>,

@@ -196,12 +196,12 @@ fn plain_text(bytes: &[u8]) -> Option<&str> {
     let pairs = bytes.iter().zip(bytes.iter().skip(1));
     // Without an early exit, so that the compiler takes 16 bytes at a time.
     let plain = pairs.fold(true, |plain, (&byte, &next)| {
-        let control = (byte < b' ') & (byte != b'\r') & (byte != b'\n');
+        let control = (byte < b' ') & (byte != b'\r') & (byte != b'\n') | (byte == 0x7f);
         let lone = (byte == b'\r') & (next != b'\n');
         let continued = (byte == b'\n') & ((next == b' ') | (next == b'\t'));
         plain & !(control | lone | continued)
     });
-    let ends_plain = bytes.last().is_none_or(|&last| last >= b' ' || last == b'\n');
+    let ends_plain = bytes.last().is_none_or(|&last| !last.is_ascii_control() || last == b'\n');
     if plain && ends_plain { std::str::from_utf8(bytes).ok() } else { None }
 }
 

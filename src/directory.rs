@@ -146,7 +146,8 @@ mod tests {
     #[test]
     fn a_tracking_number_decides_campaign_phones_and_last_hop() {
         // called number, campaign, tag on the display, ports, forwarding number
-        let table: [(&str, Option<(&str, &str, &[&str], &str)>); 6] = [
+        type Wanted<'a> = Option<(&'a str, &'a str, &'a [&'a str], &'a str)>;
+        let table: [(&str, Wanted<'_>); 6] = [
             ("+13125550100", Some(("flyer", "Spring flyer, a", &["PHONE1"], "+13125550199"))),
             ("+13125550101", Some(("ads", "Ads", &["PHONE1", "PHONE2"], "+13125550199"))),
             ("+13125550102", None), // another DID on the trunk

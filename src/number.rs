@@ -129,10 +129,11 @@ impl E164 {
         let text = text.split(['@', ';']).next().unwrap_or_default();
         let (plus, rest) = text.strip_prefix('+').map_or((false, text), |rest| (true, rest));
         // `+44 (0)20 …`: the trunk prefix in brackets is not dialled from abroad.
-        let parts = rest.splitn(if plus { 2 } else { 1 }, "(0)");
+        let bracketed = if plus && rest.contains('(') { rest.split_once("(0)") } else { None };
+        let (before, after) = bracketed.unwrap_or((rest, ""));
         let mut number = String::with_capacity(MOST_DIGITS + 1);
         number.push('+');
-        for letter in parts.flat_map(str::chars) {
+        for letter in before.chars().chain(after.chars()) {
             match letter {
                 '0'..='9' if number.len() > MOST_DIALLED => return None,
                 '0'..='9' => number.push(letter),

@@ -290,12 +290,12 @@ fn a_full_tap_is_counted_and_does_not_disturb_the_call() {
 }
 
 #[test]
-fn the_notice_is_heard_on_both_sides_and_opens_the_recording() {
+fn the_notice_is_heard_on_both_sides_as_soon_as_the_caller_is() {
     let mut plane = Plane::new(1, 1);
     let notice: Arc<[i16]> = (0..2_000).map(|n| 2_000 + n as i16).collect();
     let tap = plane.patch(0, 0, trunk(), Some(notice.clone()));
     // The trunk's address is not settled yet: the notice waits.
-    plane.run(30);
+    plane.run(14);
     assert!(plane.sent(0).iter().all(|packet| packet.payload.iter().all(|&code| code == 0xff)));
     let before = plane.sent(0).len();
     plane.arrives(0, OFFICE, rtp(0, 0, 0, 7, &[0xff; 160]));
@@ -309,8 +309,8 @@ fn the_notice_is_heard_on_both_sides_and_opens_the_recording() {
     let coded = notice.iter().map(|&sample| g711::expand(Law::Mu, g711::compress(Law::Mu, sample)));
     assert_eq!(sent[..2_000], coded.collect::<Vec<_>>());
     let frames = plane.frames(tap);
-    assert_eq!(frames.len(), 30, "the recording begins with the notice");
-    assert_eq!((&frames[0].caller[..], &frames[0].office[..]), (&notice[..80], &notice[..80]));
+    assert_eq!(frames.len(), 44, "the recording begins with the patch");
+    assert_eq!((&frames[14].caller[..], &frames[14].office[..]), (&notice[..80], &notice[..80]));
     let events = plane.events();
     assert!(events.iter().any(|event| matches!(event, Event::NoticePlayed { rtp: RtpPort(0) })));
     assert!(
@@ -329,17 +329,17 @@ fn a_notice_is_held_at_the_ends_of_the_range() {
         plane.run(1);
     }
     let frames = plane.frames(tap);
-    assert_eq!(frames[5].caller, [i16::MAX; PERIOD]);
-    assert_eq!(frames[5].office, [i16::MAX; PERIOD]);
+    assert_eq!(frames[6].caller, [i16::MAX; PERIOD]);
+    assert_eq!(frames[6].office, [i16::MAX; PERIOD]);
 }
 
 #[test]
 fn the_notice_is_played_even_if_the_peer_never_speaks() {
     let mut plane = Plane::new(1, 1);
     plane.patch(0, 0, trunk(), Some([1_000; 800].into()));
-    plane.run(200);
+    plane.run(29);
     assert!(plane.events().iter().all(|event| !matches!(event, Event::NoticePlayed { .. })));
-    plane.run(10);
+    plane.run(1);
     assert!(plane.events().iter().any(|event| matches!(event, Event::NoticePlayed { .. })));
 }
 

@@ -211,14 +211,13 @@ fn one_lost_order_to_stop_ringing_is_noticed() {
     for seed in 1..=50 {
         let mut lost = false;
         storm(seed, |rig| {
-            let ringing = rig.calls.is_empty();
-            for output in &rig.out {
-                if let (Output::Line { port, feed: Linefeed::Active }, false, false) = (output, lost, ringing)
+            for output in rig.out.iter().filter(|_| !lost) {
+                if let Output::Line { port, feed: Linefeed::Active } = output
+                    && let Some(phone) = rig.phones.get_mut(port).filter(|phone| !phone.off_hook)
                 {
-                    if let Some(phone) = rig.phones.get_mut(port).filter(|phone| !phone.off_hook) {
-                        phone.feed = Linefeed::Ringing;
-                        lost = true;
-                    }
+                    phone.feed = Linefeed::Ringing;
+                    lost = true;
+                    break;
                 }
             }
         });

@@ -40,7 +40,7 @@ enum CallsCommand {
 pub(super) fn calls(arguments: &Arguments) -> Result<(), Failure> {
     let records = load(&arguments.data)?;
     match arguments.command.unwrap_or(CallsCommand::List) {
-        CallsCommand::List if arguments.json => records.iter().try_for_each(|record| print_json(record)),
+        CallsCommand::List if arguments.json => records.iter().try_for_each(print_json),
         CallsCommand::List if records.is_empty() => {
             print(format_args!("no calls yet in {}", arguments.data.display()));
             Ok(())

@@ -6,15 +6,17 @@ use crate::{
     io::{line_io::LineCommand, media_loop::MediaControl, storage::Storage},
     media::control::{Command, Event, Sound, TapFrame},
     record::CallRecord,
-    recording::lifecycle,
-    sip::event::{Registration, TrunkId},
+    recording::{lifecycle, tap::TAP_RING_FRAMES},
+    sip::{
+        endpoint::Counters,
+        event::{Registration, TrunkId},
+    },
     switchboard::Output,
     web::{LiveBubbles, Metrics, Pulse},
 };
+use prometheus_client::metrics::counter::Counter;
 use std::sync::{Arc, atomic::Ordering, mpsc};
 
-/// Tap frames that wait for the encoder: 4 s, so that a stalled disk costs no audio.
-const TAP_FRAMES: usize = 400;
 
 /// The outside as the signalling thread reaches it. Nothing here waits.
 pub(super) struct Edges {
@@ -22,12 +24,14 @@ pub(super) struct Edges {
     pub(super) media: MediaControl,
     pub(super) media_pulse: Pulse,
     pub(super) storage: Storage,
+    pub(super) storage_pulse: Pulse,
     pub(super) live: LiveBubbles,
     pub(super) metrics: Metrics,
     pub(super) notice: Option<Notice>,
     pub(super) trunks: Vec<String>,
     pub(super) patches: usize,
     pub(super) periods_seen: u64,
+    pub(super) turns_seen: u64,
 }
 
 impl Edges {
@@ -82,25 +86,39 @@ impl Edges {
         Some(event)
     }
 
-    /// Once a second: the media thread is alive if it handled a period since.
+    /// Once a second: the media thread is alive if it handled a period since, storage if its loop turned.
     pub(super) fn feel_pulse(&mut self) {
         let periods = self.media.status.periods.load(Ordering::Relaxed);
         if periods != self.periods_seen {
             self.media_pulse.beat();
             self.periods_seen = periods;
         }
-        let xruns = self.media.status.xruns.load(Ordering::Relaxed);
-        let counted = self.metrics.pcm_xruns.get();
-        self.metrics.pcm_xruns.inc_by(xruns.saturating_sub(counted));
+        let turns = self.storage.counters().turns.load(Ordering::Relaxed);
+        if turns != self.turns_seen {
+            self.storage_pulse.beat();
+            self.turns_seen = turns;
+        }
+    }
+
+    /// Once a second: brings the metrics level with what others have counted.
+    pub(super) fn count(&self, sip: Counters) {
+        let level = |metric: &Counter, counted: u64| {
+            metric.inc_by(counted.saturating_sub(metric.get()));
+        };
+        level(&self.metrics.pcm_xruns, self.media.status.xruns.load(Ordering::Relaxed));
+        level(&self.metrics.invites, sip.offered + sip.shed + sip.not_for_us);
+        level(&self.metrics.sip_dropped, sip.strangers + sip.unreadable + sip.scanners + sip.unwanted);
     }
 
     /// Storage reported: the page shows the record as it is now.
     pub(super) fn stored(&self, event: &lifecycle::Event) {
         match event {
-            lifecycle::Event::Saved { call } | lifecycle::Event::Recorded { call, .. } => {
+            lifecycle::Event::Saved { call } => self.live.record_changed(*call),
+            lifecycle::Event::Recorded { call, recording } => {
+                self.metrics.recording_gap_seconds.inc_by(seconds(recording.gap_ms));
                 self.live.record_changed(*call);
             }
-            lifecycle::Event::Journaled { .. } => {}
+            lifecycle::Event::Journaled { ms, .. } => self.metrics.journaled_seconds.observe(seconds(*ms)),
         }
     }
 
@@ -113,13 +131,16 @@ impl Edges {
     /// The tap's two ends: one for the media thread, one for the encoder.
     fn start_recording(&self, call: CallId, start: lifecycle::Command) -> Option<rtrb::Producer<TapFrame>> {
         let lifecycle::Command::Start { recording, tags, .. } = start else { return None };
-        let (producer, consumer) = rtrb::RingBuffer::new(TAP_FRAMES);
+        let (producer, consumer) = rtrb::RingBuffer::new(TAP_RING_FRAMES);
         self.storage.start_recording(call, recording, tags, consumer);
         Some(producer)
     }
 
     fn ended(&self, record: &CallRecord) {
         self.metrics.call_ended(record.outcome.ended);
+        if let Some(ms) = record.timing_ms.invite_to_bubble {
+            self.metrics.invite_to_bubble_seconds.observe(seconds(ms));
+        }
         tracing::info!(
             call = %record.id,
             tracking = %record.tracking_phone_number,
@@ -149,4 +170,8 @@ impl Edges {
         }
         self.metrics.trunk_registered.set(i64::from(matches!(state, Registration::Registered { .. })));
     }
+}
+
+fn seconds(ms: u64) -> f64 {
+    ms as f64 / 1000.0
 }

@@ -80,6 +80,7 @@ impl Signalling {
                 _ = wall_clock.tick() => {
                     self.pulse.beat();
                     self.edges.feel_pulse();
+                    self.edges.count(self.switchboard.sip_counters());
                     self.give(Input::WallTime(self.clock.wall()));
                 }
                 (length, source) = self.socket.receive(&mut buffer) => self.datagrams(&mut buffer, length, source),

@@ -13,6 +13,7 @@ use crate::{
     call::incoming::Numbering,
     config::{Config, RecordingPolicy},
     directory::Directory,
+    id::PortId,
     io::{
         clock::Clock,
         line_io::LineCommand,
@@ -29,6 +30,7 @@ use crate::{
     web,
 };
 use std::{
+    collections::BTreeSet,
     io,
     net::SocketAddr,
     path::Path,
@@ -38,6 +40,7 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread::{Builder, JoinHandle},
+    time::{Duration, Instant},
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -46,6 +49,11 @@ const INBOX: usize = 4096;
 /// A thread that has not shown life for so long is stuck.
 const SIGNALLING_STALE_MS: u64 = 3_000;
 const MEDIA_STALE_MS: u64 = 3_000;
+/// How long calls wait at the start for the line chips: they take about one second, and one that is broken never comes.
+const LINES_PATIENCE: Duration = Duration::from_secs(3);
+const LINES_STALE_MS: u64 = 3_000;
+/// An SD card may take seconds for one fdatasync.
+const STORAGE_STALE_MS: u64 = 15_000;
 /// RTP ports beside one per phone: for calls whose patch is still being taken down.
 const SPARE_RTP_PORTS: usize = 8;
 
@@ -96,15 +104,20 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let stop_media = Arc::new(AtomicBool::new(false));
     let media = media_thread(media, Arc::clone(&stop_media))?;
     let (order, orders) = channel();
-    let lines = line_thread(lines, orders, outbox.clone(), clock)?;
+    let health = web::Health::new();
+    let (line_change, first_changes) = channel();
+    let pulse = health.watch("line-io", LINES_STALE_MS);
+    let lines = line_thread(lines, orders, outbox.clone(), line_change, clock, pulse)?;
 
     let state = web::State {
         live: web::LiveBubbles::new(),
         calls: Arc::new(StoredCalls { index: storage.index(), clock, zone: site::time_zone(config) }),
         recordings: data.clone(),
         metrics: web::Metrics::new(),
-        health: web::Health::new(),
+        health,
     };
+    // An INVITE that comes meanwhile waits in its socket: without phones it would be refused.
+    wait_for_lines(&first_changes, phones.len());
     let edges = Edges::new(order, media_control, storage, &state, notice, config);
     let pulse = state.health.watch("signalling", SIGNALLING_STALE_MS);
     let signalling = Signalling { switchboard, socket, inbox, edges, clock, pulse };
@@ -156,14 +169,32 @@ fn line_thread(
     lines: LineLoop,
     orders: Receiver<LineCommand>,
     outbox: mpsc::Sender<Message>,
+    changed: Sender<PortId>,
     clock: Clock,
+    pulse: web::Pulse,
 ) -> io::Result<JoinHandle<()>> {
     Builder::new().name("line-io".to_owned()).spawn(move || {
-        lines(&orders, &move || clock.now(), &mut |event| {
-            // The signalling thread is gone only when the daemon stops.
+        // The loop reads the clock in every turn, so that is its heartbeat too.
+        let now = move || {
+            pulse.beat();
+            clock.now()
+        };
+        lines(&orders, &now, &mut |event| {
+            // Both listeners are gone when they need no more: the start when it is over, signalling when it stops.
             let _ = outbox.blocking_send(Message::Line(event.port, event.change));
+            let _ = changed.send(event.port);
         });
     })
+}
+
+/// Waits until each of `phones` ports has said something, or patience is over.
+fn wait_for_lines(changes: &Receiver<PortId>, phones: usize) {
+    let until = Instant::now() + LINES_PATIENCE;
+    let mut heard = BTreeSet::new();
+    while heard.len() < phones {
+        let Ok(port) = changes.recv_timeout(until.saturating_duration_since(Instant::now())) else { return };
+        heard.insert(port);
+    }
 }
 
 fn web_thread(
@@ -200,6 +231,7 @@ impl Edges {
             lines,
             media_pulse: state.health.watch("media", MEDIA_STALE_MS),
             media,
+            storage_pulse: state.health.watch("storage", STORAGE_STALE_MS),
             storage,
             live: state.live.clone(),
             metrics: state.metrics.clone(),
@@ -207,6 +239,7 @@ impl Edges {
             trunks: config.trunks.iter().map(|trunk| trunk.name.clone()).collect(),
             patches: 0,
             periods_seen: 0,
+            turns_seen: 0,
         }
     }
 }

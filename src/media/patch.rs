@@ -31,6 +31,8 @@ use std::{net::SocketAddr, sync::Arc};
 const MAX_READ: usize = 16;
 /// Most datagrams thrown away when a patch begins; the kernel's buffer holds fewer.
 const MAX_STALE: usize = 512;
+/// A caller who sends nothing holds the notice up this long: 200 ms of samples.
+const NOTICE_PATIENCE_SAMPLES: u64 = 1_600;
 /// Payload type of comfort noise (RFC 3389): part of the stream, heard as silence.
 const COMFORT_NOISE: u8 = 13;
 
@@ -47,8 +49,6 @@ pub(super) struct Patch {
     outgoing: Outgoing,
     notice: Option<Notice>,
     tap: Option<rtrb::Producer<TapFrame>>,
-    /// Whether both legs go to the tap: from the start, or from the notice on.
-    tapping: bool,
     /// The working frame; `office` is encoded from here.
     frame: TapFrame,
     /// Line clock of the next tick; unknown before the first.
@@ -61,6 +61,8 @@ pub(super) struct Patch {
 struct Notice {
     samples: Arc<[i16]>,
     at: usize,
+    /// Line clock at which it is played even to an address that is not settled.
+    by: u64,
 }
 
 /// What a payload type stands for.
@@ -100,8 +102,7 @@ impl Patch {
             playout,
             digits: Digits::default(),
             outgoing,
-            tapping: notice.is_none(),
-            notice: notice.map(|samples| Notice { samples, at: 0 }),
+            notice: notice.map(|samples| Notice { samples, at: 0, by: clock + NOTICE_PATIENCE_SAMPLES }),
             tap,
             frame: TapFrame { at: 0, caller: [0; PERIOD], office: [0; PERIOD] },
             next_clock: None,
@@ -151,7 +152,7 @@ impl Patch {
         self.receive(io, events);
         self.play(&mut playback);
         self.listen(capture);
-        self.announce(&mut playback, events);
+        self.announce(clock, &mut playback, events);
         self.send(io);
         self.copy_to_tap(clock, &playback);
     }
@@ -255,14 +256,12 @@ impl Patch {
         }
     }
 
-    /// Mixes the notice into both directions. It waits until the trunk's address is settled and may be sent to, so
-    /// that the caller does not miss it; the recording begins with it.
-    fn announce(&mut self, playback: &mut ColumnMut<'_>, events: &mut impl FnMut(Event)) {
-        if self.notice.is_none() || !self.latch.is_settled() || !self.trunk.send {
-            return;
-        }
-        let Some(notice) = &mut self.notice else { return };
-        self.tapping = true;
+    /// Mixes the notice into both directions, from the moment that the trunk's address is settled, so that a caller
+    /// behind a translator does not miss it; a caller who stays silent is not waited for long.
+    fn announce(&mut self, clock: u64, playback: &mut ColumnMut<'_>, events: &mut impl FnMut(Event)) {
+        let settled = self.latch.is_settled();
+        let due = |notice: &&mut Notice| settled || clock >= notice.by;
+        let Some(notice) = self.notice.as_mut().filter(|_| self.trunk.send).filter(due) else { return };
         let end = notice.samples.len().min(notice.at + PERIOD);
         let sound = notice.samples.get(notice.at..end).unwrap_or_default();
         mix(playback.samples(), sound);
@@ -290,7 +289,7 @@ impl Patch {
     }
 
     fn copy_to_tap(&mut self, clock: u64, playback: &ColumnMut<'_>) {
-        let Some(tap) = self.tap.as_mut().filter(|_| self.tapping) else { return };
+        let Some(tap) = &mut self.tap else { return };
         self.frame.at = clock;
         playback.as_column().read(&mut self.frame.caller);
         if tap.push(self.frame).is_err() {

@@ -7,6 +7,10 @@
 #[must_use]
 pub fn find_outside(text: &str, wanted: u8) -> Option<usize> {
     let bytes = text.as_bytes();
+    // Most header values have no comma at all.
+    if !bytes.contains(&wanted) {
+        return None;
+    }
     let mut at = 0;
     loop {
         let byte = *bytes.get(at)?;
@@ -37,6 +41,21 @@ pub fn cut(text: &str, separator: u8) -> Option<(&str, &str)> {
     Some((before, after.get(1..)?))
 }
 
+/// `text` before and after the first `separator` wherever it stands: for text without quotes and brackets. The pieces
+/// are short, so this loop beats `str::split_once` and its search for long ones.
+#[must_use]
+pub fn cut_plain(text: &str, separator: u8) -> Option<(&str, &str)> {
+    let (before, after) = text.split_at_checked(text.bytes().position(|byte| byte == separator)?)?;
+    Some((before, after.get(1..)?))
+}
+
+/// `text` before the first `mark`, and the rest from `mark` on; the rest is empty if there is no `mark`.
+#[must_use]
+pub fn up_to(text: &str, mark: u8) -> (&str, &str) {
+    let at = text.bytes().position(|byte| byte == mark).unwrap_or(text.len());
+    text.split_at_checked(at).unwrap_or((text, ""))
+}
+
 /// The trimmed parts of `text` between `separator`s outside of quotes and angle brackets; empty parts are kept.
 pub fn split(text: &str, separator: u8) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
@@ -51,20 +70,40 @@ pub fn split(text: &str, separator: u8) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `text` without the spaces and tabs around it.
+/// `text` without the blanks around it.
 #[must_use]
 pub fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
+    text.trim_ascii()
 }
 
 /// Whether `text` is a `token`: what methods, header names and parameter names are made of (RFC 3261 25.1).
 #[must_use]
 pub fn is_token(text: &str) -> bool {
-    let letter = |b| {
-        matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9')
-            || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
-    };
-    !text.is_empty() && text.bytes().all(letter)
+    const LETTERS: [bool; 256] = letters(b"-.!%*_+`'~");
+    !text.is_empty() && text.bytes().all(|byte| LETTERS.get(usize::from(byte)) == Some(&true))
+}
+
+/// Whether `text` is made of what host names and IPv4 addresses are made of, underscores included.
+#[must_use]
+pub fn is_host(text: &str) -> bool {
+    const LETTERS: [bool; 256] = letters(b"-._");
+    !text.is_empty() && text.bytes().all(|byte| LETTERS.get(usize::from(byte)) == Some(&true))
+}
+
+/// Which bytes are letters, digits or among `others`.
+#[allow(clippy::indexing_slicing)] // evaluated by the compiler: a bad index does not compile
+const fn letters(mut others: &[u8]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    while let [first, rest @ ..] = others {
+        table[*first as usize] = true;
+        others = rest;
+    }
+    table
 }
 
 /// The inside of a quoted string, escapes left as they are; `None` if `text` is not exactly one quoted string.
@@ -77,6 +116,9 @@ pub fn inside_quotes(text: &str) -> Option<&str> {
 /// The text of a quoted string with its escapes resolved (RFC 3261 25.1 `quoted-pair`).
 #[must_use]
 pub fn unescape(inside: &str) -> String {
+    if !inside.bytes().any(|byte| byte == b'\\') {
+        return inside.to_owned();
+    }
     let mut plain = String::with_capacity(inside.len());
     let mut escaped = false;
     for letter in inside.chars() {

@@ -3,6 +3,7 @@
 //! It routes each input to the machine that owns it and each machine's command to the next machine or to an edge.
 //! It has no states of its own, only maps between identities: dialog, call, port, RTP port.
 
+mod counts;
 pub mod input;
 mod translate;
 
@@ -127,18 +128,6 @@ impl Switchboard {
         let lines = self.lines.values().filter_map(|line| line.fxs.deadline());
         let calls = self.calls.values().filter_map(|placed| placed.call.deadline());
         lines.chain(calls).chain(self.sip.deadline()).min()
-    }
-
-    /// Calls that are not over yet.
-    #[must_use]
-    pub fn calls(&self) -> usize {
-        self.calls.len()
-    }
-
-    /// RTP ports that a patch still holds.
-    #[must_use]
-    pub fn patches(&self) -> usize {
-        self.patches.len()
     }
 
     /// SIP transactions that are kept.

@@ -13,8 +13,8 @@ use std::sync::{Arc, atomic::AtomicU64};
 /// Content type of OpenMetrics text (OpenMetrics 1.0, "Exposition Format").
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Upper bounds in seconds of the journal's fdatasync: a good disk is below 10 ms, an SD card may take a second.
-const FSYNC_BUCKETS_S: [f64; 10] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0];
+/// Upper bounds in seconds of the journal's way to the disk: a good disk is below 10 ms, an SD card may take a second.
+const JOURNALED_BUCKETS_S: [f64; 10] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0];
 
 /// Upper bounds in seconds of INVITE to bubble; the goal is 50 ms.
 const BUBBLE_BUCKETS_S: [f64; 9] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5];
@@ -38,8 +38,8 @@ pub struct Metrics {
     pub pcm_xruns: Counter,
     /// Seconds of silence written into recordings because audio was lost on its way to the disk.
     pub recording_gap_seconds: Counter<f64, AtomicU64>,
-    /// Time that the journal's fdatasync took, in seconds.
-    pub journal_fsync_seconds: Histogram,
+    /// Time from a call's first journal entry to its being on the disk, in seconds.
+    pub journaled_seconds: Histogram,
     /// Time from an INVITE to its bubble, in seconds.
     pub invite_to_bubble_seconds: Histogram,
     /// Call bubbles that are not ended.
@@ -67,7 +67,7 @@ impl Metrics {
             rtp_lost: Counter::default(),
             pcm_xruns: Counter::default(),
             recording_gap_seconds: Counter::default(),
-            journal_fsync_seconds: Histogram::new(FSYNC_BUCKETS_S),
+            journaled_seconds: Histogram::new(JOURNALED_BUCKETS_S),
             invite_to_bubble_seconds: Histogram::new(BUBBLE_BUCKETS_S),
             bubbles_open: Gauge::default(),
             streams_open: Gauge::default(),
@@ -111,10 +111,10 @@ impl Metrics {
             self.recording_gap_seconds.clone(),
         );
         registry.register_with_unit(
-            "journal_fsync",
-            "Time of the journal's fdatasync",
+            "journaled",
+            "Time from a call's first journal entry to its being on the disk",
             Unit::Seconds,
-            self.journal_fsync_seconds.clone(),
+            self.journaled_seconds.clone(),
         );
         registry.register_with_unit(
             "invite_to_bubble",
@@ -170,7 +170,7 @@ mod tests {
         metrics.call_ended(Ended::NoAnswer);
         metrics.clone().rtp_lost.inc_by(3);
         metrics.recording_gap_seconds.inc_by(0.25);
-        metrics.journal_fsync_seconds.observe(0.004);
+        metrics.journaled_seconds.observe(0.004);
         let text = metrics.text();
         for line in [
             "ringside_calls_total{ended=\"no_answer\"} 1",
@@ -183,7 +183,7 @@ mod tests {
             "ringside_trunk_registered 0",
             "ringside_bubbles_open 0",
             "ringside_recording_gap_seconds_total 0.25",
-            "ringside_journal_fsync_seconds_bucket{le=\"0.005\"} 1",
+            "ringside_journaled_seconds_bucket{le=\"0.005\"} 1",
         ] {
             assert!(text.lines().any(|have| have == line), "{line} is missing in\n{text}");
         }

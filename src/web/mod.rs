@@ -44,6 +44,8 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// How often ended bubbles are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
+/// A server whose clock has not ticked for so long is stuck.
+const STALE_MS: u64 = 5_000;
 
 /// The stored calls, as the page reads them. Answers come from an index: both may wait for a disk and are called on a
 /// thread that may.
@@ -105,7 +107,7 @@ pub async fn serve(
     }
     let (stopping, stop) = watch::channel(false);
     let mut stopped = stop.clone();
-    let sweeping = tokio::spawn(sweep(state.live.clone()));
+    let sweeping = tokio::spawn(sweep(state.live.clone(), state.health.watch("web", STALE_MS)));
     let served = axum::serve(listener, router(state, stop)).with_graceful_shutdown(async move {
         shutdown.await;
         // No receiver left: nothing to stop.
@@ -144,10 +146,11 @@ fn router(state: State, stop: watch::Receiver<bool>) -> Router {
         .with_state(Arc::new(site))
 }
 
-async fn sweep(live: LiveBubbles) {
+async fn sweep(live: LiveBubbles, pulse: Pulse) {
     let mut turn = tokio::time::interval(SWEEP);
     loop {
         turn.tick().await;
+        pulse.beat();
         live.sweep(std::time::Instant::now());
     }
 }

@@ -79,6 +79,8 @@ pub struct StorageError {
 /// Counters since the start.
 #[derive(Debug, Default)]
 pub struct StorageCounters {
+    /// Turns of the storage thread's loop, at least one a second: its sign of life.
+    pub turns: AtomicU64,
     /// Recordings closed whole.
     pub recordings: AtomicU64,
     /// Recordings cut short or not written at all.

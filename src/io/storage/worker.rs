@@ -141,6 +141,7 @@ impl Worker {
 
     /// One round; false when there is nothing more to come.
     fn turn(&mut self, inbox: &Receiver<Work>) -> bool {
+        count(&self.counters.turns);
         let mut going = true;
         let wait = if self.active.is_empty() && self.indexing.is_level() { IDLE_POLL } else { TAP_POLL };
         match inbox.recv_timeout(if self.closing { Duration::from_millis(1) } else { wait }) {

@@ -11,8 +11,7 @@ const MAX_PARTS: usize = 8;
 /// if it starts like one.
 pub(super) fn session_description<'a>(content_type: Option<&str>, body: &'a [u8]) -> Option<&'a [u8]> {
     let Some(content_type) = content_type else { return body.starts_with(b"v=0").then_some(body) };
-    let (kind, params) =
-        content_type.split_at_checked(content_type.find(';').unwrap_or(content_type.len()))?;
+    let (kind, params) = scan::up_to(content_type, b';');
     if is_sdp(kind) {
         return (!body.is_empty()).then_some(body);
     }

@@ -27,12 +27,12 @@ impl NameAddr {
         let text = scan::trim(text);
         // `<` is looked for outside of quotes only: it may stand in a display name.
         let Some((display, rest)) = scan::cut(text, b'<') else {
-            let (uri, params) = text.split_at_checked(text.find(';').unwrap_or(text.len()))?;
+            let (uri, params) = scan::up_to(text, b';');
             let uri: Uri = scan::trim(uri).parse().ok()?;
             let plain = !uri.has_headers() && !uri.as_str().contains(',');
             return plain.then_some(Self { display: None, uri, params: Params::parse(params)? });
         };
-        let (uri, params) = rest.split_once('>')?;
+        let (uri, params) = scan::cut_plain(rest, b'>')?;
         let display = read_display(scan::trim(display))?;
         let uri = scan::trim(uri).parse().ok()?;
         Some(Self { display, uri, params: Params::parse(params)? })

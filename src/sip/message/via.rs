@@ -23,10 +23,12 @@ impl Via {
     /// Reads one value: `SIP/2.0/UDP host:port;branch=…`, blanks allowed around every part.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (head, params) = text.split_at_checked(text.find(';').unwrap_or(text.len()))?;
-        let (protocol, rest) = head.split_once('/')?;
-        let (version, rest) = rest.split_once('/')?;
-        let (transport, sent_by) = scan::trim(rest).split_once([' ', '\t'])?;
+        let (head, params) = scan::up_to(text, b';');
+        let (protocol, rest) = scan::cut_plain(head, b'/')?;
+        let (version, rest) = scan::cut_plain(rest, b'/')?;
+        let rest = scan::trim(rest);
+        let blank = rest.bytes().position(|byte| matches!(byte, b' ' | b'\t'))?;
+        let (transport, sent_by) = rest.split_at_checked(blank)?;
         let named = scan::trim(protocol).eq_ignore_ascii_case("SIP") && scan::is_token(scan::trim(version));
         if !named || !scan::is_token(transport) {
             return None;

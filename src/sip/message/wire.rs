@@ -7,7 +7,7 @@
 
 use super::{
     Message, Method, NameAddr, Outgoing, Parts, Start, Via,
-    fields::{Fields, next_line, push_clean},
+    fields::{Fields, clean, next_line},
 };
 use crate::sip::{
     scan,
@@ -108,8 +108,7 @@ pub fn parse(bytes: &[u8], source: SocketAddr) -> Result<Message, Rejected> {
     let Some((line, rest)) = next_line(bytes.get(blank..).unwrap_or_default()) else {
         return Err(Rejected::Dropped(Dropped::KeepAlive));
     };
-    let mut first = String::new();
-    push_clean(line, &mut first);
+    let first = clean(line);
     let kind = Kind::of(&first).ok_or(Rejected::Dropped(Dropped::NotSip))?;
 
     let mut fields = Fields::default();

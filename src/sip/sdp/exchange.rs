@@ -127,7 +127,8 @@ impl Exchange {
         if self.sent.as_ref() != Some(&text) {
             self.version += 1;
         }
-        let body = format!("v=0\r\no=- {} {} {address}\r\n{text}", self.id, self.version).into_bytes();
+        // RFC 4566 5.2 allows `-` as the user name; some peers want letters there.
+        let body = format!("v=0\r\no=ringside {} {} {address}\r\n{text}", self.id, self.version).into_bytes();
         self.sent = Some(text);
         body
     }
@@ -235,7 +236,7 @@ mod tests {
         let (body, agreed) = exchange().answer(&offer(AUDIO)).unwrap();
         assert_eq!(
             text(&body),
-            "v=0\r\no=- 7 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4002 RTP/AVP 8 96\r\n\
+            "v=0\r\no=ringside 7 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4002 RTP/AVP 8 96\r\n\
              a=rtpmap:8 PCMA/8000\r\na=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
         );
         assert_eq!(agreed.remote, "198.51.100.7:4000".parse().unwrap());
@@ -268,10 +269,10 @@ mod tests {
         let (first, agreed) = exchange.answer(&offer(AUDIO)).unwrap();
         assert_eq!(exchange.answer(&offer(AUDIO)).unwrap(), (first.clone(), agreed));
         let (held, on_hold) = exchange.answer(&offer(&format!("{AUDIO}a=sendonly\r\n"))).unwrap();
-        assert!(text(&held).contains("o=- 7 2 ") && text(&held).contains("a=recvonly"));
+        assert!(text(&held).contains("o=ringside 7 2 ") && text(&held).contains("a=recvonly"));
         assert!(!on_hold.send && on_hold.receive);
         let (resumed, agreed_again) = exchange.answer(&offer(AUDIO)).unwrap();
-        assert_eq!(text(&resumed), text(&first).replace("o=- 7 1 ", "o=- 7 3 "));
+        assert_eq!(text(&resumed), text(&first).replace("o=ringside 7 1 ", "o=ringside 7 3 "));
         assert_eq!(agreed_again, agreed);
     }
 
@@ -308,7 +309,7 @@ mod tests {
         assert_eq!(exchange.negotiated(), Some(&before));
         assert_eq!(
             text(&exchange.answer(&offer(AUDIO)).unwrap().0).lines().nth(1),
-            Some("o=- 7 1 IN IP4 192.0.2.9")
+            Some("o=ringside 7 1 IN IP4 192.0.2.9")
         );
     }
 
@@ -355,6 +356,6 @@ mod tests {
     fn ipv6_is_described_as_such() {
         let mut exchange = Exchange::new("[2001:db8::9]:4002".parse().unwrap(), 2);
         let body = exchange.offer();
-        assert!(text(&body).contains("o=- 1 1 IN IP6 2001:db8::9\r\n"));
+        assert!(text(&body).contains("o=ringside 1 1 IN IP6 2001:db8::9\r\n"));
     }
 }

@@ -30,12 +30,14 @@ pub struct Column<'a> {
 
 impl<'a> Column<'a> {
     /// Slot `slot` of an area of frames of `slots` samples; a slot that is not there makes an empty column.
+    #[inline]
     #[must_use]
     pub fn new(area: &'a [i16], slots: usize, slot: usize) -> Self {
         if slot < slots { Self { area, slots, slot } } else { Self { area: &[], slots: 1, slot: 0 } }
     }
 
     /// Copies the samples into `out`, as many as both have.
+    #[inline]
     pub fn read(&self, out: &mut [i16]) {
         let slot = self.slot;
         frames_of!(
@@ -64,23 +66,27 @@ pub struct ColumnMut<'a> {
 
 impl<'a> ColumnMut<'a> {
     /// Slot `slot` of an area of frames of `slots` samples; a slot that is not there makes an empty column.
+    #[inline]
     #[must_use]
     pub fn new(area: &'a mut [i16], slots: usize, slot: usize) -> Self {
         if slot < slots { Self { area, slots, slot } } else { Self { area: &mut [], slots: 1, slot: 0 } }
     }
 
     /// The same column, lent.
+    #[inline]
     #[must_use]
     pub fn lend(&mut self) -> ColumnMut<'_> {
         ColumnMut { area: self.area, slots: self.slots, slot: self.slot }
     }
 
     /// Goes `frames` ahead: what is before is no longer part of the column.
+    #[inline]
     pub fn skip(&mut self, frames: usize) {
         self.area = std::mem::take(&mut self.area).get_mut(frames * self.slots..).unwrap_or_default();
     }
 
     /// The same column, read only.
+    #[inline]
     #[must_use]
     pub fn as_column(&self) -> Column<'_> {
         Column { area: self.area, slots: self.slots, slot: self.slot }

@@ -248,6 +248,7 @@ impl Calls {
             taps.push(consumer);
             let trunk = Trunk {
                 remote: peer.local_addr().expect("bound"),
+                rtcp: peer.local_addr().expect("bound"),
                 codec: Codec::Pcmu,
                 event_pt_in: Some(101),
                 event_pt_out: None,

@@ -181,6 +181,7 @@ fn rtp(packet: u16) -> [u8; 172] {
 fn patch(remote: SocketAddr) -> Command {
     let trunk = Trunk {
         remote,
+        rtcp: remote,
         codec: Codec::Pcmu,
         event_pt_in: None,
         event_pt_out: None,

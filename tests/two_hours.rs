@@ -122,6 +122,7 @@ fn start(line: &Line, peer: Peer) -> (Card, MediaLoop<Peer>, MediaControl) {
 fn patch(tap: rtrb::Producer<TapFrame>) -> Command {
     let trunk = Trunk {
         remote: SocketAddr::from(PEER),
+        rtcp: SocketAddr::from(PEER),
         codec: Codec::Pcmu,
         event_pt_in: None,
         event_pt_out: None,

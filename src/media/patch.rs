@@ -91,7 +91,7 @@ impl Patch {
         clock: u64,
     ) -> Self {
         let mut outgoing = Outgoing::new(ssrc, seq, timestamp);
-        outgoing.set_format(payload_type(trunk.codec), packet_samples(&trunk));
+        outgoing.set_format(trunk.codec.payload_type(), packet_samples(&trunk));
         let trunk = trunk.made_sendable();
         Self {
             rtp,
@@ -126,7 +126,7 @@ impl Patch {
             self.playout.reset();
             self.digits.clear();
         }
-        self.outgoing.set_format(payload_type(trunk.codec), packet_samples(&trunk));
+        self.outgoing.set_format(trunk.codec.payload_type(), packet_samples(&trunk));
     }
 
     pub(super) fn end(self) -> Remains {
@@ -307,7 +307,7 @@ impl Trunk {
 
     fn kind_of(&self, payload_type: u8) -> Option<Kind> {
         match payload_type {
-            audio if audio == self::payload_type(self.codec) => Some(Kind::Audio),
+            audio if audio == self.codec.payload_type() => Some(Kind::Audio),
             event if Some(event) == self.event_pt_in => Some(Kind::Event),
             COMFORT_NOISE => Some(Kind::Silence),
             _ => None,
@@ -316,12 +316,6 @@ impl Trunk {
 }
 
 /// Static payload type (RFC 3551 table 4).
-const fn payload_type(codec: Codec) -> u8 {
-    match codec {
-        Codec::Pcmu => 0,
-        Codec::Pcma => 8,
-    }
-}
 
 const fn law(codec: Codec) -> Law {
     match codec {

@@ -12,6 +12,18 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// Our codecs in the order we offer them.
+    pub const ALL: [Self; 2] = [Self::Pcmu, Self::Pcma];
+
+    /// Static payload type.
+    #[must_use]
+    pub const fn payload_type(self) -> u8 {
+        match self {
+            Self::Pcmu => 0,
+            Self::Pcma => 8,
+        }
+    }
+
     /// Its encoding name in SDP.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -25,13 +37,15 @@ impl Codec {
 /// The trunk side of a patch as SDP negotiated it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trunk {
-    /// Where SDP says the peer wants its RTP.
+    /// Where the peer wants its RTP; an unspecified address while it is on hold in the way of RFC 2543.
     pub remote: SocketAddr,
+    /// Where the peer wants its RTCP (RFC 3605, RFC 5761).
+    pub rtcp: SocketAddr,
     /// Codec of both directions.
     pub codec: Codec,
-    /// Payload type on which the peer sends telephone-events (RFC 4733), if it does.
+    /// Payload type on which the peer sends telephone-events (RFC 4733), 0..=127, if it does.
     pub event_pt_in: Option<u8>,
-    /// Payload type on which the peer wants telephone-events.
+    /// Payload type on which the peer wants telephone-events, 0..=127.
     pub event_pt_out: Option<u8>,
     /// Milliseconds of audio in each packet we send: 10, 20, 30, 40 or 60.
     pub ptime_ms: u8,

@@ -208,7 +208,7 @@ impl Switchboard {
             sip::Command::Offered { dialog, call } => return self.offered(dialog, &call, now),
             sip::Command::Registration { trunk, state } => return out.push(Output::Trunk { trunk, state }),
             sip::Command::Acked { .. } => return,
-            sip::Command::Media { dialog, media } => (dialog, CallEvent::Media(translate::trunk(media))),
+            sip::Command::Media { dialog, media } => (dialog, CallEvent::Media(media)),
             sip::Command::Cancelled { dialog } => (dialog, CallEvent::Cancelled),
             sip::Command::Ended { dialog, why } => (dialog, CallEvent::TrunkEnded(translate::trunk_end(why))),
         };

@@ -17,7 +17,6 @@ use crate::{
     sip::{
         event::{Ended, Offered, OfferedMedia},
         identity::Called,
-        sdp,
     },
     time::WallTime,
 };
@@ -146,22 +145,6 @@ pub(super) const fn trunk_end(why: Ended) -> TrunkEnd {
         Ended::HungUp => TrunkEnd::HungUp,
         Ended::NoAck => TrunkEnd::NeverAcked,
         Ended::SessionExpired | Ended::NoMedia => TrunkEnd::Lost,
-    }
-}
-
-/// The negotiated media in the data plane's words.
-pub(super) const fn trunk(media: sdp::Negotiated) -> media::Trunk {
-    media::Trunk {
-        remote: media.remote,
-        codec: match media.codec {
-            sdp::Codec::Pcmu => media::Codec::Pcmu,
-            sdp::Codec::Pcma => media::Codec::Pcma,
-        },
-        event_pt_in: media.event_pt_in,
-        event_pt_out: media.event_pt_out,
-        ptime_ms: media.ptime_ms,
-        send: media.send,
-        receive: media.receive,
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn address(last: u8) -> SocketAddr {
 pub(crate) fn trunk() -> Trunk {
     Trunk {
         remote: OFFICE,
+        rtcp: OFFICE,
         codec: Codec::Pcmu,
         event_pt_in: None,
         event_pt_out: None,

@@ -10,39 +10,9 @@ mod session;
 pub use exchange::Exchange;
 pub use session::{MAX_MEDIA, Media, Session};
 
-use std::net::SocketAddr;
-
-/// A codec of the trunk side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Codec {
-    /// G.711 µ-law, static payload type 0.
-    Pcmu,
-    /// G.711 A-law, static payload type 8.
-    Pcma,
-}
-
-impl Codec {
-    /// Our codecs in the order we offer them.
-    pub const ALL: [Self; 2] = [Self::Pcmu, Self::Pcma];
-
-    /// Static payload type (RFC 3551 6).
-    #[must_use]
-    pub const fn payload_type(self) -> u8 {
-        match self {
-            Self::Pcmu => 0,
-            Self::Pcma => 8,
-        }
-    }
-
-    /// Encoding name (RFC 3551 6).
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pcmu => "PCMU",
-            Self::Pcma => "PCMA",
-        }
-    }
-}
+pub use crate::rtp::session::Codec;
+/// The agreed audio stream, as the media plane takes it.
+pub use crate::rtp::session::Trunk as Negotiated;
 
 /// Who may send, as the writer of a description sees it (RFC 3264 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,27 +68,6 @@ impl Direction {
     pub const fn receives(self) -> bool {
         matches!(self, Self::SendRecv | Self::RecvOnly)
     }
-}
-
-/// The agreed audio stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Negotiated {
-    /// Where the peer wants its RTP; an unspecified address while it is on hold in the way of RFC 2543.
-    pub remote: SocketAddr,
-    /// Where the peer wants its RTCP (RFC 3605, RFC 5761).
-    pub rtcp: SocketAddr,
-    /// Codec of both directions.
-    pub codec: Codec,
-    /// Payload type on which the peer sends telephone-events (RFC 4733), 0..=127, if it does.
-    pub event_pt_in: Option<u8>,
-    /// Payload type on which the peer wants telephone-events, 0..=127.
-    pub event_pt_out: Option<u8>,
-    /// Milliseconds of audio in each packet we send: 10, 20, 30, 40 or 60.
-    pub ptime_ms: u8,
-    /// Whether we may send (false: the peer is `sendonly` or `inactive`).
-    pub send: bool,
-    /// Whether the peer sends (false: `recvonly` or `inactive`).
-    pub receive: bool,
 }
 
 /// Why an offer or an answer cannot be used.

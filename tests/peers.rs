@@ -4,7 +4,11 @@
 //! so and passes. `RINGSIDE_LONG=1` makes the load tests as long as the acceptance asks.
 
 #![cfg(feature = "sim")]
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests own clocks, files, sockets, threads")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests own clocks, files, sockets, threads"
+)]
 
 mod peers {
     pub(crate) mod running;
@@ -44,9 +48,15 @@ fn sipp_finds_no_fault_at_the_rate_that_the_phones_allow() {
     let start = |scenario: &str, n: u8, calls: &str, every_ms: &str| {
         sipp::start(&running, scenario, &number(n), &["-m", calls, "-r", "1", "-rp", every_ms, "-d", "100"])
     };
-    let first = [start("uac", 0, "6", "2500"), start("regexp", 1, "4", "4000"), start("cancel", 2, "6", "2000"),
-        start("office_hangs_up", 3, "4", "4000")].map(|mut sipp| sipp.finish());
-    let second = [start("hold_and_resume", 0, "3", "6000"), start("uac_pcap", 1, "1", "1000")].map(|mut sipp| sipp.finish());
+    let first = [
+        start("uac", 0, "6", "2500"),
+        start("regexp", 1, "4", "4000"),
+        start("cancel", 2, "6", "2000"),
+        start("office_hangs_up", 3, "4", "4000"),
+    ]
+    .map(|mut sipp| sipp.finish());
+    let second = [start("hold_and_resume", 0, "3", "6000"), start("uac_pcap", 1, "1", "1000")]
+        .map(|mut sipp| sipp.finish());
     let placed = [6, 4, 6, 4, 3, 1];
     for (counts, placed) in first.iter().chain(&second).zip(placed) {
         assert_eq!((counts.successful, counts.failed, counts.retransmitted), (placed, 0, 0));
@@ -56,7 +66,8 @@ fn sipp_finds_no_fault_at_the_rate_that_the_phones_allow() {
     assert_eq!(ended(&calls, "caller_hung_up").len(), 6 + 4 + 3 + 1);
     assert_eq!(ended(&calls, "cancelled").len(), 6);
     assert_eq!(ended(&calls, "office_hung_up").len(), 4);
-    let held: Vec<u64> = calls.iter().filter_map(|call| call["timing_ms"]["hold"].as_u64().filter(|ms| *ms > 0)).collect();
+    let held: Vec<u64> =
+        calls.iter().filter_map(|call| call["timing_ms"]["hold"].as_u64().filter(|ms| *ms > 0)).collect();
     assert!(held.len() == 3 && held.iter().all(|ms| (900..1_300).contains(ms)), "{held:?}");
     let streamed = calls.iter().filter(|call| call["legs"][0]["packets"].as_u64() > Some(200));
     assert_eq!(streamed.count(), 1, "uac_pcap sends 8 s of audio");

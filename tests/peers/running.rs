@@ -96,7 +96,8 @@ fn one_phone_each(config: &str, phones: &[&str]) -> String {
     if phones.is_empty() {
         return config.to_owned();
     }
-    let mut config = config.replace("[[ring_group]]\nname = \"office\"\nports = [\"PHONE1\", \"PHONE2\"]\n", "");
+    let mut config =
+        config.replace("[[ring_group]]\nname = \"office\"\nports = [\"PHONE1\", \"PHONE2\"]\n", "");
     for (n, phone) in phones.iter().enumerate() {
         let number = format!("number = \"+1312555010{n}\"\n");
         config = config.replace(&number, &format!("{number}ring_group = \"{phone}\"\n"));
@@ -128,7 +129,8 @@ fn wait_ready(child: &mut Child, log: &Mutex<String>) -> Option<(SocketAddr, Soc
     while Instant::now() < until {
         let ready = lock(log).lines().find(|line| line.contains(" ready ")).map(str::to_owned);
         if let Some(line) = ready {
-            let address = |key: &str| line.split_whitespace().find_map(|word| word.strip_prefix(key)?.parse().ok());
+            let address =
+                |key: &str| line.split_whitespace().find_map(|word| word.strip_prefix(key)?.parse().ok());
             return address("sip=").zip(address("web="));
         }
         if child.try_wait().unwrap().is_some() {
@@ -152,13 +154,14 @@ impl RunningBox {
 
     /// The call records, as `ringside calls --json` prints them.
     pub(crate) fn calls(&self, binary: &str) -> Vec<Value> {
-        let output = Command::new(binary)
-            .args(["calls", "--json", "--data"])
-            .arg(self.path("data"))
-            .output()
-            .unwrap();
+        let output =
+            Command::new(binary).args(["calls", "--json", "--data"]).arg(self.path("data")).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// The records once `wanted` of them are over and their recordings closed.

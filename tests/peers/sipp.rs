@@ -63,7 +63,8 @@ impl Sipp {
         let status = self.child.wait().unwrap();
         let read = |name: &str| fs::read_to_string(self.folder.path().join(name)).unwrap_or_default();
         let (table, errors) = (read("counts.csv"), read("errors.txt"));
-        let (head, last) = (table.lines().next().unwrap_or_default(), table.lines().last().unwrap_or_default());
+        let (head, last) =
+            (table.lines().next().unwrap_or_default(), table.lines().last().unwrap_or_default());
         let column = |name: &str| -> u32 {
             let place = head.split(';').position(|column| column == name);
             let value = place.and_then(|place| last.split(';').nth(place)?.parse().ok());

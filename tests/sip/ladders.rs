@@ -230,7 +230,8 @@ impl Ladder {
 
 fn show_body(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
-    let version = text.lines().find_map(|l| l.strip_prefix("o=ringside ")?.split(' ').nth(1).map(str::to_owned));
+    let version =
+        text.lines().find_map(|l| l.strip_prefix("o=ringside ")?.split(' ').nth(1).map(str::to_owned));
     let Some(version) = version else { return String::new() };
     let wanted =
         |l: &&str| l.starts_with("m=") || ["a=send", "a=recv", "a=inac"].iter().any(|a| l.starts_with(a));

@@ -11,13 +11,22 @@
 )]
 
 mod peers {
+    pub(crate) mod flood;
     pub(crate) mod running;
     pub(crate) mod sipp;
 }
 
-use peers::{running::Site, sipp};
+use peers::{
+    flood::{Flood, Outcome, Plan},
+    running::{PATIENCE, RunningBox, Site},
+    sipp,
+};
+use ringside::sim::provider::{Account, CallHandle, CallPlan, Provider, Speech};
 use serde_json::Value;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 const RINGSIDE: &str = env!("CARGO_BIN_EXE_ringside");
 
@@ -71,4 +80,114 @@ fn sipp_finds_no_fault_at_the_rate_that_the_phones_allow() {
     assert!(held.len() == 3 && held.iter().all(|ms| (900..1_300).contains(ms)), "{held:?}");
     let streamed = calls.iter().filter(|call| call["legs"][0]["packets"].as_u64() > Some(200));
     assert_eq!(streamed.count(), 1, "uac_pcap sends 8 s of audio");
+}
+
+/// Nobody is at the phones of PHONE1 and PHONE2 but who answers and stays.
+const TALKERS: &str = "keep_audio_s = 0\n[[phone]]\nport = \"*\"\nanswer_after_rings = 1\nanswer_delay_ms = 200\n\
+    tone_hz = 440.0\n";
+const BOTH: [&str; 2] = ["+13125550100", "+13125550101"];
+
+fn is_long() -> bool {
+    std::env::var_os("RINGSIDE_LONG").is_some()
+}
+
+/// A call to each of `numbers`, answered.
+fn talk(provider: &Provider, running: &RunningBox, numbers: &[&str]) -> Vec<CallHandle> {
+    let place = |number: &&str| {
+        let speech = Speech::Tone { hz: 1_000.0, peak: 8_000 };
+        provider.place_at(running.sip, CallPlan { speech, ..CallPlan::new("+13125550199", number) })
+    };
+    let calls: Vec<CallHandle> = numbers.iter().map(place).collect();
+    for call in &calls {
+        assert!(call.wait(PATIENCE, |o| o.answered_after.is_some()).answered_after.is_some());
+    }
+    calls
+}
+
+/// Hangs up and waits for the records of these calls, the ones of the tests' provider.
+fn hang_up(calls: &[CallHandle]) {
+    calls.iter().for_each(CallHandle::hang_up);
+    for call in calls {
+        assert!(call.wait(PATIENCE, |o| o.end.is_some()).end.is_some());
+    }
+}
+
+fn provider() -> Provider {
+    Provider::start("127.0.0.1:0".parse().unwrap(), Account::default()).unwrap()
+}
+
+/// How many of the first `first` calls of a flood have their record, and which calls the records are of.
+fn recorded(calls: &[Value], first: usize) -> usize {
+    let kept: BTreeSet<&str> = calls.iter().filter_map(|call| call["sip_call_id"].as_str()).collect();
+    (0..first).filter(|n| kept.contains(Flood::call_id(*n).as_str())).count()
+}
+
+fn print(name: &str, outcome: &Outcome) {
+    let at = |part: f64| outcome.answered_after.get((outcome.answered_after.len() as f64 * part) as usize);
+    println!(
+        "{name}: finals {:?}, contradicted {}, unanswered {}, repeated {}, copies {}, sent in {:?}, answered after p50 \
+         {:?}, p99 {:?}",
+        outcome.finals,
+        outcome.contradicted,
+        outcome.unanswered,
+        outcome.repeated,
+        outcome.copies,
+        outcome.sent_in,
+        at(0.5),
+        at(0.99),
+    );
+}
+
+#[test]
+fn a_flood_on_a_bad_path_gets_one_486_each_and_no_call_in_progress_notices() {
+    let _alone = alone();
+    let running = Site::new("sim", &["PHONE1", "PHONE2"], TALKERS).start(RINGSIDE);
+    let provider = provider();
+    let talks = talk(&provider, &running, &BOTH);
+    let (before_kb, _) = running.memory_kb();
+    let calls = if is_long() { 60_000 } else { 6_000 };
+    let plan = Plan { calls, per_s: 2_000.0, lost_percent: 10, numbers: &BOTH };
+    let outcome = Flood::new(running.sip).run(&plan);
+    print("flood", &outcome);
+    let (after_kb, peak_kb) = running.memory_kb();
+    hang_up(&talks);
+    let records = running.finished_calls(RINGSIDE, 242);
+    println!(
+        "memory {before_kb} kB before, {after_kb} kB after, {peak_kb} kB at most; {} records",
+        records.len()
+    );
+    println!("xruns {}", running.metric("ringside_pcm_xruns_total"));
+    for talked in ended(&records, "caller_hung_up") {
+        println!("call in progress: {} {}", talked["recording"], talked["legs"][0]);
+    }
+    assert_eq!((outcome.contradicted, outcome.unanswered), (0, 0));
+    assert_eq!(outcome.finals.into_iter().collect::<Vec<_>>(), [(486, calls)]);
+    assert_eq!(recorded(&records, 240), 240);
+    let talked = ended(&records, "caller_hung_up");
+    assert_eq!(talked.len(), 2);
+    for call in talked {
+        assert_eq!(
+            (&call["recording"]["state"], &call["recording"]["gap_ms"]),
+            (&"closed".into(), &0.into())
+        );
+        assert_eq!(call["legs"][0]["lost"], 0);
+    }
+    assert_eq!(running.metric("ringside_pcm_xruns_total"), 0.0);
+    assert!(peak_kb < before_kb + 65_536, "memory grew");
+}
+
+#[test]
+fn a_burst_of_240_calls_leaves_240_records() {
+    let _alone = alone();
+    let nobody = "keep_audio_s = 0\n";
+    let running = Site::new("sim", &["PHONE1", "PHONE2"], nobody).start(RINGSIDE);
+    let plan = Plan { calls: 240, per_s: 200.0, lost_percent: 0, numbers: &BOTH };
+    let outcome = Flood::new(running.sip).run(&plan);
+    print("burst", &outcome);
+    let records = running.finished_calls(RINGSIDE, 240);
+    assert_eq!((outcome.contradicted, outcome.unanswered, outcome.repeated), (0, 0, 0));
+    // One call rings at each phone until its caller gives up.
+    assert_eq!(outcome.finals.into_iter().collect::<Vec<_>>(), [(486, 238), (487, 2)]);
+    assert_eq!((records.len(), recorded(&records, 240)), (240, 240));
+    assert_eq!((ended(&records, "busy").len(), ended(&records, "cancelled").len()), (238, 2));
 }

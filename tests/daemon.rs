@@ -1,0 +1,16 @@
+//! The running daemon, end to end: the real binary on a simulated office, called by a SIP provider of its own.
+#![cfg(feature = "sim")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests wait, look at files and open sockets"
+)]
+
+#[path = "daemon/killed.rs"]
+mod killed;
+#[path = "daemon/mixed.rs"]
+mod mixed;
+#[path = "daemon/recorded.rs"]
+mod recorded;
+#[path = "daemon/mod.rs"]
+mod shared;

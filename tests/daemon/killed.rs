@@ -1,0 +1,152 @@
+//! Killed at any moment, and stopped with a call up: the next start knows what was, and nothing is lost or doubled.
+
+use crate::shared::{
+    process::{self, PATIENCE, Process},
+    site::{ANSWERS, Site, number},
+    sound,
+};
+use ringside::{
+    id::CallId,
+    record::{CallRecord, Ended, RecordingState},
+    sim::provider::{Account, CallHandle, CallPlan, Provider, Speech},
+};
+use std::{collections::BTreeMap, thread::sleep, time::Duration};
+
+const ROUNDS: u64 = 24;
+/// Answers half a second into the first ring and hangs up two seconds later.
+const HANGS_UP: &str = "answer_after_rings = 1\nanswer_delay_ms = 500\nsay_after_ms = 0\ntone_hz = 1000.0\nhang_up_after_s = 2.0";
+
+/// Where in a call the power goes.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    Ringing,
+    JustAnswered,
+    Talking,
+    Closing,
+}
+
+/// The n-th number of a seeded sequence (SplitMix64).
+fn random(n: u64) -> u64 {
+    let mut z = n.wrapping_add(2026).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// Waits until the call is at `moment`, give or take a random while.
+fn wait_for(moment: Moment, round: u64, call: &CallHandle) {
+    let while_ms = |most| Duration::from_millis(random(round) % most);
+    match moment {
+        Moment::Ringing => {
+            call.wait(PATIENCE, |call| call.rang_after.is_some());
+            sleep(while_ms(400));
+        }
+        Moment::JustAnswered => {
+            call.wait(PATIENCE, |call| call.answered_after.is_some());
+            sleep(while_ms(60));
+        }
+        Moment::Talking => {
+            call.wait(PATIENCE, |call| call.answered_after.is_some());
+            sleep(Duration::from_millis(100) + while_ms(1600));
+        }
+        Moment::Closing => {
+            call.wait(PATIENCE, |_| false);
+            sleep(while_ms(250));
+        }
+    }
+}
+
+/// What must be true of the records after a start, given those before it.
+fn check(site: &Site, before: &BTreeMap<CallId, CallRecord>, placed: usize) -> BTreeMap<CallId, CallRecord> {
+    let records = process::calls(site);
+    let after: BTreeMap<CallId, CallRecord> =
+        records.iter().map(|record| (record.id, record.clone())).collect();
+    assert_eq!((records.len(), after.len()), (placed, placed), "a record is lost or doubled");
+    let mut seqs: Vec<u64> = records.iter().map(|record| record.seq).collect();
+    seqs.sort_unstable();
+    assert_eq!(seqs, (1..=placed as u64).collect::<Vec<_>>());
+    for (call, record) in before {
+        assert_eq!(&after[call], record, "a closed record changed");
+    }
+    for record in after.values().filter(|record| !before.contains_key(&record.id)) {
+        assert_ne!(record.outcome.ended, Ended::InProgress, "{record:#?}");
+        assert_ne!(record.recording.state, RecordingState::Writing, "{record:#?}");
+        check_recording(site, record);
+    }
+    assert_eq!(process::verify(site), None);
+    after
+}
+
+fn check_recording(site: &Site, record: &CallRecord) {
+    let recording = &record.recording;
+    let Some(path) = &recording.path else {
+        assert!(recording.why_none.is_some(), "{record:#?}");
+        return;
+    };
+    let (length_ms, warnings) = sound::probe(&site.data().join(path));
+    assert!(length_ms.abs_diff(recording.duration_ms) <= 1, "{length_ms} ms in {recording:#?}");
+    assert_eq!(warnings, "", "{path}");
+}
+
+#[test]
+fn killed_at_any_moment_no_call_is_lost_and_every_length_is_true() {
+    const MOMENTS: [Moment; 4] = [Moment::Ringing, Moment::JustAnswered, Moment::Talking, Moment::Closing];
+    let site = Site::new(&[&[HANGS_UP]], "");
+    let (mut known, mut starts, mut interrupted, mut recovered_ms) =
+        (BTreeMap::new(), Vec::new(), 0, Vec::new());
+    for round in 0..=ROUNDS {
+        let process = Process::start(&site);
+        starts.push(process.ready_after);
+        let before = known.len();
+        known = check(&site, &known, round as usize);
+        let fresh: Vec<&CallRecord> = known.values().filter(|r| r.seq > before as u64).collect();
+        for record in fresh {
+            interrupted += usize::from(record.outcome.ended == Ended::Interrupted);
+            recovered_ms.extend(record.answered.then_some(record.recording.duration_ms));
+        }
+        if round < ROUNDS {
+            let provider = Provider::start(site.peer(), Account::default()).unwrap();
+            let plan = CallPlan {
+                speech: Speech::Tone { hz: 440.0, peak: 8000 },
+                ..CallPlan::new("+13126000000", &number(0))
+            };
+            let call = provider.place_at(site.sip(), plan);
+            wait_for(MOMENTS[round as usize % MOMENTS.len()], round, &call);
+            process.kill();
+        }
+    }
+    starts.sort_unstable();
+    let (median, worst) = (starts[starts.len() / 2], starts[starts.len() - 1]);
+    println!("{ROUNDS} kills, {interrupted} calls interrupted, kept {recovered_ms:?} ms");
+    println!("ready after {median:?} (median), {worst:?} (worst)");
+    assert!(interrupted >= ROUNDS as usize / 2, "the kills hit no calls");
+    assert!(median <= Duration::from_secs(1), "ready after {median:?}");
+}
+
+#[test]
+fn a_stop_with_a_call_up_ends_it_and_keeps_its_recording_whole() {
+    let site = Site::new(&[&[ANSWERS]], "");
+    let process = Process::start(&site);
+    let provider = Provider::start(site.peer(), Account::default()).unwrap();
+    let call = provider.place_at(site.sip(), CallPlan::new("+13126000000", &number(0)));
+    call.wait(PATIENCE, |call| call.answered_after.is_some());
+    sleep(Duration::from_secs(3));
+    let (status, took) = process.terminate();
+    println!("stopped in {took:?}");
+    assert_eq!(status.code(), Some(0));
+    assert!(took <= Duration::from_secs(5), "{took:?}");
+    let told = call.wait(PATIENCE, |_| false).end;
+    assert_eq!(told, Some(ringside::sim::provider::End::CalleeHungUp), "the caller is told");
+    let record = process::calls(&site).remove(0);
+    assert_eq!(record.outcome.ended, Ended::Interrupted);
+    assert_eq!(record.outcome.why.as_deref(), Some("daemon_stopped"));
+    assert_eq!(record.recording.state, RecordingState::Closed);
+    println!("{} ms recorded, {} ms bridged", record.recording.duration_ms, record.recording.expected_ms);
+    assert!(
+        record.recording.duration_ms.abs_diff(record.recording.expected_ms) <= 20,
+        "{:#?}",
+        record.recording
+    );
+    check_recording(&site, &record);
+    assert_eq!(process::verify(&site), None);
+}

@@ -315,8 +315,6 @@ impl Trunk {
     }
 }
 
-/// Static payload type (RFC 3551 table 4).
-
 const fn law(codec: Codec) -> Law {
     match codec {
         Codec::Pcmu => Law::Mu,

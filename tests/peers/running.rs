@@ -164,15 +164,15 @@ impl RunningBox {
             .collect()
     }
 
-    /// The records once `wanted` of them are over and their recordings closed.
+    /// The records once there are `wanted`, all are over, and their recordings closed.
     pub(crate) fn finished_calls(&self, binary: &str, wanted: usize) -> Vec<Value> {
         let until = Instant::now() + PATIENCE;
         loop {
             let calls = self.calls(binary);
-            let over = |call: &Value| {
-                call["outcome"]["ended"] != "in_progress" && call["recording"]["state"] != "writing"
+            let open = |call: &Value| {
+                call["outcome"]["ended"] == "in_progress" || call["recording"]["state"] == "writing"
             };
-            if calls.iter().filter(|call| over(call)).count() >= wanted || Instant::now() > until {
+            if (calls.len() >= wanted && !calls.iter().any(open)) || Instant::now() > until {
                 return calls;
             }
             sleep(Duration::from_millis(100));

@@ -10,7 +10,11 @@
 mod killed;
 #[path = "daemon/mixed.rs"]
 mod mixed;
+#[path = "daemon/office.rs"]
+mod office;
 #[path = "daemon/recorded.rs"]
 mod recorded;
 #[path = "daemon/mod.rs"]
 mod shared;
+#[path = "daemon/talking.rs"]
+mod talking;

@@ -451,6 +451,19 @@ fn ten_minutes_of_a_bad_network_are_counted_exactly() {
 }
 
 #[test]
+fn the_recording_is_asked_for_the_line_s_time_from_the_notice_on() {
+    let mut plane = Plane::new(1, 1);
+    let tap = plane.patch(0, 0, trunk(), Some([500; 4_000].into()));
+    plane.run(7);
+    plane.arrives(0, OFFICE, rtp(0, 1, 0, 7, &[0x12; 160]));
+    plane.run(5);
+    plane.stall(240);
+    plane.run(2);
+    assert_eq!(plane.frames(tap).len(), 7, "nothing is recorded before the notice");
+    assert_eq!(plane.unpatch(0).recorded_samples, 7 * PERIOD as u64 + 240);
+}
+
+#[test]
 fn neither_a_tick_nor_a_command_allocates_or_frees() {
     let mut plane = Plane::new(4, 2);
     let notice: Arc<[i16]> = [500; 4_000].into();

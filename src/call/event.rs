@@ -34,6 +34,8 @@ pub enum Event {
         packets: u64,
         /// RTP packets that were due and not there.
         lost: u64,
+        /// Milliseconds of the line's time that are to be in the recording; 0 without one.
+        recorded_ms: u64,
     },
     /// The first journal entry is durable, this many ms after the INVITE.
     Journaled(u64),

@@ -357,6 +357,7 @@ impl Call {
         self.end(ended, now, out);
         let Some(patched_at) = talk.patched_at else { return self.save(out) };
         if self.records {
+            // Until the line's own clock tells, which also knows when the notice began the recording.
             self.record.recording.expected_ms = now.ms_since(patched_at);
         }
         out.push(Command::Unpatch);

@@ -85,7 +85,10 @@ pub(super) fn note(record: &mut CallRecord, event: Event, at_ms: u64) {
             record.consent.disclosure_played = true;
             record.consent.heard_by = vec!["caller".to_owned(), "office".to_owned()];
         }
-        Event::Unpatched { packets, lost } => {
+        Event::Unpatched { packets, lost, recorded_ms } => {
+            if recorded_ms > 0 {
+                record.recording.expected_ms = recorded_ms;
+            }
             for leg in record.legs.iter_mut().filter(|leg| leg.kind == LegKind::Trunk) {
                 (leg.packets, leg.lost) = (packets, lost);
             }

@@ -82,6 +82,8 @@ pub struct PatchCounters {
     pub sent: u64,
     /// Tap frames that did not fit into the ring.
     pub tap_overruns: u64,
+    /// The line's time from the start of the recording to the end of the patch, in samples; 0 without a recording.
+    pub recorded_samples: u64,
 }
 
 /// A report from the media thread.

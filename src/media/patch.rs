@@ -49,6 +49,8 @@ pub(super) struct Patch {
     outgoing: Outgoing,
     notice: Option<Notice>,
     tap: Option<rtrb::Producer<TapFrame>>,
+    /// Line clock of the first frame that went to the tap.
+    tapped_from: Option<u64>,
     /// The working frame; `office` is encoded from here.
     frame: TapFrame,
     /// Line clock of the next tick; unknown before the first.
@@ -106,6 +108,7 @@ impl Patch {
             tap,
             frame: TapFrame { at: 0, caller: [0; PERIOD], office: [0; PERIOD] },
             next_clock: None,
+            tapped_from: None,
             counters: PatchCounters::default(),
         }
     }
@@ -133,6 +136,7 @@ impl Patch {
         let counters = PatchCounters {
             // A packet that came too late was not there when it was due.
             lost: self.source.expected().saturating_sub(self.counters.packets) + self.counters.late,
+            recorded_samples: self.next_clock.zip(self.tapped_from).map_or(0, |(end, from)| end - from),
             ..self.counters
         };
         let notice = self.notice.map(|notice| notice.samples);
@@ -290,6 +294,7 @@ impl Patch {
 
     fn copy_to_tap(&mut self, clock: u64, playback: &ColumnMut<'_>) {
         let Some(tap) = &mut self.tap else { return };
+        self.tapped_from.get_or_insert(clock);
         self.frame.at = clock;
         playback.as_column().read(&mut self.frame.caller);
         if tap.push(self.frame).is_err() {

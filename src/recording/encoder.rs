@@ -8,7 +8,7 @@ use super::StereoFrame;
 /// Largest packet the encoder may make, both streams together: 400 kbit/s, far above what speech needs.
 pub const MAX_PACKET_BYTES: usize = 1_000;
 
-/// Target of both legs together in bit/s: 30,000 even when both talk all the time, half of it when one listens.
+/// Target of both legs together in bit/s.
 const BITRATE: i32 = 30_000;
 /// libopus complexity, 0..=10; 5 costs three quarters of 10 and is within 0.05 PESQ of it.
 const COMPLEXITY: i32 = 5;
@@ -46,7 +46,8 @@ impl Encoder {
         inner.set_vbr(true)?;
         inner.set_vbr_constraint(false)?;
         inner.set_complexity(COMPLEXITY)?;
-        inner.set_dtx(true)?;
+        // libopus takes a steady tone for background noise: with DTX hold music, ringback and fax tones fade away.
+        inner.set_dtx(false)?;
         let lookahead = u16::try_from(inner.get_lookahead()?).unwrap_or(0);
         Ok(Self { inner, pre_skip: lookahead.saturating_mul(6) })
     }
@@ -67,5 +68,33 @@ impl Encoder {
         packet: &mut [u8; MAX_PACKET_BYTES],
     ) -> Result<usize, EncodeError> {
         Ok(self.inner.encode(frame, packet)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::FRAME_SAMPLES;
+    use std::f64::consts::TAU;
+
+    #[test]
+    fn a_steady_tone_does_not_fade() {
+        let mut encoder = Encoder::new().unwrap();
+        let mut decoder = opus::MSDecoder::new(SAMPLE_RATE_HZ, STREAMS, COUPLED_STREAMS, &MAPPING).unwrap();
+        let sine = |hz: f64, at: usize| ((at as f64 * hz / 8_000.0 * TAU).sin() * 8_000.0) as i16;
+        let mut packet = [0; MAX_PACKET_BYTES];
+        for start in (0..10 * 8_000).step_by(FRAME_SAMPLES) {
+            let mut frame: StereoFrame = [0; 2 * FRAME_SAMPLES];
+            for (at, pair) in (start..).zip(frame.chunks_exact_mut(2)) {
+                pair.copy_from_slice(&[sine(440.0, at), sine(1_000.0, at)]);
+            }
+            let bytes = encoder.encode(&frame, &mut packet).unwrap();
+            decoder.decode(&packet[..bytes], &mut frame, false).unwrap();
+            let peak =
+                |leg: usize| frame.iter().skip(leg).step_by(2).map(|s| s.unsigned_abs()).max().unwrap();
+            if start >= 8_000 {
+                assert!(peak(0) > 6_000 && peak(1) > 6_000, "{} and {} at {start}", peak(0), peak(1));
+            }
+        }
     }
 }

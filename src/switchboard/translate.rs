@@ -127,13 +127,17 @@ pub(super) fn line(command: fxs::Command, port: PortId, slot: Slot) -> (Option<O
     }
 }
 
+/// The line's clock.
+const SAMPLES_PER_MS: u64 = 8;
+
 /// What a report of the media thread means to a call.
 pub(super) const fn media(event: &media::Event) -> Option<(RtpPort, CallEvent)> {
     match event {
         media::Event::AudioStarted { rtp } => Some((*rtp, CallEvent::AudioStarted)),
         media::Event::NoticePlayed { rtp } => Some((*rtp, CallEvent::NoticePlayed)),
         media::Event::Unpatched { rtp, counters, .. } => {
-            Some((*rtp, CallEvent::Unpatched { packets: counters.packets, lost: counters.lost }))
+            let recorded_ms = counters.recorded_samples / SAMPLES_PER_MS;
+            Some((*rtp, CallEvent::Unpatched { packets: counters.packets, lost: counters.lost, recorded_ms }))
         }
         media::Event::Spent(_) => None,
     }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
+pub mod inside;
+pub mod peer;
 pub mod process;
 pub mod site;
 pub mod sound;

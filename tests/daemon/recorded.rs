@@ -16,11 +16,11 @@ const CALLER_HZ: f64 = 440.0;
 const OFFICE_HZ: f64 = 1000.0;
 const PEAK: i16 = 8000;
 
-/// Frames with the tone, frames in all, and where it is missing.
+/// Frames with the tone, frames in all, and the first few where it is missing.
 fn carried(leg: &[i16], hz: f64) -> (usize, usize, Vec<usize>) {
     let frames = sound::frames_with(leg, hz, f64::from(PEAK));
     let missing = frames.iter().enumerate().filter(|(_, carries)| !**carries).map(|(index, _)| index);
-    (frames.iter().filter(|carries| **carries).count(), frames.len(), missing.collect())
+    (frames.iter().filter(|carries| **carries).count(), frames.len(), missing.take(10).collect())
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl LineSide for Line {
         up.fill(0);
         let from = self.now.fetch_add((down.len() / slots) as u64, Ordering::Relaxed);
         for (at, (down, up)) in (from..).zip(down.chunks(slots).zip(up.chunks_mut(slots))) {
-            if at % SECOND == 0 {
+            if at.is_multiple_of(SECOND) {
                 up[SLOT] = i16::MAX;
             }
             if down[SLOT] > LOUD {
@@ -79,7 +79,7 @@ impl RtpIo for Peer {
         let at = self.sent * PACKET;
         buf[..12].copy_from_slice(&header(self.sent));
         buf[12..172].fill(SILENCE);
-        if at % SECOND == 0 {
+        if at.is_multiple_of(SECOND) {
             buf[12] = CLICK;
         }
         self.sent += 1;

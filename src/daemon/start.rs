@@ -18,7 +18,7 @@ use crate::{
         clock::Clock,
         line_io::LineCommand,
         media_loop::{MediaControl, MediaLoop},
-        pcm::Pcm,
+        pcm::{PREFILL_PERIODS, Pcm},
         realtime,
         rtp_socket::RtpSockets,
         sip_socket::SipSocket,
@@ -99,7 +99,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
         Numbering::new(recovered.box_id, recovered.next_seq, random()?),
     );
 
-    let bay = PatchBay::new(pcm.slots, rtp.addresses().len());
+    let bay = PatchBay::new(pcm.slots, rtp.addresses().len()).with_lead(PREFILL_PERIODS);
     let (media, media_control) = MediaLoop::new(Pcm::closed(pcm), bay, rtp)?;
     let stop_media = Arc::new(AtomicBool::new(false));
     let media = media_thread(media, Arc::clone(&stop_media))?;

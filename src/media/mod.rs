@@ -1,5 +1,6 @@
 //! The data plane: patches between line slots and RTP.
 
+mod ahead;
 pub mod control;
 mod digits;
 mod patch;

@@ -8,6 +8,7 @@
 //! ```
 
 use super::{
+    ahead::Ahead,
     control::{Codec, Event, PatchCounters, TapFrame, Trunk},
     digits::Digits,
     patch_bay::{PERIOD, RtpIo},
@@ -49,6 +50,7 @@ pub(super) struct Patch {
     outgoing: Outgoing,
     notice: Option<Notice>,
     tap: Option<rtrb::Producer<TapFrame>>,
+    ahead: Ahead,
     /// Line clock of the first frame that went to the tap.
     tapped_from: Option<u64>,
     /// The working frame; `office` is encoded from here.
@@ -89,7 +91,7 @@ impl Patch {
         (ssrc, seq, timestamp): (u32, u16, u32),
         notice: Option<Arc<[i16]>>,
         tap: Option<rtrb::Producer<TapFrame>>,
-        playout: Playout,
+        (playout, ahead): (Playout, Ahead),
         clock: u64,
     ) -> Self {
         let mut outgoing = Outgoing::new(ssrc, seq, timestamp);
@@ -106,6 +108,7 @@ impl Patch {
             outgoing,
             notice: notice.map(|samples| Notice { samples, at: 0, by: clock + NOTICE_PATIENCE_SAMPLES }),
             tap,
+            ahead,
             frame: TapFrame { at: 0, caller: [0; PERIOD], office: [0; PERIOD] },
             next_clock: None,
             tapped_from: None,
@@ -169,6 +172,7 @@ impl Patch {
                 let missed = u32::try_from(clock.saturating_sub(expected)).unwrap_or(u32::MAX);
                 self.playout.skip(missed);
                 self.outgoing.skip(missed);
+                self.ahead.clear();
             }
             None => {
                 let _stale = (0..MAX_STALE)
@@ -297,6 +301,7 @@ impl Patch {
         self.tapped_from.get_or_insert(clock);
         self.frame.at = clock;
         playback.as_column().read(&mut self.frame.caller);
+        self.ahead.exchange(&mut self.frame.caller);
         if tap.push(self.frame).is_err() {
             self.counters.tap_overruns += 1;
         }

@@ -4,6 +4,7 @@
 //! card. Everything is allocated in [`PatchBay::new`]; what a command brings goes back in an [`Event`].
 
 use super::{
+    ahead::{Ahead, MAX_LEAD_PERIODS},
     control::{Command, Event, PatchCounters, Sound, TAP_SAMPLES, TapFrame, Trunk},
     patch::Patch,
 };
@@ -50,6 +51,8 @@ pub struct PatchBay {
     patches: Box<[Option<Patch>]>,
     /// Playout buffers of the ports that are not patched.
     playouts: Vec<Playout>,
+    /// Periods from writing to the card to the line.
+    lead: usize,
 }
 
 impl PatchBay {
@@ -61,7 +64,15 @@ impl PatchBay {
             slots: (0..slots).map(|_| Carries::default()).collect(),
             patches: (0..rtp_ports).map(|_| None).collect(),
             playouts: (0..rtp_ports).map(|_| Playout::default()).collect(),
+            lead: 0,
         }
+    }
+
+    /// For a card that plays what it is given `periods` later, 0 to 4: recordings have both legs as they were on the
+    /// line at one moment.
+    #[must_use]
+    pub fn with_lead(self, periods: usize) -> Self {
+        Self { lead: periods.min(MAX_LEAD_PERIODS), ..self }
     }
 
     /// Carries out a command; `clock` is the line clock of the next tick, in samples.
@@ -139,7 +150,15 @@ impl PatchBay {
         // One buffer for each port: the pool holds one whenever a port is free.
         let playout = self.playouts.pop().unwrap_or_default();
         *carries = Carries::Call(rtp);
-        *place = Some(Patch::new((rtp, slot), trunk, source, notice, tap, playout, clock));
+        *place = Some(Patch::new(
+            (rtp, slot),
+            trunk,
+            source,
+            notice,
+            tap,
+            (playout, Ahead::new(self.lead)),
+            clock,
+        ));
     }
 
     fn unpatch(&mut self, rtp: RtpPort, events: &mut impl FnMut(Event)) {

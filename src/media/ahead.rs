@@ -1,0 +1,68 @@
+//! What was written to the card and is not on the line yet.
+//!
+//! The card plays what it is given a few periods later, while what it captured has just been on the line. The tap wants
+//! both legs as they were on the line at one moment, so the caller leg waits here for as long as it waits in the card.
+
+use super::patch_bay::PERIOD;
+
+/// Periods that may wait in the card: the buffer of a board has no more.
+pub(super) const MAX_LEAD_PERIODS: usize = 4;
+
+/// The last periods that were written, oldest at `next`.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    written: [[i16; PERIOD]; MAX_LEAD_PERIODS],
+    lead: usize,
+    next: usize,
+}
+
+impl Ahead {
+    /// For a card that plays `lead` periods after it was given, 0 to [`MAX_LEAD_PERIODS`]; silence waits in it.
+    pub(super) const fn new(lead: usize) -> Self {
+        Self { written: [[0; PERIOD]; MAX_LEAD_PERIODS], lead, next: 0 }
+    }
+
+    /// Takes the period that is written now and leaves the one that goes onto the line now.
+    pub(super) fn exchange(&mut self, leg: &mut [i16; PERIOD]) {
+        let waiting = self.written.iter_mut().take(self.lead).nth(self.next);
+        // Without a lead nothing waits.
+        let Some(waiting) = waiting else { return };
+        std::mem::swap(waiting, leg);
+        self.next = (self.next + 1) % self.lead;
+    }
+
+    /// The card was started again: silence waits in it.
+    pub(super) fn clear(&mut self) {
+        self.written = [[0; PERIOD]; MAX_LEAD_PERIODS];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn through(ahead: &mut Ahead, values: std::ops::RangeInclusive<i16>) -> Vec<i16> {
+        values
+            .map(|value| {
+                let mut leg = [value; PERIOD];
+                ahead.exchange(&mut leg);
+                leg[0]
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_period_comes_out_as_many_periods_later_as_the_card_needs() {
+        assert_eq!(through(&mut Ahead::new(0), 1..=4), [1, 2, 3, 4]);
+        assert_eq!(through(&mut Ahead::new(2), 1..=6), [0, 0, 1, 2, 3, 4]);
+        assert_eq!(through(&mut Ahead::new(4), 1..=6), [0, 0, 0, 0, 1, 2]);
+    }
+
+    #[test]
+    fn a_card_that_starts_again_plays_silence_first() {
+        let mut ahead = Ahead::new(2);
+        through(&mut ahead, 1..=3);
+        ahead.clear();
+        assert_eq!(through(&mut ahead, 4..=6), [0, 0, 4]);
+    }
+}

@@ -49,7 +49,7 @@ fn the_bubble_is_out_before_the_first_ring_burst() {
     for _ in 0..CALLS {
         invited.push(Instant::now());
         let outcome =
-            provider.place_at(inside.site.sip(), patient(150, &number(0))).wait(PATIENCE, |_| false);
+            provider.place_at(inside.site.sip(), patient(400, &number(0))).wait(PATIENCE, |_| false);
         assert_eq!(outcome.end, Some(End::Cancelled));
     }
     let records = process::closed_calls(&inside.site, CALLS);
@@ -126,7 +126,8 @@ fn a_withheld_number_is_nowhere() {
         display_name: "SECRET NAME".to_owned(),
         ..CallPlan::new(SECRET, &number(0))
     };
-    let call = provider(&inside).place_at(inside.site.sip(), plan);
+    let provider = provider(&inside);
+    let call = provider.place_at(inside.site.sip(), plan);
     let shown =
         |event: &ringside::sim::observe::Event| matches!(event.what, What::Phone(Happening::CallerShown(_)));
     inside.wait("the display shows a caller", || inside.events().iter().any(shown));
@@ -154,7 +155,7 @@ fn every_tracking_number_has_its_bubble_and_no_other_number_has_one() {
     }
     let stranger =
         provider.place_at(inside.site.sip(), patient(100, UNKNOWN_NUMBER)).wait(PATIENCE, |_| false);
-    assert_eq!((stranger.end, stranger.statuses), (Some(End::Refused(404)), vec![404]));
+    assert_eq!((stranger.end, stranger.rang_after), (Some(End::Refused(404)), None));
     let (_, bubbles) = web::get(inside.site.web(), "/api/v1/bubbles").unwrap();
     for group in 0..3 {
         let tracking = format!("\"tracking_number\":\"{}\"", number(group));

@@ -451,7 +451,7 @@ fn ten_minutes_of_a_bad_network_are_counted_exactly() {
 }
 
 #[test]
-fn the_recording_is_asked_for_the_line_s_time_from_the_notice_on() {
+fn the_recording_is_asked_for_the_whole_of_the_line_s_time() {
     let mut plane = Plane::new(1, 1);
     let tap = plane.patch(0, 0, trunk(), Some([500; 4_000].into()));
     plane.run(7);
@@ -459,8 +459,8 @@ fn the_recording_is_asked_for_the_line_s_time_from_the_notice_on() {
     plane.run(5);
     plane.stall(240);
     plane.run(2);
-    assert_eq!(plane.frames(tap).len(), 7, "nothing is recorded before the notice");
-    assert_eq!(plane.unpatch(0).recorded_samples, 7 * PERIOD as u64 + 240);
+    assert_eq!(plane.frames(tap).len(), 14);
+    assert_eq!(plane.unpatch(0).recorded_samples, 14 * PERIOD as u64 + 240, "the stall is asked for as well");
 }
 
 #[test]

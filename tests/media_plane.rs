@@ -309,8 +309,8 @@ fn the_notice_is_heard_on_both_sides_as_soon_as_the_caller_is() {
     let coded = notice.iter().map(|&sample| g711::expand(Law::Mu, g711::compress(Law::Mu, sample)));
     assert_eq!(sent[..2_000], coded.collect::<Vec<_>>());
     let frames = plane.frames(tap);
-    assert_eq!(frames.len(), 44, "the recording begins with the patch");
-    assert_eq!((&frames[14].caller[..], &frames[14].office[..]), (&notice[..80], &notice[..80]));
+    assert_eq!(frames.len(), 30, "the recording begins with the notice");
+    assert_eq!((&frames[0].caller[..], &frames[0].office[..]), (&notice[..80], &notice[..80]));
     let events = plane.events();
     assert!(events.iter().any(|event| matches!(event, Event::NoticePlayed { rtp: RtpPort(0) })));
     assert!(
@@ -329,8 +329,8 @@ fn a_notice_is_held_at_the_ends_of_the_range() {
         plane.run(1);
     }
     let frames = plane.frames(tap);
-    assert_eq!(frames[6].caller, [i16::MAX; PERIOD]);
-    assert_eq!(frames[6].office, [i16::MAX; PERIOD]);
+    assert_eq!(frames[5].caller, [i16::MAX; PERIOD]);
+    assert_eq!(frames[5].office, [i16::MAX; PERIOD]);
 }
 
 #[test]
@@ -451,7 +451,7 @@ fn ten_minutes_of_a_bad_network_are_counted_exactly() {
 }
 
 #[test]
-fn the_recording_is_asked_for_the_whole_of_the_line_s_time() {
+fn the_recording_is_asked_for_the_line_s_time_from_the_notice_on() {
     let mut plane = Plane::new(1, 1);
     let tap = plane.patch(0, 0, trunk(), Some([500; 4_000].into()));
     plane.run(7);
@@ -459,8 +459,8 @@ fn the_recording_is_asked_for_the_whole_of_the_line_s_time() {
     plane.run(5);
     plane.stall(240);
     plane.run(2);
-    assert_eq!(plane.frames(tap).len(), 14);
-    assert_eq!(plane.unpatch(0).recorded_samples, 14 * PERIOD as u64 + 240, "the stall is asked for as well");
+    assert_eq!(plane.frames(tap).len(), 7, "nothing is recorded before the notice");
+    assert_eq!(plane.unpatch(0).recorded_samples, 7 * PERIOD as u64 + 240);
 }
 
 #[test]

@@ -21,6 +21,8 @@ use std::{
 };
 
 const SAMPLES_PER_MS: u64 = 8;
+/// One swing of a bell at 20 Hz.
+const RING_CYCLE_MS: i64 = 50;
 /// Answers in the middle of the first burst.
 const ANSWERS_LATE: &str = "answer_after_rings = 1\nanswer_delay_ms = 1500\ntone_hz = 1000.0";
 
@@ -76,6 +78,8 @@ fn the_bubble_is_out_before_the_first_ring_burst() {
     );
     println!("bubble in the page's hand before the ring on the wire: {ahead_ms:?} ms");
     assert!(after[CALLS - 1] <= Duration::from_millis(50), "{after:?}");
+    // A page is a step of its thread and of ours behind; the bell has not swung once by then.
+    assert!(ahead_ms[CALLS / 2] >= 0 && ahead_ms[0] >= -RING_CYCLE_MS, "{ahead_ms:?}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The real program as a process of its own: started on a site that the test writes, watched from outside.
 
+#![allow(dead_code, reason = "tests and benches use different parts")]
+
 use serde_json::Value;
 use std::{
     fs,
@@ -42,13 +44,14 @@ pub(crate) struct RunningBox {
 }
 
 impl Site {
-    /// A site on the board `sim` or `sim24`, with the people of `office` and the tracking numbers `+13125550100` to
-    /// 103. `phones` names the phone that each of the first of them rings; without it all of them ring all phones.
+    /// A site on the board `sim` or `sim24`, with the people of `office`, who may say `hello.wav`. `phones` names the
+    /// phones that ring for `+13125550100`, 101 and so on; numbers beyond them ring the first phone.
     pub(crate) fn new(board: &str, phones: &[&str], office: &str) -> Self {
         let site = Self { dir: tempfile::tempdir().unwrap() };
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("board").join(board);
         fs::copy(from.join("profile.toml"), site.path("profile.toml")).unwrap();
         fs::write(site.path("office.toml"), office).unwrap();
+        fs::copy(from.with_file_name("sim").join("hello.wav"), site.path("hello.wav")).unwrap();
         let config = fs::read_to_string(from.join("ringside.toml")).unwrap();
         fs::write(site.path("site.toml"), one_phone_each(&config, phones)).unwrap();
         site
@@ -91,24 +94,31 @@ impl Site {
     }
 }
 
-/// Ring groups of one phone each, for as many tracking numbers.
+/// Tracking numbers and ring groups of one phone each.
 fn one_phone_each(config: &str, phones: &[&str]) -> String {
-    if phones.is_empty() {
-        return config.to_owned();
-    }
-    let mut config =
-        config.replace("[[ring_group]]\nname = \"office\"\nports = [\"PHONE1\", \"PHONE2\"]\n", "");
-    for (n, phone) in phones.iter().enumerate() {
-        let number = format!("number = \"+1312555010{n}\"\n");
-        config = config.replace(&number, &format!("{number}ring_group = \"{phone}\"\n"));
+    // What comes behind is the board's own choice of numbers.
+    let (mut site, _) = config.split_once("[[tracking_number]]").unwrap();
+    site = site.split_once("[[ring_group]]\nname = \"office\"").map_or(site, |(before, _)| before);
+    let campaign = "[[campaign]]\nid = \"spring-mailer\"\nname = \"Spring mailer\"\n";
+    let site = site.split_once("[[campaign]]").map_or(site, |(before, _)| before);
+    let mut config = format!("{site}{campaign}");
+    for phone in phones {
         config += &format!("\n[[ring_group]]\nname = \"{phone}\"\nports = [\"{phone}\"]\n");
     }
-    // Numbers that have no phone of their own ring the first one.
-    for n in phones.len()..4 {
-        let number = format!("number = \"+1312555010{n}\"\n");
-        config = config.replace(&number, &format!("{number}ring_group = \"{}\"\n", phones[0]));
+    for n in 0..phones.len().max(4) {
+        let group = phones.get(n).unwrap_or(&phones[0]);
+        config += &format!(
+            "\n[[tracking_number]]\nnumber = \"{}\"\ncampaign = \"spring-mailer\"\nring_group = \"{group}\"\n\
+             forwarding_number = \"+13125550199\"\n",
+            number(n)
+        );
     }
     config
+}
+
+/// The `n`-th tracking number of a site.
+pub(crate) fn number(n: usize) -> String {
+    format!("+131255501{n:02}")
 }
 
 fn keep(lines: impl Iterator<Item = io::Result<String>>, log: &Mutex<String>) {

@@ -270,7 +270,7 @@ pub struct Recording {
     pub channel_map: Vec<String>,
     /// Length that is really in the file.
     pub duration_ms: u64,
-    /// Length that the bridged time asks for, by the line's clock.
+    /// Length that the bridged time asks for, by the line's clock, from the start of the notice on.
     pub expected_ms: u64,
     /// Milliseconds of silence written where audio was lost between the line and the file.
     pub gap_ms: u64,

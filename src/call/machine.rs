@@ -284,7 +284,7 @@ impl Call {
         for leg in self.record.legs.iter_mut().filter(|leg| leg.kind == LegKind::Trunk) {
             leg.codec = Some(trunk.codec.name().to_owned());
         }
-        // RFC 3264 8.4: whoever holds stops listening, and may play music.
+        // RFC 3264 8.4: who puts a call on hold may go on sending, music for instance, but wants nothing of us.
         let held = !trunk.send;
         if let (Some(since), false) = (talk.held_since, held) {
             self.record.timing_ms.hold += now.ms_since(since);

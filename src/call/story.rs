@@ -76,7 +76,9 @@ pub(super) fn note_ring(record: &mut CallRecord, event: Event, port: &str, at_ms
 pub(super) fn note(record: &mut CallRecord, event: Event, at_ms: u64) {
     match event {
         Event::BubbleShown => {
-            record.timing_ms.invite_to_bubble.get_or_insert(at_ms);
+            let shown = *record.timing_ms.invite_to_bubble.get_or_insert(at_ms);
+            // The order to ring was given in the same breath and is carried out after the bubble is out.
+            record.timing_ms.invite_to_ring = record.timing_ms.invite_to_ring.map(|rang| rang.max(shown));
         }
         Event::Journaled(ms) => {
             record.journaled_ms.get_or_insert(ms);

@@ -119,16 +119,19 @@ impl Signalling {
         tracing::trace!(?input);
         let mut outputs = Vec::new();
         self.switchboard.handle(input, self.clock.now(), &mut outputs);
-        let mut shown = Vec::new();
         for output in outputs {
             tracing::debug!(?output);
-            match output {
-                Output::Sip { to, bytes } => self.socket.send(to, &bytes),
-                other => shown.extend(self.edges.perform(other)),
+            let shown = match output {
+                Output::Sip { to, bytes } => {
+                    self.socket.send(to, &bytes);
+                    None
+                }
+                other => self.edges.perform(other),
+            };
+            // At once, so that its time is right: what rings the phones is performed after it.
+            if let Some(call) = shown {
+                self.switchboard.handle(Input::BubbleShown(call), self.clock.now(), &mut Vec::new());
             }
-        }
-        for call in shown {
-            self.switchboard.handle(Input::BubbleShown(call), self.clock.now(), &mut Vec::new());
         }
     }
 }

@@ -51,6 +51,8 @@ pub(super) struct Patch {
     notice: Option<Notice>,
     tap: Option<rtrb::Producer<TapFrame>>,
     ahead: Ahead,
+    /// Whether both legs go to the tap: from the start, or from the notice on.
+    tapping: bool,
     /// Line clock of the first frame that went to the tap.
     tapped_from: Option<u64>,
     /// The working frame; `office` is encoded from here.
@@ -106,6 +108,7 @@ impl Patch {
             playout,
             digits: Digits::default(),
             outgoing,
+            tapping: notice.is_none(),
             notice: notice.map(|samples| Notice { samples, at: 0, by: clock + NOTICE_PATIENCE_SAMPLES }),
             tap,
             ahead,
@@ -266,10 +269,12 @@ impl Patch {
 
     /// Mixes the notice into both directions, from the moment that the trunk's address is settled, so that a caller
     /// behind a translator does not miss it; a caller who stays silent is not waited for long.
+    /// The recording begins with it.
     fn announce(&mut self, clock: u64, playback: &mut ColumnMut<'_>, events: &mut impl FnMut(Event)) {
         let settled = self.latch.is_settled();
         let due = |notice: &&mut Notice| settled || clock >= notice.by;
         let Some(notice) = self.notice.as_mut().filter(|_| self.trunk.send).filter(due) else { return };
+        self.tapping = true;
         let end = notice.samples.len().min(notice.at + PERIOD);
         let sound = notice.samples.get(notice.at..end).unwrap_or_default();
         mix(playback.samples(), sound);
@@ -297,7 +302,7 @@ impl Patch {
     }
 
     fn copy_to_tap(&mut self, clock: u64, playback: &ColumnMut<'_>) {
-        let Some(tap) = &mut self.tap else { return };
+        let Some(tap) = self.tap.as_mut().filter(|_| self.tapping) else { return };
         self.tapped_from.get_or_insert(clock);
         self.frame.at = clock;
         playback.as_column().read(&mut self.frame.caller);

@@ -2,7 +2,7 @@
 
 use crate::shared::{
     process::{self, PATIENCE, Process},
-    site::{ANSWERS, Site, number},
+    site::{ANSWERS, Group, Site, number},
     sound,
 };
 use ringside::{
@@ -98,7 +98,7 @@ fn check_recording(site: &Site, record: &CallRecord) {
 #[test]
 fn killed_at_any_moment_no_call_is_lost_and_every_length_is_true() {
     const MOMENTS: [Moment; 4] = [Moment::Ringing, Moment::JustAnswered, Moment::Talking, Moment::Closing];
-    let site = Site::new(&[&[HANGS_UP]; CALLS], "");
+    let site = Site::new(&[&[HANGS_UP] as Group<'_>; CALLS], "");
     let (mut known, mut starts, mut interrupted, mut recovered_ms) =
         (BTreeMap::new(), Vec::new(), 0, Vec::new());
     for round in 0..=ROUNDS {

@@ -73,6 +73,7 @@ fn a_call_on_hold_hears_nothing_and_goes_on_after_it() {
     let record = record(&inside);
     assert_eq!((record.outcome.ended, record.recording.state), (Ended::CallerHungUp, RecordingState::Closed));
     assert_eq!(record.recording.duration_ms, record.recording.expected_ms);
+    assert!((1400..3000).contains(&record.timing_ms.hold), "{} ms on hold", record.timing_ms.hold);
     println!("{} ms on hold, {} ms recorded", record.timing_ms.hold, record.recording.duration_ms);
 }
 

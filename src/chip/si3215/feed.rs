@@ -60,6 +60,8 @@ impl Feed {
         now: Instant,
     ) -> Result<(), Error<S::Error>> {
         self.feed = feed;
+        // An open loop carries no current: a handset that is still up when the battery returns is news.
+        self.closed &= feed != Linefeed::Open;
         self.settled_at = now.after_ms(SETTLE_MS);
         // Set until the write has gone through.
         self.unsent = true;

@@ -338,6 +338,7 @@ fn spandsp_reads_the_caller_id_between_the_first_two_bursts() {
     let Some(text) = read_by_spandsp(pause) else { return };
     println!("{text}");
     assert!(text.contains("message 80\n") && text.contains("field 02 3125550142\n"), "{text}");
+    assert!(!text.contains("field 01 12311800"), "the call came before the time of day: {text}");
     let name = text.lines().find_map(|line| line.strip_prefix("field 07 ")).unwrap();
     assert!(name.contains("ANNA"), "{name}");
 }

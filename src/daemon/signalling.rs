@@ -56,6 +56,8 @@ impl Signalling {
         let mut media = tokio::time::interval(MEDIA_POLL);
         media.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut stop_by = None;
+        // An INVITE may wait already, and its record begins with the time of day.
+        self.give(Input::WallTime(self.clock.wall()));
         while !self.is_done(stop_by) {
             let deadline = until(self.switchboard.deadline(), self.clock.now());
             tokio::select! {

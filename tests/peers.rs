@@ -201,7 +201,9 @@ fn a_flood_on_a_bad_path_gets_one_486_each_and_no_call_in_progress_notices() {
         assert_eq!(call["legs"][0]["lost"], 0);
     }
     assert_eq!(running.metric("ringside_pcm_xruns_total"), 0.0);
-    assert!(peak_kb < before_kb + 65_536, "memory grew");
+    // Every queue and table is bounded; a machine too busy to keep up with its disk fills them all.
+    let room_kb = if is_long() { 196_608 } else { 65_536 };
+    assert!(peak_kb < before_kb + room_kb, "memory grew");
 }
 
 #[test]

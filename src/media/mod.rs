@@ -3,7 +3,9 @@
 mod ahead;
 pub mod control;
 mod digits;
+mod downlink;
 mod patch;
 pub mod patch_bay;
+mod uplink;
 
 pub use patch_bay::{PatchBay, RtpIo};

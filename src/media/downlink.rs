@@ -1,0 +1,201 @@
+//! Trunk to line: datagrams are received into the playout buffer and decoded from there onto the line.
+//!
+//! ```text
+//!  receive --> Latch --> Source --> Playout --decode--> line
+//!                  (events) '-----> Digits -------------^
+//! ```
+
+use super::{
+    control::{Codec, Event, PatchCounters, Trunk},
+    digits::Digits,
+    patch_bay::{PERIOD, RtpIo},
+};
+use crate::{
+    audio::{
+        g711::{self, Law},
+        interleaved::ColumnMut,
+    },
+    id::RtpPort,
+    rtp::{
+        latch::Latch,
+        packet::Packet,
+        playout::{Filed, Piece, Playout},
+        source::{Source, Verdict},
+    },
+};
+use std::net::SocketAddr;
+
+/// Most datagrams read in one tick: a flood must not hold up the other calls.
+const MAX_READ: usize = 16;
+/// Most datagrams thrown away when a patch begins; the kernel's buffer holds fewer.
+const MAX_STALE: usize = 512;
+/// Payload type of comfort noise (RFC 3389): part of the stream, heard as silence.
+const COMFORT_NOISE: u8 = 13;
+
+/// The receiving half of a patch.
+#[derive(Debug)]
+pub(super) struct Downlink {
+    latch: Latch,
+    source: Source,
+    playout: Playout,
+    digits: Digits,
+    counters: PatchCounters,
+}
+
+/// What a payload type stands for.
+enum Kind {
+    Audio,
+    Event,
+    Silence,
+}
+
+impl Downlink {
+    pub(super) fn new(trunk: &Trunk, playout: Playout, clock: u64) -> Self {
+        Self {
+            latch: Latch::new(trunk.remote, clock),
+            source: Source::default(),
+            playout,
+            digits: Digits::default(),
+            counters: PatchCounters::default(),
+        }
+    }
+
+    /// Where our packets go.
+    pub(super) const fn remote(&self) -> SocketAddr {
+        self.latch.remote()
+    }
+
+    /// Whether the peer's address is final.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.latch.is_settled()
+    }
+
+    /// Applies a new SDP answer. An address that signalling names anew may be latched anew; one that it repeats
+    /// keeps its latch, so that a session refresh opens nothing.
+    pub(super) fn change(&mut self, old: &Trunk, new: &Trunk, clock: u64) {
+        if old.remote != new.remote {
+            self.latch = Latch::new(new.remote, clock);
+        }
+        if old.codec != new.codec || !new.receive {
+            self.playout.reset();
+            self.digits.clear();
+        }
+    }
+
+    /// What waited in the socket before the call is not part of it.
+    pub(super) fn throw_away_stale(&mut self, rtp: RtpPort, io: &mut impl RtpIo) {
+        let _stale = (0..MAX_STALE).take_while(|_| io.receive(rtp, self.playout.rx_buf()).is_some()).count();
+    }
+
+    /// The line's clock jumped by `samples`.
+    pub(super) fn skip(&mut self, samples: u32) {
+        self.playout.skip(samples);
+    }
+
+    /// Files what came since the last period.
+    pub(super) fn receive(
+        &mut self,
+        rtp: RtpPort,
+        trunk: &Trunk,
+        clock: u64,
+        io: &mut impl RtpIo,
+        events: &mut impl FnMut(Event),
+    ) {
+        self.latch.pass(clock);
+        for _ in 0..MAX_READ {
+            let Some((len, from)) = io.receive(rtp, self.playout.rx_buf()) else { return };
+            let before = self.counters.packets;
+            if self.take(len, from, trunk).is_none() {
+                self.counters.refused += 1;
+            } else if before == 0 && self.counters.packets == 1 {
+                events(Event::AudioStarted { rtp });
+            }
+        }
+    }
+
+    /// Takes the datagram in the receive buffer; `None` if it is refused.
+    fn take(&mut self, len: usize, from: SocketAddr, trunk: &Trunk) -> Option<()> {
+        let datagram = self.playout.received(len);
+        let packet = Packet::parse(datagram)?;
+        let kind = kind_of(trunk, packet.payload_type)?;
+        if !trunk.receive || !self.latch.admit(from, packet.ssrc, packet.seq) {
+            return None;
+        }
+        match self.source.judge(packet.ssrc, packet.seq) {
+            Verdict::Continues => {}
+            Verdict::Begins => {
+                self.playout.reset();
+                self.digits.clear();
+            }
+            Verdict::OnProbation => return None,
+        }
+        let filed = match kind {
+            Kind::Audio => self.playout.file(&packet),
+            Kind::Event => {
+                let payload = self.playout.received(len).get(packet.payload.clone())?;
+                self.digits.packet(packet.timestamp, payload);
+                self.playout.note(&packet)
+            }
+            Kind::Silence => self.playout.note(&packet),
+        };
+        match filed {
+            Filed::Waits => self.counters.packets += 1,
+            Filed::Late => {
+                self.counters.packets += 1;
+                self.counters.late += 1;
+            }
+            Filed::Duplicate => self.counters.duplicates += 1,
+        }
+        Some(())
+    }
+
+    /// One period onto the line, which is silent before. What is missing stays silent.
+    pub(super) fn play(&mut self, codec: Codec, line: &mut ColumnMut<'_>) {
+        let law = law(codec);
+        let mut rest = line.lend();
+        let mut left = PERIOD;
+        loop {
+            let pulled = match self.playout.pull(left) {
+                Piece::Audio(codes) => {
+                    g711::decode(law, codes, &mut rest);
+                    codes.len()
+                }
+                Piece::Missing(samples) => samples,
+            };
+            left -= pulled;
+            if left == 0 {
+                break;
+            }
+            rest.skip(pulled);
+        }
+        if !self.digits.is_idle() {
+            self.digits.play(line.samples());
+        }
+    }
+
+    /// What was received, and the buffer for the next patch.
+    pub(super) fn end(self) -> (PatchCounters, Playout) {
+        let counters = PatchCounters {
+            // A packet that came too late was not there when it was due.
+            lost: self.source.expected().saturating_sub(self.counters.packets) + self.counters.late,
+            ..self.counters
+        };
+        (counters, self.playout)
+    }
+}
+
+fn kind_of(trunk: &Trunk, payload_type: u8) -> Option<Kind> {
+    match payload_type {
+        audio if audio == trunk.codec.payload_type() => Some(Kind::Audio),
+        event if Some(event) == trunk.event_pt_in => Some(Kind::Event),
+        COMFORT_NOISE => Some(Kind::Silence),
+        _ => None,
+    }
+}
+
+pub(super) const fn law(codec: Codec) -> Law {
+    match codec {
+        Codec::Pcmu => Law::Mu,
+        Codec::Pcma => Law::A,
+    }
+}

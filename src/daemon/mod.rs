@@ -1,7 +1,7 @@
 //! Start and stop order, threads and loops.
 //!
 //! ```text
-//!   board ─► recover ─► storage ─► sockets ─► media ─► lines ─► signalling ─► web          start
+//!   board ─► recover ─► storage ─► sockets ─► media ─► lines ─► signalling (chips are up) ─► web    start
 //!   signalling (calls end) ─► lines ─► media ─► web ─► storage (drains)                    stop
 //! ```
 //! | thread | owns |
@@ -18,6 +18,7 @@ mod notice;
 mod signalling;
 mod site;
 mod start;
+mod starting;
 mod stored;
 
 pub use start::start;

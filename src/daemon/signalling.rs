@@ -1,6 +1,6 @@
 //! The signalling thread: waits for one input or the switchboard's deadline, handles it, performs the outputs in order.
 
-use super::edges::Edges;
+use super::{edges::Edges, starting::Starting};
 use crate::{
     chip::PortChange,
     id::PortId,
@@ -46,6 +46,7 @@ pub(super) struct Signalling {
     pub(super) edges: Edges,
     pub(super) clock: Clock,
     pub(super) pulse: Pulse,
+    pub(super) starting: Starting,
 }
 
 impl Signalling {
@@ -59,12 +60,19 @@ impl Signalling {
         // An INVITE may wait already, and its record begins with the time of day.
         self.give(Input::WallTime(self.clock.wall()));
         while !self.is_done(stop_by) {
-            let deadline = until(self.switchboard.deadline(), self.clock.now());
+            let deadlines = self.switchboard.deadline().into_iter().chain(self.starting.deadline());
+            let deadline = until(deadlines.min(), self.clock.now());
             tokio::select! {
                 biased;
-                () = tokio::time::sleep(deadline) => self.give(Input::Deadline),
+                () = tokio::time::sleep(deadline) => {
+                    self.starting.tell(self.clock.now());
+                    self.give(Input::Deadline);
+                }
                 Some(message) = self.inbox.recv() => match message {
-                    Message::Line(port, change) => self.give(Input::Line { port, change }),
+                    Message::Line(port, change) => {
+                        self.give(Input::Line { port, change });
+                        self.starting.heard(port, self.clock.now());
+                    }
                     Message::Storage(event) => {
                         self.edges.stored(&event);
                         self.give(Input::Storage(event));
@@ -85,7 +93,9 @@ impl Signalling {
                     self.edges.count(self.switchboard.sip_counters());
                     self.give(Input::WallTime(self.clock.wall()));
                 }
-                (length, source) = self.socket.receive(&mut buffer) => self.datagrams(&mut buffer, length, source),
+                (length, source) = self.socket.receive(&mut buffer), if self.starting.is_over() => {
+                    self.datagrams(&mut buffer, length, source);
+                }
             }
         }
         self.edges.storage

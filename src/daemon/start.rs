@@ -7,13 +7,13 @@ use super::{
     notice::Notice,
     signalling::{Message, Signalling},
     site,
+    starting::Starting,
     stored::StoredCalls,
 };
 use crate::{
     call::incoming::Numbering,
     config::{Config, RecordingPolicy},
     directory::Directory,
-    id::PortId,
     io::{
         clock::Clock,
         line_io::LineCommand,
@@ -30,7 +30,6 @@ use crate::{
     web,
 };
 use std::{
-    collections::BTreeSet,
     io,
     net::SocketAddr,
     path::Path,
@@ -40,7 +39,6 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread::{Builder, JoinHandle},
-    time::{Duration, Instant},
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -49,8 +47,6 @@ const INBOX: usize = 4096;
 /// A thread that has not shown life for so long is stuck.
 const SIGNALLING_STALE_MS: u64 = 3_000;
 const MEDIA_STALE_MS: u64 = 3_000;
-/// How long calls wait at the start for the line chips: they take about one second, and one that is broken never comes.
-const LINES_PATIENCE: Duration = Duration::from_secs(3);
 const LINES_STALE_MS: u64 = 3_000;
 /// An SD card may take seconds for one fdatasync.
 const STORAGE_STALE_MS: u64 = 15_000;
@@ -105,9 +101,8 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let media = media_thread(media, Arc::clone(&stop_media))?;
     let (order, orders) = channel();
     let health = web::Health::new();
-    let (line_change, first_changes) = channel();
     let pulse = health.watch("line-io", LINES_STALE_MS);
-    let lines = line_thread(lines, orders, outbox.clone(), line_change, clock, pulse)?;
+    let lines = line_thread(lines, orders, outbox.clone(), clock, pulse)?;
 
     let state = web::State {
         live: web::LiveBubbles::new(),
@@ -116,13 +111,15 @@ pub fn start(options: Options) -> Result<Running, StartError> {
         metrics: web::Metrics::new(),
         health,
     };
-    // An INVITE that comes meanwhile waits in its socket: without phones it would be refused.
-    wait_for_lines(&first_changes, phones.len());
+    let (ready, begun) = channel();
+    let starting = Starting::new(profile.fxs_ports().map(|(id, _)| id), clock.now(), ready);
     let edges = Edges::new(order, media_control, storage, &state, notice, config);
     let pulse = state.health.watch("signalling", SIGNALLING_STALE_MS);
-    let signalling = Signalling { switchboard, socket, inbox, edges, clock, pulse };
+    let signalling = Signalling { switchboard, socket, inbox, edges, clock, pulse, starting };
     let signalling =
         Builder::new().name("signalling".to_owned()).spawn(move || runtime.block_on(signalling.run()))?;
+    // If the thread is gone, its handle tells.
+    let _ = begun.recv();
     let (stop_web, stopped) = oneshot::channel();
     let web_thread = web_thread(listener, state, stopped)?;
     let threads = Threads { signalling, stop_media, media, lines, stop_web, web: web_thread };
@@ -169,7 +166,6 @@ fn line_thread(
     lines: LineLoop,
     orders: Receiver<LineCommand>,
     outbox: mpsc::Sender<Message>,
-    changed: Sender<PortId>,
     clock: Clock,
     pulse: web::Pulse,
 ) -> io::Result<JoinHandle<()>> {
@@ -180,21 +176,10 @@ fn line_thread(
             clock.now()
         };
         lines(&orders, &now, &mut |event| {
-            // Both listeners are gone when they need no more: the start when it is over, signalling when it stops.
+            // Signalling no longer listens when it stops.
             let _ = outbox.blocking_send(Message::Line(event.port, event.change));
-            let _ = changed.send(event.port);
         });
     })
-}
-
-/// Waits until each of `phones` ports has said something, or patience is over.
-fn wait_for_lines(changes: &Receiver<PortId>, phones: usize) {
-    let until = Instant::now() + LINES_PATIENCE;
-    let mut heard = BTreeSet::new();
-    while heard.len() < phones {
-        let Ok(port) = changes.recv_timeout(until.saturating_duration_since(Instant::now())) else { return };
-        heard.insert(port);
-    }
 }
 
 fn web_thread(

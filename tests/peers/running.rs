@@ -62,6 +62,16 @@ impl Site {
         self.dir.path().join(name)
     }
 
+    /// Gives the site a second trunk, which registers there.
+    pub(crate) fn register_at(&self, registrar: SocketAddr) {
+        let trunk = format!(
+            "\n[[trunk]]\nname = \"registrar\"\nmode = \"register\"\nregistrar = \"{registrar}\"\nuser = \"box\"\n\
+             password = \"open sesame\"\n"
+        );
+        let path = self.path("site.toml");
+        fs::write(&path, fs::read_to_string(&path).unwrap() + &trunk).unwrap();
+    }
+
     /// Writes the configuration with RTP ports of its own; parallel sites get different ones.
     pub(crate) fn configure(&self) -> PathBuf {
         let place = (std::process::id() as u16).wrapping_mul(7) + SITES.fetch_add(1, Ordering::Relaxed);

@@ -217,8 +217,35 @@ pub struct Leg {
     pub packets: u64,
     /// RTP packets that never came or came too late.
     pub lost: u64,
+    /// Of these, the ones that came too late.
+    #[serde(default)]
+    pub late: u64,
+    /// Second copies of RTP packets.
+    #[serde(default)]
+    pub duplicates: u64,
+    /// Interarrival jitter that 95 of 100 packets did not exceed (RFC 3550 6.4.1).
+    #[serde(default)]
+    pub jitter_ms_p95: Option<u32>,
+    /// Mean round trip to the far end's RTP, measured by RTCP.
+    #[serde(default)]
+    pub round_trip_ms: Option<u32>,
+    /// Estimated conversational quality as a mean opinion score, 1 to 4.5 (ITU-T G.107).
+    #[serde(default)]
+    pub mos_cq: Option<f32>,
+    /// What the far end reported last about the audio it got from us.
+    #[serde(default)]
+    pub far_end: Option<FarEnd>,
     /// Whether caller ID was sent to the phone.
     pub cid_sent: bool,
+}
+
+/// The other side's view of what we sent, by RTCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FarEnd {
+    /// Packets of ours that it did not get.
+    pub lost: u64,
+    /// Interarrival jitter that it saw.
+    pub jitter_ms: u32,
 }
 
 /// Kind of leg.

@@ -63,12 +63,13 @@ const OUTSIDE: [&str; 12] = [
 ];
 
 /// Third-party crates whose types stop where they come in.
-const STOPS: [(&str, &[&str]); 6] = [
+const STOPS: [(&str, &[&str]); 7] = [
     ("rsip", &["sip/message"]),
     ("sled", &["io/store"]),
     ("alsa", &["io/pcm.rs", "sim/card"]),
     ("alsa_sys", &["sim/card"]),
     ("opus", &["recording/encoder"]),
+    ("rtcp_types", &["rtp/rtcp.rs"]),
     ("linux_embedded_hal", &["io/line_io"]),
 ];
 

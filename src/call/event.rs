@@ -1,7 +1,11 @@
 //! What happens to a call, and what a call wants done.
 
 use super::bubble::Bubble;
-use crate::{id::PortId, record::CallRecord, rtp::session::Trunk};
+use crate::{
+    id::PortId,
+    record::CallRecord,
+    rtp::{quality::Quality, session::Trunk},
+};
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +32,10 @@ pub enum Event {
     AudioStarted,
     /// The recording notice was heard to its end by both.
     NoticePlayed,
-    /// The patch is gone; packets received and lost.
+    /// The patch is gone.
     Unpatched {
-        /// RTP packets accepted.
-        packets: u64,
-        /// RTP packets that were due and not there.
-        lost: u64,
+        /// How the audio came through.
+        quality: Quality,
         /// Milliseconds of the line's time that are to be in the recording; 0 without one.
         recorded_ms: u64,
     },

@@ -4,9 +4,12 @@ use super::{
     event::Event,
     incoming::{Identity, Incoming, Route},
 };
-use crate::record::{
-    CallRecord, Consent, Direction, Ended, Hop, Leg, LegKind, Outcome, Presentation, Recording, SCHEMA, Sync,
-    Timing,
+use crate::{
+    record::{
+        CallRecord, Consent, Direction, Ended, FarEnd, Hop, Leg, LegKind, Outcome, Presentation, Recording,
+        SCHEMA, Sync, Timing,
+    },
+    rtp::quality::Quality,
 };
 
 /// The record at the INVITE: revision 0, in progress.
@@ -50,7 +53,20 @@ pub(super) fn begin(identity: &Identity, incoming: Incoming, route: &Route, poli
 
 /// An empty leg.
 const fn leg(kind: LegKind) -> Leg {
-    Leg { kind, codec: None, port: None, packets: 0, lost: 0, cid_sent: false }
+    Leg {
+        kind,
+        codec: None,
+        port: None,
+        packets: 0,
+        lost: 0,
+        late: 0,
+        duplicates: 0,
+        jitter_ms_p95: None,
+        round_trip_ms: None,
+        mos_cq: None,
+        far_end: None,
+        cid_sent: false,
+    }
 }
 
 /// The leg of a port, added when the port first has to do with the call.
@@ -87,12 +103,12 @@ pub(super) fn note(record: &mut CallRecord, event: Event, at_ms: u64) {
             record.consent.disclosure_played = true;
             record.consent.heard_by = vec!["caller".to_owned(), "office".to_owned()];
         }
-        Event::Unpatched { packets, lost, recorded_ms } => {
+        Event::Unpatched { quality, recorded_ms } => {
             if recorded_ms > 0 {
                 record.recording.expected_ms = recorded_ms;
             }
             for leg in record.legs.iter_mut().filter(|leg| leg.kind == LegKind::Trunk) {
-                (leg.packets, leg.lost) = (packets, lost);
+                note_quality(leg, &quality);
             }
         }
         Event::RingBegan(_)
@@ -107,6 +123,17 @@ pub(super) fn note(record: &mut CallRecord, event: Event, at_ms: u64) {
         | Event::Stopped
         | Event::Deadline => {}
     }
+}
+
+fn note_quality(leg: &mut Leg, quality: &Quality) {
+    leg.packets = quality.packets;
+    leg.lost = quality.lost;
+    leg.late = quality.late;
+    leg.duplicates = quality.duplicates;
+    leg.jitter_ms_p95 = quality.jitter_p95_ms;
+    leg.round_trip_ms = quality.round_trip_ms;
+    leg.mos_cq = quality.mos_cq_hundredths.map(|hundredths| f32::from(hundredths) / 100.0);
+    leg.far_end = quality.far_end.map(|far| FarEnd { lost: far.lost, jitter_ms: far.jitter_ms });
 }
 
 /// One hop of the call route.

@@ -1,7 +1,11 @@
 //! One call for a person: its facts in words, then its way.
 
 use super::calls::{recording, start};
-use crate::{number::E164, record::CallRecord, web::wording};
+use crate::{
+    number::E164,
+    record::{CallRecord, LegKind},
+    web::wording,
+};
 use jiff::tz::TimeZone;
 use std::fmt::Write as _;
 
@@ -9,6 +13,7 @@ use std::fmt::Write as _;
 pub(super) fn show(record: &CallRecord, zone: &TimeZone) -> String {
     let number = |number: &Option<E164>| number.as_ref().map(wording::number);
     let ms = |ms: Option<u64>| ms.map(|ms| format!("{ms} ms"));
+    let trunk = record.legs.iter().find(|leg| leg.kind == LegKind::Trunk);
     let presentation = record.customer_number_presentation;
     let facts = [
         ("call", Some(record.id.to_string())),
@@ -26,6 +31,11 @@ pub(super) fn show(record: &CallRecord, zone: &TimeZone) -> String {
         ("talked for", record.timing_ms.talk.map(wording::duration)),
         ("on disk after", ms(record.journaled_ms)),
         ("recording", Some(recording(record))),
+        ("sound", trunk.and_then(|leg| leg.mos_cq).map(wording::quality)),
+        ("lost", trunk.and_then(wording::loss)),
+        ("jitter", trunk.and_then(|leg| leg.jitter_ms_p95).map(|ms| format!("up to {ms} ms"))),
+        ("round trip", ms(trunk.and_then(|leg| leg.round_trip_ms).map(u64::from))),
+        ("at the far end", trunk.and_then(|leg| leg.far_end.as_ref()).map(wording::far_end)),
         ("file", record.recording.path.clone()),
         ("warnings", Some(record.attribution.warnings.join(", ")).filter(|text| !text.is_empty())),
         ("SIP status", record.outcome.sip_status.map(|status| status.to_string())),

@@ -45,11 +45,11 @@ impl Edges {
                 self.order(Command::Play { slot, sound: Sound::Once(Arc::from(id.render())) })
             }
             Output::Media(command) => self.order(command),
-            Output::Patch { call, rtp, slot, trunk, source, recording } => {
+            Output::Patch { call, rtp, slot, trunk, source, rtcp_seed, recording } => {
                 let tap = recording.and_then(|start| self.start_recording(call, start));
                 let notice = self.notice.as_ref().map(Notice::samples);
                 self.patches += 1;
-                self.order(Command::Patch { rtp, slot, trunk, source, notice, tap });
+                self.order(Command::Patch { rtp, slot, trunk, source, rtcp_seed, notice, tap });
             }
             Output::Show(bubble) => {
                 let call = bubble.call;
@@ -81,6 +81,9 @@ impl Edges {
             self.patches = self.patches.saturating_sub(1);
             self.metrics.rtp_packets.inc_by(counters.packets);
             self.metrics.rtp_lost.inc_by(counters.lost);
+            self.metrics.rtcp_received.inc_by(counters.rtcp_received);
+            self.metrics.rtcp_sent.inc_by(counters.rtcp_sent);
+            self.metrics.rtcp_refused.inc_by(counters.rtcp_refused);
         }
         Some(event)
     }

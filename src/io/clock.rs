@@ -1,6 +1,9 @@
 //! The two clocks of the box: the only file that reads them.
 
-use crate::time::{Instant, WallTime};
+use crate::{
+    rtp::ntp::NtpTime,
+    time::{Instant, WallTime},
+};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A monotonic clock that started at zero, and the wall clock beside it.
@@ -27,6 +30,13 @@ impl Clock {
     pub fn wall(&self) -> WallTime {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         WallTime(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// The wall clock as RTCP writes it.
+    #[must_use]
+    pub fn ntp() -> NtpTime {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        NtpTime::from_unix(since.as_secs(), since.subsec_nanos())
     }
 }
 

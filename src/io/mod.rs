@@ -1,5 +1,6 @@
 //! The outside: one file per thing that is not ours.
 
+mod arrival;
 pub mod clock;
 pub mod files;
 pub mod journal;

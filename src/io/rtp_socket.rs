@@ -1,6 +1,11 @@
-//! The UDP sockets of the RTP ports: bound once at start, on even ports, and lent to one call after another.
+//! The UDP sockets of the RTP ports, each with one for RTCP on the odd port above it (RFC 3550 section 11): bound once at
+//! start, and lent to one call after another.
 
-use crate::{id::RtpPort, media::patch_bay::RtpIo};
+use super::{
+    arrival::{note_arrivals, receive},
+    clock::Clock,
+};
+use crate::{id::RtpPort, media::patch_bay::RtpIo, rtp::ntp::NtpTime};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     io,
@@ -8,15 +13,15 @@ use std::{
     ops::RangeInclusive,
 };
 
-/// DSCP EF (RFC 3246) in the upper six bits of the traffic class: voice.
+/// DSCP EF (RFC 3246) in the upper six bits of the traffic class: voice, and the reports about it.
 const TRAFFIC_CLASS: u32 = 46 << 2;
 
 /// Why there are no RTP sockets.
 #[derive(Debug, thiserror::Error)]
 pub enum RtpSocketError {
-    /// Too few even ports are free.
+    /// Too few pairs of an even port and the odd one above it are free.
     #[error(
-        "RTP: only {free} of {wanted} even ports are free on {address} from {first} to {last}; widen `rtp_ports`"
+        "RTP: only {free} of {wanted} pairs of ports are free on {address} from {first} to {last}; widen `rtp_ports`"
     )]
     Ports {
         /// Where they were sought.
@@ -25,9 +30,9 @@ pub enum RtpSocketError {
         first: u16,
         /// End of the range, included.
         last: u16,
-        /// Ports that were needed.
+        /// Pairs that were needed.
         wanted: usize,
-        /// Ports that were found.
+        /// Pairs that were found.
         free: usize,
     },
     /// A socket could not be made or bound, and not because its port was taken.
@@ -43,29 +48,34 @@ pub enum RtpSocketError {
 /// All local RTP addresses; [`RtpPort`] is the index.
 #[derive(Debug)]
 pub struct RtpSockets {
-    sockets: Box<[UdpSocket]>,
+    sockets: Box<[Pair]>,
     addresses: Box<[SocketAddr]>,
     unsent: u64,
 }
 
+/// The sockets of one port.
+#[derive(Debug)]
+struct Pair {
+    rtp: UdpSocket,
+    rtcp: UdpSocket,
+}
+
 impl RtpSockets {
-    /// Binds the first `wanted` even ports that are free in `ports`, 1 to 256 of them.
-    ///
-    /// The odd port above each stays free for RTCP (RFC 3550 section 11).
+    /// Binds the first `wanted` even ports of `ports` that are free like the odd port above them, 1 to 256 of them.
     ///
     /// # Errors
     /// If there are too few, or the address is not ours.
     pub fn bind(address: IpAddr, ports: RangeInclusive<u16>, wanted: usize) -> Result<Self, RtpSocketError> {
         let mut sockets = Vec::with_capacity(wanted);
         let mut addresses = Vec::with_capacity(wanted);
-        for port in ports.clone().filter(|port| port % 2 == 0) {
+        for port in ports.clone().filter(|port| port % 2 == 0 && ports.contains(&(port + 1))) {
             if sockets.len() == wanted {
                 break;
             }
             let at = SocketAddr::new(address, port);
-            match bind(at) {
-                Ok(socket) => {
-                    sockets.push(socket);
+            match Pair::bind(at) {
+                Ok(pair) => {
+                    sockets.push(pair);
                     addresses.push(at);
                 }
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
@@ -94,13 +104,35 @@ impl RtpSockets {
 
 impl RtpIo for RtpSockets {
     fn receive(&mut self, rtp: RtpPort, buf: &mut [u8]) -> Option<(usize, SocketAddr)> {
-        self.sockets.get(usize::from(rtp.0))?.recv_from(buf).ok()
+        self.sockets.get(usize::from(rtp.0))?.rtp.recv_from(buf).ok()
     }
 
     fn send(&mut self, rtp: RtpPort, to: SocketAddr, bytes: &[u8]) {
-        let sent =
-            self.sockets.get(usize::from(rtp.0)).is_some_and(|socket| socket.send_to(bytes, to).is_ok());
-        self.unsent += u64::from(!sent);
+        let pair = self.sockets.get(usize::from(rtp.0));
+        self.unsent += u64::from(!pair.is_some_and(|pair| pair.rtp.send_to(bytes, to).is_ok()));
+    }
+
+    fn receive_control(&mut self, rtp: RtpPort, buf: &mut [u8]) -> Option<(usize, SocketAddr, NtpTime)> {
+        receive(&self.sockets.get(usize::from(rtp.0))?.rtcp, buf)
+    }
+
+    fn send_control(&mut self, rtp: RtpPort, to: SocketAddr, bytes: &[u8]) {
+        let pair = self.sockets.get(usize::from(rtp.0));
+        self.unsent += u64::from(!pair.is_some_and(|pair| pair.rtcp.send_to(bytes, to).is_ok()));
+    }
+
+    fn now(&self) -> NtpTime {
+        Clock::ntp()
+    }
+}
+
+impl Pair {
+    /// The even port `at` and the odd one above it.
+    fn bind(at: SocketAddr) -> io::Result<Self> {
+        let rtcp = bind(SocketAddr::new(at.ip(), at.port() + 1))?;
+        // Without it round trips are right to a second only.
+        let _ = note_arrivals(&rtcp);
+        Ok(Self { rtp: bind(at)?, rtcp })
     }
 }
 
@@ -134,12 +166,33 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_even_and_taken_ones_are_passed_over() {
-        let taken = UdpSocket::bind((HERE, 41_002)).unwrap();
+    fn ports_are_even_and_one_of_a_taken_pair_is_passed_over() {
+        let taken = [41_002, 41_007].map(|port| UdpSocket::bind((HERE, port)).unwrap());
         let sockets = RtpSockets::bind(HERE, 40_999..=41_009, 3).unwrap();
         let ports: Vec<u16> = sockets.addresses().iter().map(SocketAddr::port).collect();
-        assert_eq!(ports, [41_000, 41_004, 41_006]);
+        assert_eq!(ports, [41_000, 41_004, 41_008]);
+        assert!(matches!(
+            RtpSockets::bind(HERE, 41_010..=41_010, 1),
+            Err(RtpSocketError::Ports { free: 0, .. })
+        ));
         drop(taken);
+    }
+
+    #[test]
+    fn a_report_goes_from_odd_port_to_odd_port_marked_as_voice() {
+        let mut sockets = RtpSockets::bind(HERE, 41_500..=41_510, 2).unwrap();
+        let beside = |n: usize| SocketAddr::new(HERE, sockets.addresses()[n].port() + 1);
+        let (ours, to) = (beside(0), beside(1));
+        let before = sockets.now();
+        sockets.send_control(RtpPort(0), to, b"report");
+        let mut buf = [0; 64];
+        let mut received = || sockets.receive_control(RtpPort(1), &mut buf);
+        let (bytes, from, at) =
+            std::iter::repeat_with(&mut received).take(1_000_000).flatten().next().unwrap();
+        assert!(at.0 >= before.0);
+        assert_eq!((&buf[..bytes], from), (&b"report"[..], ours));
+        assert_eq!(socket2::SockRef::from(&sockets.sockets[0].rtcp).tos_v4().unwrap(), TRAFFIC_CLASS);
+        assert_eq!(sockets.receive(RtpPort(1), &mut buf), None, "it is not RTP");
     }
 
     #[test]
@@ -163,7 +216,7 @@ mod tests {
         let (bytes, from) = receive_soon(&mut sockets, RtpPort(1), &mut buf).unwrap();
         assert_eq!((&buf[..bytes], from), (&b"voice"[..], sockets.addresses()[0]));
         assert_eq!(sockets.receive(RtpPort(1), &mut buf), None);
-        assert_eq!(socket2::SockRef::from(&sockets.sockets[0]).tos_v4().unwrap(), TRAFFIC_CLASS);
+        assert_eq!(socket2::SockRef::from(&sockets.sockets[0].rtp).tos_v4().unwrap(), TRAFFIC_CLASS);
     }
 
     #[test]

@@ -27,7 +27,10 @@ impl SipSocket {
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         // A network without DSCP or with a smaller buffer limit still carries calls.
-        let _ = socket.set_tos_v4(DSCP_CS3);
+        let _ = match address {
+            SocketAddr::V4(_) => socket.set_tos_v4(DSCP_CS3),
+            SocketAddr::V6(_) => socket.set_tclass_v6(DSCP_CS3),
+        };
         let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
@@ -63,5 +66,19 @@ impl SipSocket {
         if self.socket.try_send_to(bytes, to).is_err() {
             self.refused += 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::SockRef;
+
+    #[tokio::test]
+    async fn signalling_is_marked_cs3_in_both_families() {
+        let bind = |at: &str| SipSocket::bind(at.parse().unwrap()).unwrap();
+        let (four, six) = (bind("127.0.0.1:0"), bind("[::1]:0"));
+        assert_eq!(SockRef::from(&four.socket).tos_v4().unwrap(), 0b0110_0000);
+        assert_eq!(SockRef::from(&six.socket).tclass_v6().unwrap(), 0b0110_0000);
     }
 }

@@ -31,6 +31,11 @@ impl Ahead {
         self.next = (self.next + 1) % self.lead;
     }
 
+    /// How long a period waits, in ms.
+    pub(super) const fn ms(&self) -> u32 {
+        10 * self.lead as u32
+    }
+
     /// The card was started again: silence waits in it.
     pub(super) fn clear(&mut self) {
         self.written = [[0; PERIOD]; MAX_LEAD_PERIODS];

@@ -7,10 +7,17 @@ pub use crate::audio::tap_frame::{TAP_SAMPLES, TapFrame};
 use crate::{
     audio::tone::Tone,
     id::{RtpPort, Slot},
+    rtp::emodel::Robustness,
 };
 use std::sync::Arc;
 
-pub use crate::rtp::session::{Codec, Trunk};
+pub use crate::rtp::{
+    report::FarEnd,
+    session::{Codec, Trunk},
+};
+
+/// How loss sounds on the line: the playout leaves it silent.
+pub const ROBUSTNESS: Robustness = Robustness::G711_SILENCED;
 
 /// A sound for one slot.
 #[derive(Clone, Debug)]
@@ -34,6 +41,8 @@ pub enum Command {
         trunk: Trunk,
         /// Synchronisation source, first sequence number and first timestamp of what we send.
         source: (u32, u16, u32),
+        /// Random, for the name and the intervals of RTCP.
+        rtcp_seed: u128,
         /// Mixed into both directions at the start.
         notice: Option<Arc<[i16]>>,
         /// Where both legs are copied to.
@@ -76,6 +85,22 @@ pub struct PatchCounters {
     pub late: u64,
     /// Second copies.
     pub duplicates: u64,
+    /// Runs of packets that never came.
+    pub loss_runs: u64,
+    /// Interarrival jitter that 95 of 100 packets did not exceed, in ms.
+    pub jitter_p95_ms: Option<u32>,
+    /// Mean round trip to the far end, in ms.
+    pub round_trip_ms: Option<u32>,
+    /// What packets, playout and card add to the network's delay from the caller to the line, in ms.
+    pub delay_ms: u32,
+    /// What the far end said last about what we sent.
+    pub far_end: Option<FarEnd>,
+    /// RTCP packets accepted.
+    pub rtcp_received: u64,
+    /// RTCP packets refused: wrong address, malformed.
+    pub rtcp_refused: u64,
+    /// RTCP packets sent, the goodbye included.
+    pub rtcp_sent: u64,
     /// Packets refused: wrong address, malformed, unknown payload type, a stream not yet trusted.
     pub refused: u64,
     /// RTP packets sent.

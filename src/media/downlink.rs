@@ -9,6 +9,7 @@ use super::{
     control::{Codec, Event, PatchCounters, Trunk},
     digits::Digits,
     patch_bay::{PERIOD, RtpIo},
+    rtcp::{Rtcp, RtpPeer},
 };
 use crate::{
     audio::{
@@ -19,7 +20,9 @@ use crate::{
     rtp::{
         latch::Latch,
         packet::Packet,
-        playout::{Filed, Piece, Playout},
+        playout::{DEPTH, Filed, Piece, Playout},
+        reception::{Received, Reception},
+        rtcp::is_rtcp,
         source::{Source, Verdict},
     },
 };
@@ -29,6 +32,8 @@ use std::net::SocketAddr;
 const MAX_READ: usize = 16;
 /// Most datagrams thrown away when a patch begins; the kernel's buffer holds fewer.
 const MAX_STALE: usize = 512;
+/// The line's clock.
+const SAMPLES_PER_MS: u32 = 8;
 /// Payload type of comfort noise (RFC 3389): part of the stream, heard as silence.
 const COMFORT_NOISE: u8 = 13;
 
@@ -37,6 +42,7 @@ const COMFORT_NOISE: u8 = 13;
 pub(super) struct Downlink {
     latch: Latch,
     source: Source,
+    reception: Reception,
     playout: Playout,
     digits: Digits,
     counters: PatchCounters,
@@ -54,6 +60,7 @@ impl Downlink {
         Self {
             latch: Latch::new(trunk.remote, clock),
             source: Source::default(),
+            reception: Reception::default(),
             playout,
             digits: Digits::default(),
             counters: PatchCounters::default(),
@@ -68,6 +75,21 @@ impl Downlink {
     /// Whether the peer's address is final.
     pub(super) const fn is_settled(&self) -> bool {
         self.latch.is_settled()
+    }
+
+    /// Whose RTCP is the peer's.
+    pub(super) fn peer(&self) -> RtpPeer {
+        RtpPeer { remote: self.latch.remote(), ssrc: self.source.numbers().map(|numbers| numbers.ssrc) }
+    }
+
+    /// What a report of this moment says about the stream.
+    pub(super) fn report(&mut self) -> Option<Received> {
+        self.reception.report(self.source.numbers()?, self.received())
+    }
+
+    /// Packets of the stream and of those before it, second copies included.
+    const fn received(&self) -> u64 {
+        self.counters.packets + self.counters.duplicates
     }
 
     /// Applies a new SDP answer. An address that signalling names anew may be latched anew; one that it repeats
@@ -98,6 +120,7 @@ impl Downlink {
         rtp: RtpPort,
         trunk: &Trunk,
         clock: u64,
+        rtcp: &mut Rtcp,
         io: &mut impl RtpIo,
         events: &mut impl FnMut(Event),
     ) {
@@ -105,8 +128,14 @@ impl Downlink {
         for _ in 0..MAX_READ {
             let Some((len, from)) = io.receive(rtp, self.playout.rx_buf()) else { return };
             let before = self.counters.packets;
-            if self.take(len, from, trunk).is_none() {
-                self.counters.refused += 1;
+            if self.take(len, from, trunk, clock).is_none() {
+                // Nothing of a refused datagram was kept or moved: it is still where it was received.
+                let datagram = self.playout.received(len);
+                if trunk.muxes_rtcp() && is_rtcp(datagram) {
+                    rtcp.hear_muxed(datagram, from, self.peer(), io.now());
+                } else {
+                    self.counters.refused += 1;
+                }
             } else if before == 0 && self.counters.packets == 1 {
                 events(Event::AudioStarted { rtp });
             }
@@ -114,7 +143,7 @@ impl Downlink {
     }
 
     /// Takes the datagram in the receive buffer; `None` if it is refused.
-    fn take(&mut self, len: usize, from: SocketAddr, trunk: &Trunk) -> Option<()> {
+    fn take(&mut self, len: usize, from: SocketAddr, trunk: &Trunk, clock: u64) -> Option<()> {
         let datagram = self.playout.received(len);
         let packet = Packet::parse(datagram)?;
         let kind = kind_of(trunk, packet.payload_type)?;
@@ -126,11 +155,15 @@ impl Downlink {
             Verdict::Begins => {
                 self.playout.reset();
                 self.digits.clear();
+                self.reception.begin(self.received());
             }
             Verdict::OnProbation => return None,
         }
         let filed = match kind {
-            Kind::Audio => self.playout.file(&packet),
+            Kind::Audio => {
+                self.reception.arrived(packet.timestamp, clock);
+                self.playout.file(&packet)
+            }
             Kind::Event => {
                 let payload = self.playout.received(len).get(packet.payload.clone())?;
                 self.digits.packet(packet.timestamp, payload);
@@ -178,6 +211,9 @@ impl Downlink {
         let counters = PatchCounters {
             // A packet that came too late was not there when it was due.
             lost: self.source.expected().saturating_sub(self.counters.packets) + self.counters.late,
+            loss_runs: self.source.gaps(),
+            jitter_p95_ms: self.reception.jitter_p95_ms(),
+            delay_ms: DEPTH / SAMPLES_PER_MS,
             ..self.counters
         };
         (counters, self.playout)

@@ -6,6 +6,7 @@ mod digits;
 mod downlink;
 mod patch;
 pub mod patch_bay;
+mod rtcp;
 mod uplink;
 
 pub use patch_bay::{PatchBay, RtpIo};

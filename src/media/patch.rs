@@ -13,6 +13,7 @@ use super::{
     control::{Event, PatchCounters, TapFrame, Trunk},
     downlink::Downlink,
     patch_bay::{PERIOD, RtpIo},
+    rtcp::{Farewell, Rtcp},
     uplink::Uplink,
 };
 use crate::{
@@ -33,6 +34,7 @@ pub(super) struct Patch {
     trunk: Trunk,
     downlink: Downlink,
     uplink: Uplink,
+    rtcp: Rtcp,
     notice: Option<Notice>,
     tap: Option<rtrb::Producer<TapFrame>>,
     ahead: Ahead,
@@ -62,13 +64,14 @@ pub(super) struct Remains {
     pub(super) notice: Option<Arc<[i16]>>,
     pub(super) tap: Option<rtrb::Producer<TapFrame>>,
     pub(super) playout: Playout,
+    pub(super) farewell: Option<Farewell>,
 }
 
 impl Patch {
     pub(super) fn new(
         (rtp, slot): (RtpPort, Slot),
         trunk: Trunk,
-        source: (u32, u16, u32),
+        (source, rtcp_seed): ((u32, u16, u32), u128),
         notice: Option<Arc<[i16]>>,
         tap: Option<rtrb::Producer<TapFrame>>,
         (playout, ahead): (Playout, Ahead),
@@ -80,6 +83,7 @@ impl Patch {
             slot,
             downlink: Downlink::new(&trunk, playout, clock),
             uplink: Uplink::new(&trunk, source),
+            rtcp: Rtcp::new(rtp, source.0, rtcp_seed, clock),
             trunk,
             tapping: notice.is_none(),
             notice: notice.map(|samples| Notice { samples, at: 0, by: clock + NOTICE_PATIENCE_SAMPLES }),
@@ -102,18 +106,27 @@ impl Patch {
         let old = std::mem::replace(&mut self.trunk, trunk);
         self.downlink.change(&old, &self.trunk, clock);
         self.uplink.change(&self.trunk);
+        self.rtcp.change(&old, &self.trunk);
     }
 
-    pub(super) fn end(self) -> Remains {
+    pub(super) fn end(mut self) -> Remains {
+        let (peer, sent, report) = (self.downlink.peer(), self.uplink.sent(), self.downlink.report());
+        let (reported, farewell) = self.rtcp.end(&self.trunk, peer, (sent, report));
         let (received, playout) = self.downlink.end();
         let counters = PatchCounters {
-            sent: self.uplink.sent(),
+            sent: sent.packets,
+            delay_ms: received.delay_ms + u32::from(self.trunk.ptime_ms) + self.ahead.ms(),
+            round_trip_ms: reported.round_trip_ms,
+            far_end: reported.far_end,
+            rtcp_received: reported.rtcp_received,
+            rtcp_refused: reported.rtcp_refused,
+            rtcp_sent: reported.rtcp_sent,
             tap_overruns: self.tap_overruns,
             recorded_samples: self.next_clock.zip(self.tapped_from).map_or(0, |(end, from)| end - from),
             ..received
         };
         let notice = self.notice.map(|notice| notice.samples);
-        Remains { counters, notice, tap: self.tap, playout }
+        Remains { counters, notice, tap: self.tap, playout, farewell }
     }
 
     /// One period. `playback` is silent before; what is played to the line is added to it.
@@ -126,12 +139,26 @@ impl Patch {
         events: &mut impl FnMut(Event),
     ) {
         self.follow(clock, io);
-        self.downlink.receive(self.rtp, &self.trunk, clock, io, events);
+        self.downlink.receive(self.rtp, &self.trunk, clock, &mut self.rtcp, io, events);
         self.downlink.play(self.trunk.codec, &mut playback);
         self.uplink.listen(&self.trunk, capture, &mut self.frame.office);
         self.announce(clock, &mut playback, events);
         self.uplink.send(self.rtp, &self.trunk, self.downlink.remote(), &self.frame.office, io);
         self.copy_to_tap(clock, &playback);
+        if clock >= self.rtcp.due() {
+            self.exchange_reports(clock, io);
+        }
+    }
+
+    /// RTCP both ways, a few times in ten seconds.
+    #[cold]
+    fn exchange_reports(&mut self, clock: u64, io: &mut impl RtpIo) {
+        let peer = self.downlink.peer();
+        self.rtcp.listen(clock, &self.trunk, peer, io);
+        if self.rtcp.must_report(clock) {
+            let about = (self.uplink.sent(), self.downlink.report());
+            self.rtcp.report(&self.trunk, peer, about, io);
+        }
     }
 
     /// Keeps step with the line's clock.
@@ -144,7 +171,10 @@ impl Patch {
                 self.uplink.skip(missed);
                 self.ahead.clear();
             }
-            None => self.downlink.throw_away_stale(self.rtp, io),
+            None => {
+                self.downlink.throw_away_stale(self.rtp, io);
+                self.rtcp.throw_away_stale(io);
+            }
         }
     }
 

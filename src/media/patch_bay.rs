@@ -7,6 +7,7 @@ use super::{
     ahead::{Ahead, MAX_LEAD_PERIODS},
     control::{Command, Event, PatchCounters, Sound, TAP_SAMPLES, TapFrame, Trunk},
     patch::Patch,
+    rtcp::Farewell,
 };
 use crate::{
     audio::{
@@ -14,7 +15,7 @@ use crate::{
         tone::Generator,
     },
     id::{RtpPort, Slot},
-    rtp::playout::Playout,
+    rtp::{ntp::NtpTime, playout::Playout},
 };
 use std::{net::SocketAddr, sync::Arc};
 
@@ -28,6 +29,15 @@ pub trait RtpIo {
 
     /// Sends one datagram; one that cannot be sent now is dropped, as RTP that comes late is of no use.
     fn send(&mut self, rtp: RtpPort, to: SocketAddr, bytes: &[u8]);
+
+    /// Receives one datagram that waits at the RTCP port beside an RTP port, with the time at which it arrived.
+    fn receive_control(&mut self, rtp: RtpPort, buf: &mut [u8]) -> Option<(usize, SocketAddr, NtpTime)>;
+
+    /// Sends one datagram from the RTCP port beside an RTP port, or drops it.
+    fn send_control(&mut self, rtp: RtpPort, to: SocketAddr, bytes: &[u8]);
+
+    /// The time of day, by the clock of [`Self::receive_control`]; asked for a few times in ten seconds of a call.
+    fn now(&self) -> NtpTime;
 }
 
 /// What a slot of the PCM bus carries toward its line.
@@ -49,6 +59,9 @@ pub struct PatchBay {
     slots: Box<[Carries]>,
     /// By RTP port.
     patches: Box<[Option<Patch>]>,
+    /// What patches that ended say in the next tick, by RTP port, and whether there is any.
+    farewells: Box<[Option<Farewell>]>,
+    must_say: bool,
     /// Playout buffers of the ports that are not patched.
     playouts: Vec<Playout>,
     /// Periods from writing to the card to the line.
@@ -63,6 +76,8 @@ impl PatchBay {
         Self {
             slots: (0..slots).map(|_| Carries::default()).collect(),
             patches: (0..rtp_ports).map(|_| None).collect(),
+            farewells: (0..rtp_ports).map(|_| None).collect(),
+            must_say: false,
             playouts: (0..rtp_ports).map(|_| Playout::default()).collect(),
             lead: 0,
         }
@@ -80,10 +95,10 @@ impl PatchBay {
     /// A command that names a slot or a port that is not there gives back what it brought.
     pub fn handle(&mut self, command: Command, clock: u64, events: &mut impl FnMut(Event)) {
         match command {
-            Command::Patch { rtp, slot, trunk, source, notice, tap } => {
+            Command::Patch { rtp, slot, trunk, source, rtcp_seed, notice, tap } => {
                 self.unpatch(rtp, events);
                 self.hush(slot, events);
-                self.patch((rtp, slot), trunk, source, (notice, tap), clock, events);
+                self.patch((rtp, slot), trunk, (source, rtcp_seed), (notice, tap), clock, events);
             }
             Command::Change { rtp, trunk } => {
                 if let Some(patch) = self.patch_mut(rtp) {
@@ -111,6 +126,9 @@ impl PatchBay {
         io: &mut impl RtpIo,
         events: &mut impl FnMut(Event),
     ) {
+        if std::mem::take(&mut self.must_say) {
+            self.farewells.iter_mut().filter_map(Option::take).for_each(|farewell| farewell.say(io));
+        }
         playback.fill(0);
         let slots = self.slots.len();
         for (slot, carries) in self.slots.iter_mut().enumerate() {
@@ -135,7 +153,7 @@ impl PatchBay {
         &mut self,
         (rtp, slot): (RtpPort, Slot),
         trunk: Trunk,
-        source: (u32, u16, u32),
+        source: ((u32, u16, u32), u128),
         (notice, tap): (Option<Arc<[i16]>>, Option<rtrb::Producer<TapFrame>>),
         clock: u64,
         events: &mut impl FnMut(Event),
@@ -170,6 +188,10 @@ impl PatchBay {
         let mut playout = remains.playout;
         playout.reset();
         self.playouts.push(playout);
+        if let Some(place) = self.farewells.get_mut(usize::from(rtp.0)) {
+            self.must_say |= remains.farewell.is_some();
+            *place = remains.farewell;
+        }
         remains.notice.into_iter().for_each(|samples| events(Event::Spent(samples)));
         events(Event::Unpatched { rtp, counters: remains.counters, tap: remains.tap });
     }

@@ -8,7 +8,10 @@ use super::{
 use crate::{
     audio::{g711, interleaved::Column},
     id::RtpPort,
-    rtp::packet::Outgoing,
+    rtp::{
+        packet::{HEADER_BYTES, Outgoing},
+        report::Sent,
+    },
 };
 use std::net::SocketAddr;
 
@@ -17,11 +20,13 @@ use std::net::SocketAddr;
 pub(super) struct Uplink {
     outgoing: Outgoing,
     sent: u64,
+    /// Payload bytes of the packets sent.
+    octets: u64,
 }
 
 impl Uplink {
     pub(super) fn new(trunk: &Trunk, (ssrc, seq, timestamp): (u32, u16, u32)) -> Self {
-        let mut uplink = Self { outgoing: Outgoing::new(ssrc, seq, timestamp), sent: 0 };
+        let mut uplink = Self { outgoing: Outgoing::new(ssrc, seq, timestamp), sent: 0, octets: 0 };
         uplink.change(trunk);
         uplink
     }
@@ -60,14 +65,15 @@ impl Uplink {
         }
         g711::encode(law(trunk.codec), office, self.outgoing.room(PERIOD));
         if let Some(packet) = self.outgoing.finished() {
+            self.octets += (packet.len() - HEADER_BYTES) as u64;
             io.send(rtp, to, packet);
             self.sent += 1;
         }
     }
 
-    /// RTP packets sent.
-    pub(super) const fn sent(&self) -> u64 {
-        self.sent
+    /// What was sent so far, for a report of this moment.
+    pub(super) const fn sent(&self) -> Sent {
+        Sent { packets: self.sent, octets: self.octets, timestamp: self.outgoing.now() }
     }
 }
 

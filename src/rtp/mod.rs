@@ -1,8 +1,14 @@
-//! RTP as a telephone needs it: packets in place, who may be heard, playout, telephone-events.
+//! RTP as a telephone needs it: packets in place, who may be heard, playout, telephone-events, RTCP, quality.
 
+pub mod emodel;
 pub mod latch;
+pub mod ntp;
 pub mod packet;
 pub mod playout;
+pub mod quality;
+pub mod reception;
+pub mod report;
+pub mod rtcp;
 pub mod session;
 pub mod source;
 pub mod telephone_event;

@@ -116,6 +116,12 @@ impl Outgoing {
         self.marker = true;
     }
 
+    /// Time of the next sample that belongs into [`Self::room`].
+    #[must_use]
+    pub const fn now(&self) -> u32 {
+        self.timestamp.wrapping_add(self.filled as u32)
+    }
+
     const fn payload_type(&self) -> u8 {
         self.bytes[1] & 0x7f
     }

@@ -54,3 +54,11 @@ pub struct Trunk {
     /// Whether the peer sends (false: `recvonly` or `inactive`); nothing is missed while it does not.
     pub receive: bool,
 }
+
+impl Trunk {
+    /// Whether RTCP shares the port of RTP (RFC 5761).
+    #[must_use]
+    pub fn muxes_rtcp(&self) -> bool {
+        self.rtcp == self.remote
+    }
+}

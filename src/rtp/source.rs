@@ -34,6 +34,23 @@ pub struct Source {
     trusted: Option<Position>,
     candidate: Option<Candidate>,
     expected: u64,
+    /// Runs of packets that were missing when the next one came.
+    gaps: u64,
+    /// First sequence number of the stream.
+    first: u16,
+    /// What was expected before the stream began.
+    before: u64,
+}
+
+/// The sequence numbers of a stream so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbers {
+    /// Its synchronisation source.
+    pub ssrc: u32,
+    /// Highest sequence number, extended by the count of wraps (RFC 3550 A.1).
+    pub highest: u32,
+    /// Packets that the peer sent of it.
+    pub expected: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +80,7 @@ impl Source {
             if ahead < MAX_DROPOUT {
                 trusted.seq = seq;
                 self.expected += u64::from(ahead);
+                self.gaps += u64::from(ahead > 1);
             }
             self.candidate = None;
             return Verdict::Continues;
@@ -85,8 +103,27 @@ impl Source {
     fn begin(&mut self, ssrc: u32, seq: u16) -> Verdict {
         self.trusted = Some(Position { ssrc, seq });
         self.candidate = None;
+        (self.first, self.before) = (seq, self.expected);
         self.expected += 1;
         Verdict::Begins
+    }
+
+    /// The stream's numbers, once there is one.
+    #[must_use]
+    pub fn numbers(&self) -> Option<Numbers> {
+        let ssrc = self.trusted?.ssrc;
+        let expected = self.expected - self.before;
+        Some(Numbers {
+            ssrc,
+            highest: u32::from(self.first).wrapping_add(expected as u32).wrapping_sub(1),
+            expected,
+        })
+    }
+
+    /// Runs of lost packets, each as long as it was; one that was only overtaken counts too.
+    #[must_use]
+    pub const fn gaps(&self) -> u64 {
+        self.gaps
     }
 
     /// Packets that the peer sent, by its sequence numbers (RFC 3550 A.3).
@@ -137,6 +174,17 @@ mod tests {
         let mut source = Source::default();
         let packets = [(1, 40_000), (1, 3), (1, 4), (1, 5), (1, 6)];
         assert_eq!(judge_all(&mut source, &packets), [Begins, OnProbation, OnProbation, Begins, Continues]);
+    }
+
+    #[test]
+    fn the_highest_number_counts_wraps_and_begins_anew_with_a_stream() {
+        let mut source = Source::default();
+        judge_all(&mut source, &[(1, 65_534), (1, 65_535), (1, 2), (1, 1)]);
+        assert_eq!(source.numbers(), Some(Numbers { ssrc: 1, highest: 0x1_0002, expected: 5 }));
+        assert_eq!(source.gaps(), 1);
+        judge_all(&mut source, &[(2, 9), (2, 10), (2, 11), (2, 12)]);
+        assert_eq!(source.numbers(), Some(Numbers { ssrc: 2, highest: 12, expected: 2 }));
+        assert_eq!(source.expected(), 7);
     }
 
     #[test]

@@ -85,6 +85,8 @@ pub enum Output {
         trunk: media::Trunk,
         /// First SSRC, sequence number and timestamp.
         source: (u32, u16, u32),
+        /// Random, for the name and the intervals of RTCP.
+        rtcp_seed: u128,
         /// The recording to start, if the call is recorded.
         recording: Option<storage::Command>,
     },

@@ -306,13 +306,14 @@ impl Switchboard {
         record: bool,
         out: &mut Vec<Output>,
     ) {
-        let source = translate::rtp_source((self.numbering.random_u64(), self.numbering.random_u64()));
+        let mut random = || (self.numbering.random_u64(), self.numbering.random_u64());
+        let (source, rtcp_seed) = (translate::rtp_source(random()), translate::rtcp_seed(random()));
         let (Some(line), Some(placed)) = (self.lines.get(&port), self.calls.get_mut(&call)) else { return };
         let Some(rtp) = placed.rtp else { return };
         placed.patched = true;
         self.patches.insert(rtp, call);
         let recording = record.then(|| translate::start_recording(placed.call.record())).flatten();
-        out.push(Output::Patch { call, rtp, slot: line.slot, trunk, source, recording });
+        out.push(Output::Patch { call, rtp, slot: line.slot, trunk, source, rtcp_seed, recording });
     }
 
     fn attach(&mut self, port: PortId, call: Option<CallId>) {

@@ -14,6 +14,7 @@ use crate::{
     media::control as media,
     record::{Attribution, CallRecord, Presentation},
     recording::lifecycle::{Command as StorageCommand, Tags},
+    rtp::quality::{Loss, Quality, mos_cq_hundredths},
     sip::{
         event::{Ended, Offered, OfferedMedia},
         identity::Called,
@@ -131,15 +132,31 @@ pub(super) fn line(command: fxs::Command, port: PortId, slot: Slot) -> (Option<O
 const SAMPLES_PER_MS: u64 = 8;
 
 /// What a report of the media thread means to a call.
-pub(super) const fn media(event: &media::Event) -> Option<(RtpPort, CallEvent)> {
+pub(super) fn media(event: &media::Event) -> Option<(RtpPort, CallEvent)> {
     match event {
         media::Event::AudioStarted { rtp } => Some((*rtp, CallEvent::AudioStarted)),
         media::Event::NoticePlayed { rtp } => Some((*rtp, CallEvent::NoticePlayed)),
         media::Event::Unpatched { rtp, counters, .. } => {
             let recorded_ms = counters.recorded_samples / SAMPLES_PER_MS;
-            Some((*rtp, CallEvent::Unpatched { packets: counters.packets, lost: counters.lost, recorded_ms }))
+            Some((*rtp, CallEvent::Unpatched { quality: quality(counters), recorded_ms }))
         }
         media::Event::Spent(_) => None,
+    }
+}
+
+/// The counters of a patch as the call's record keeps them.
+fn quality(counters: &media::PatchCounters) -> Quality {
+    let media::PatchCounters { packets, lost, late, round_trip_ms, .. } = *counters;
+    let loss = Loss { packets, lost, late, runs: counters.loss_runs };
+    Quality {
+        packets,
+        lost,
+        late,
+        duplicates: counters.duplicates,
+        jitter_p95_ms: counters.jitter_p95_ms,
+        round_trip_ms,
+        mos_cq_hundredths: mos_cq_hundredths(loss, counters.delay_ms, round_trip_ms, media::ROBUSTNESS),
+        far_end: counters.far_end,
     }
 }
 
@@ -150,6 +167,11 @@ pub(super) const fn trunk_end(why: Ended) -> TrunkEnd {
         Ended::NoAck => TrunkEnd::NeverAcked,
         Ended::SessionExpired | Ended::NoMedia => TrunkEnd::Lost,
     }
+}
+
+/// A seed of as many random bits as RTCP needs for a name that nobody guesses (RFC 7022).
+pub(super) const fn rtcp_seed(random: (u64, u64)) -> u128 {
+    (random.0 as u128) << 64 | random.1 as u128
 }
 
 /// First SSRC, sequence number and timestamp of an RTP stream, all random (RFC 3550 5.1).

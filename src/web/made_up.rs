@@ -4,8 +4,8 @@ use crate::{
     call::bubble::{Bubble, BubbleState},
     id::{BoxId, CallId},
     record::{
-        AnsweredBy, Attribution, CallRecord, Campaign, Consent, Direction, Ended, Hop, Leg, LegKind, Outcome,
-        Presentation, Recording, SCHEMA, Sync, Timing,
+        AnsweredBy, Attribution, CallRecord, Campaign, Consent, Direction, Ended, FarEnd, Hop, Leg, LegKind,
+        Outcome, Presentation, Recording, SCHEMA, Sync, Timing,
     },
     time::WallTime,
 };
@@ -94,6 +94,12 @@ pub(crate) fn record(n: u64, ended: Ended) -> CallRecord {
             port: None,
             packets: 2100,
             lost: 3,
+            late: 1,
+            duplicates: 2,
+            jitter_ms_p95: Some(4),
+            round_trip_ms: Some(38),
+            mos_cq: Some(4.36),
+            far_end: Some(FarEnd { lost: 7, jitter_ms: 5 }),
             cid_sent: false,
         }],
         route: vec![Hop { hop: "box".to_owned(), at_ms: 0, what: "invite".to_owned() }],

@@ -34,6 +34,12 @@ pub struct Metrics {
     pub rtp_packets: Counter,
     /// RTP packets that were due and not there.
     pub rtp_lost: Counter,
+    /// RTCP packets of peers.
+    pub rtcp_received: Counter,
+    /// RTCP packets sent.
+    pub rtcp_sent: Counter,
+    /// RTCP packets refused: from a stranger, or malformed.
+    pub rtcp_refused: Counter,
     /// Over- and underruns of the PCM bus.
     pub pcm_xruns: Counter,
     /// Seconds of silence written into recordings because audio was lost on its way to the disk.
@@ -65,6 +71,9 @@ impl Metrics {
             trunk_registered: Gauge::default(),
             rtp_packets: Counter::default(),
             rtp_lost: Counter::default(),
+            rtcp_received: Counter::default(),
+            rtcp_sent: Counter::default(),
+            rtcp_refused: Counter::default(),
             pcm_xruns: Counter::default(),
             recording_gap_seconds: Counter::default(),
             journaled_seconds: Histogram::new(JOURNALED_BUCKETS_S),
@@ -103,6 +112,9 @@ impl Metrics {
         registry.register("trunk_registered", "Whether the trunk is usable", self.trunk_registered.clone());
         registry.register("rtp_packets", "RTP packets accepted", self.rtp_packets.clone());
         registry.register("rtp_lost", "RTP packets due and not there", self.rtp_lost.clone());
+        registry.register("rtcp_received", "RTCP packets accepted", self.rtcp_received.clone());
+        registry.register("rtcp_sent", "RTCP packets sent", self.rtcp_sent.clone());
+        registry.register("rtcp_refused", "RTCP packets refused", self.rtcp_refused.clone());
         registry.register("pcm_xruns", "Over- and underruns of the PCM bus", self.pcm_xruns.clone());
         registry.register_with_unit(
             "recording_gap",
@@ -178,6 +190,9 @@ mod tests {
             "ringside_invites_total 0",
             "ringside_rtp_packets_total 0",
             "ringside_rtp_lost_total 3",
+            "ringside_rtcp_received_total 0",
+            "ringside_rtcp_sent_total 0",
+            "ringside_rtcp_refused_total 0",
             "ringside_sip_dropped_total 0",
             "ringside_pcm_xruns_total 0",
             "ringside_trunk_registered 0",

@@ -212,6 +212,7 @@ pub(super) struct CallDetail {
     pub(super) facts: Vec<Fact>,
     pub(super) attribution: Vec<Fact>,
     pub(super) timing: Vec<Fact>,
+    pub(super) sound: Vec<Fact>,
     pub(super) recording: Vec<Fact>,
     pub(super) warnings: Vec<String>,
     pub(super) legs: Vec<LegView>,
@@ -257,6 +258,7 @@ impl CallDetail {
             facts: facts(record),
             attribution: attribution(record),
             timing: timing(record),
+            sound: sound(record),
             recording: recording(record),
             warnings: record.attribution.warnings.iter().map(|warning| wording::plain(warning)).collect(),
             legs: legs.collect(),
@@ -309,6 +311,19 @@ fn timing(record: &CallRecord) -> Vec<Fact> {
         ("On hold", (timing.hold > 0).then(|| wording::duration(timing.hold))),
         ("Whole call", Some(wording::duration(timing.total))),
         ("Safe on disk after", record.journaled_ms.map(milliseconds)),
+    ])
+}
+
+/// How the caller's audio came through, and ours at the far end.
+fn sound(record: &CallRecord) -> Vec<Fact> {
+    let Some(leg) = record.legs.iter().find(|leg| leg.kind == LegKind::Trunk) else { return Vec::new() };
+    list([
+        ("Sound quality", leg.mos_cq.map(wording::quality)),
+        ("Lost from the caller", wording::loss(leg)),
+        ("Second copies", (leg.duplicates > 0).then(|| leg.duplicates.to_string())),
+        ("Jitter (95 of 100 packets)", leg.jitter_ms_p95.map(|ms| format!("up to {ms} ms"))),
+        ("Round trip on the network", leg.round_trip_ms.map(|ms| milliseconds(ms.into()))),
+        ("Our audio at the far end", leg.far_end.as_ref().map(wording::far_end)),
     ])
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     number::E164,
-    record::{CallRecord, Ended, Presentation},
+    record::{CallRecord, Ended, FarEnd, Leg, Presentation},
     time::WallTime,
 };
 
@@ -132,6 +132,35 @@ fn failed(why: Option<&str>) -> String {
         Some(other) => format!("Not put through: {}", plain(other)),
         None => "Not put through".to_owned(),
     }
+}
+
+/// How a call sounded, from its estimated mean opinion score: `good (4.1 of 4.5)`.
+///
+/// The words are those of ITU-T G.107 Annex B, Table B.1, said shorter.
+#[must_use]
+pub fn quality(mos_cq: f32) -> String {
+    let word = match mos_cq {
+        high if high >= 4.34 => "very good",
+        high if high >= 4.03 => "good",
+        middle if middle >= 3.6 => "fair",
+        low if low >= 3.1 => "poor",
+        _ => "bad",
+    };
+    format!("{word} ({mos_cq:.1} of 4.5)")
+}
+
+/// Packets of the caller that were not heard: `3 of 2102 packets, 1 of them too late`; `None` if nothing was to be heard.
+#[must_use]
+pub fn loss(leg: &Leg) -> Option<String> {
+    let expected = leg.packets + leg.lost.saturating_sub(leg.late);
+    let late = if leg.late > 0 { format!(", {} of them too late", leg.late) } else { String::new() };
+    (expected > 0).then(|| format!("{} of {expected} packets{late}", leg.lost))
+}
+
+/// What the far end got of us: `7 packets lost, jitter 5 ms`.
+#[must_use]
+pub fn far_end(far: &FarEnd) -> String {
+    format!("{} packets lost, jitter {} ms", far.lost, far.jitter_ms)
 }
 
 /// A field value of the record as plain words: `caller_is_diverter` becomes `caller is diverter`.

@@ -5,7 +5,11 @@
 //! ticks on the same thread and is not counted: instructions are collected inside [`counted`] only, and the thread's
 //! CPU clock is read around it. `cargo bench --bench rtp_path -- --json` prints one object for each figure.
 
-#![allow(clippy::disallowed_types, reason = "a bench is an edge: it has sockets of its own")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a bench is an edge: it has sockets of its own"
+)]
 
 use ringside::{
     audio::{
@@ -18,7 +22,7 @@ use ringside::{
         control::{Codec, Command as Order, TapFrame, Trunk},
         patch_bay::PERIOD,
     },
-    rtp::packet::Outgoing,
+    rtp::{ntp::NtpTime, packet::Outgoing},
 };
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -26,6 +30,7 @@ use std::{
     hint::black_box,
     net::{SocketAddr, UdpSocket},
     process::Command,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 /// Calls at once.
@@ -170,7 +175,15 @@ fn counted(work: impl FnOnce()) {
 /// Sockets of the media thread, with a count of system calls.
 struct Sockets {
     sockets: Vec<UdpSocket>,
+    /// For the RTCP of all calls.
+    control: UdpSocket,
     system_calls: u64,
+}
+
+impl Sockets {
+    fn new(calls: usize) -> Self {
+        Self { sockets: bind(calls), control: bind(1).swap_remove(0), system_calls: 0 }
+    }
 }
 
 impl RtpIo for Sockets {
@@ -185,11 +198,29 @@ impl RtpIo for Sockets {
             let _ = socket.send_to(bytes, to);
         }
     }
+
+    fn receive_control(&mut self, _rtp: RtpPort, buf: &mut [u8]) -> Option<(usize, SocketAddr, NtpTime)> {
+        self.system_calls += 1;
+        let (bytes, from) = self.control.recv_from(buf).ok()?;
+        Some((bytes, from, NtpTime::default()))
+    }
+
+    fn send_control(&mut self, _rtp: RtpPort, to: SocketAddr, bytes: &[u8]) {
+        self.system_calls += 1;
+        let _ = self.control.send_to(bytes, to);
+    }
+
+    fn now(&self) -> NtpTime {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+        NtpTime::from_unix(since.as_secs(), since.subsec_nanos())
+    }
 }
 
 /// The far side of all calls: one socket and one stream each.
 struct Peers {
     sockets: Vec<UdpSocket>,
+    /// Where all of them want their RTCP.
+    control: UdpSocket,
     streams: Vec<Outgoing>,
 }
 
@@ -204,7 +235,7 @@ impl Peers {
             stream.set_format(0, 2 * PERIOD);
             stream
         };
-        Self { streams: (0..ours.len()).map(stream).collect(), sockets }
+        Self { streams: (0..ours.len()).map(stream).collect(), control: bind(1).swap_remove(0), sockets }
     }
 
     fn speak(&mut self) {
@@ -218,7 +249,7 @@ impl Peers {
 
     fn listen(&self) {
         let mut buf = [0; 640];
-        for socket in &self.sockets {
+        for socket in self.sockets.iter().chain([&self.control]) {
             while socket.recv(&mut buf).is_ok() {}
         }
     }
@@ -239,7 +270,7 @@ struct Calls {
 impl Calls {
     fn new(calls: usize, tapped: bool) -> Self {
         let slots = card_slots(calls);
-        let sockets = Sockets { sockets: bind(calls), system_calls: 0 };
+        let sockets = Sockets::new(calls);
         let peers = Peers::new(&sockets.sockets);
         let mut bay = PatchBay::new(slots, calls);
         let mut taps = Vec::new();
@@ -248,7 +279,7 @@ impl Calls {
             taps.push(consumer);
             let trunk = Trunk {
                 remote: peer.local_addr().expect("bound"),
-                rtcp: peer.local_addr().expect("bound"),
+                rtcp: peers.control.local_addr().expect("bound"),
                 codec: Codec::Pcmu,
                 event_pt_in: Some(101),
                 event_pt_out: None,
@@ -261,6 +292,7 @@ impl Calls {
                 slot: Slot(n as u8),
                 trunk,
                 source: (1, 1, 1),
+                rtcp_seed: n as u128,
                 notice: None,
                 tap: tapped.then_some(producer),
             };
@@ -298,7 +330,7 @@ struct Bare {
 
 impl Bare {
     fn new(calls: usize) -> Self {
-        let sockets = Sockets { sockets: bind(calls), system_calls: 0 };
+        let sockets = Sockets::new(calls);
         let peers = Peers::new(&sockets.sockets);
         let remotes = peers.sockets.iter().map(|peer| peer.local_addr().expect("bound")).collect();
         Self { sockets, peers, remotes, cost: Cost::default() }

@@ -336,3 +336,25 @@ pub struct Sync {
     /// Whether the recording was acknowledged.
     pub recording_acked: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leg_written_before_quality_was_measured_still_reads() {
+        let old = r#"{"kind":"trunk","codec":"PCMU","port":null,"packets":9,"lost":1,"cid_sent":false}"#;
+        let leg: Leg = serde_json::from_str(old).unwrap();
+        assert_eq!((leg.packets, leg.lost, leg.late, leg.duplicates), (9, 1, 0, 0));
+        assert_eq!((leg.jitter_ms_p95, leg.round_trip_ms, leg.mos_cq, leg.far_end), (None, None, None, None));
+    }
+
+    #[test]
+    fn a_score_is_written_as_it_is_said() {
+        let old = r#"{"kind":"trunk","codec":null,"port":null,"packets":9,"lost":1,"cid_sent":false}"#;
+        let leg = Leg { mos_cq: Some(4.36), ..serde_json::from_str(old).unwrap() };
+        let text = serde_json::to_string(&leg).unwrap();
+        assert!(text.contains("\"mos_cq\":4.36"), "{text}");
+        assert_eq!(serde_json::from_str::<Leg>(&text).unwrap(), leg);
+    }
+}

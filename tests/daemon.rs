@@ -14,6 +14,8 @@ mod mixed;
 mod office;
 #[path = "daemon/recorded.rs"]
 mod recorded;
+#[path = "daemon/reports.rs"]
+mod reports;
 #[path = "daemon/mod.rs"]
 mod shared;
 #[path = "daemon/talking.rs"]

@@ -13,6 +13,7 @@ use ringside::{
         control::{Codec, Command, Event, Sound, Trunk},
         patch_bay::{PatchBay, RtpIo},
     },
+    rtp::ntp::NtpTime,
     sim::{
         card::{Card, CardSettings, Clock},
         world::LineSide,
@@ -47,6 +48,16 @@ impl RtpIo for Deaf {
     }
 
     fn send(&mut self, _rtp: RtpPort, _to: SocketAddr, _bytes: &[u8]) {}
+
+    fn receive_control(&mut self, _rtp: RtpPort, _buf: &mut [u8]) -> Option<(usize, SocketAddr, NtpTime)> {
+        None
+    }
+
+    fn send_control(&mut self, _rtp: RtpPort, _to: SocketAddr, _bytes: &[u8]) {}
+
+    fn now(&self) -> NtpTime {
+        NtpTime::default()
+    }
 }
 
 fn plug_in(name: &str, ear: &Ear) -> Card {
@@ -189,7 +200,15 @@ fn patch(remote: SocketAddr) -> Command {
         send: true,
         receive: true,
     };
-    Command::Patch { rtp: RtpPort(1), slot: Slot(2), trunk, source: (1, 2, 3), notice: None, tap: None }
+    Command::Patch {
+        rtp: RtpPort(1),
+        slot: Slot(2),
+        trunk,
+        source: (1, 2, 3),
+        rtcp_seed: 4,
+        notice: None,
+        tap: None,
+    }
 }
 
 #[test]

@@ -79,13 +79,14 @@ fn sipp_finds_no_fault_at_the_rate_that_the_phones_allow() {
     .map(|mut sipp| sipp.finish());
     let second = [start("hold_and_resume", 0, "3", "6000"), start("uac_pcap", 1, "1", "1000")]
         .map(|mut sipp| sipp.finish());
-    let placed = [6, 4, 6, 4, 3, 1];
-    for (counts, placed) in first.iter().chain(&second).zip(placed) {
+    let third = start("shared_port", 1, "1", "1000").finish();
+    let placed = [6, 4, 6, 4, 3, 1, 1];
+    for (counts, placed) in first.iter().chain(&second).chain([&third]).zip(placed) {
         assert_eq!((counts.successful, counts.failed, counts.retransmitted), (placed, 0, 0));
     }
-    let calls = running.finished_calls(RINGSIDE, 24);
-    assert_eq!(calls.len(), 24);
-    assert_eq!(ended(&calls, "caller_hung_up").len(), 6 + 4 + 3 + 1);
+    let calls = running.finished_calls(RINGSIDE, 25);
+    assert_eq!(calls.len(), 25);
+    assert_eq!(ended(&calls, "caller_hung_up").len(), 6 + 4 + 3 + 1 + 1);
     assert_eq!(ended(&calls, "cancelled").len(), 6);
     assert_eq!(ended(&calls, "office_hung_up").len(), 4);
     let held: Vec<u64> =
@@ -254,6 +255,14 @@ fn a_call_of_baresip_is_recorded_as_both_sides_spoke() {
     assert!(ok && !text.to_ascii_lowercase().contains("warning"), "{text}");
     let (ok, text) = storage::run("ffprobe", &["-v", "warning", path.to_str().unwrap()]);
     assert!(ok && text.is_empty(), "{text}");
+    let trunk = &record["legs"][0];
+    assert!(trunk["round_trip_ms"].as_u64().is_some_and(|ms| ms < 150), "{trunk}");
+    assert!(
+        trunk["far_end"]["lost"] == 0 && trunk["mos_cq"].as_f64().is_some_and(|mos| mos > 4.0),
+        "{trunk}"
+    );
+    assert!(running.metric("ringside_rtcp_received_total") >= 2.0);
+    assert_eq!(running.metric("ringside_rtcp_refused_total"), 0.0);
     let ms = |name: &str| record["recording"][name].as_i64().unwrap();
     assert!((ms("duration_ms") - ms("expected_ms")).abs() <= 20 && ms("gap_ms") == 0);
 

@@ -13,6 +13,7 @@ use ringside::{
         control::{Codec, Command, Event, TapFrame, Trunk},
         patch_bay::{PatchBay, RtpIo},
     },
+    rtp::ntp::NtpTime,
     sim::{
         card::{Card, CardSettings, Clock},
         world::LineSide,
@@ -34,6 +35,7 @@ const PACKET: u64 = 160;
 const SECOND: u64 = 8000;
 const CALL_S: u64 = 2 * 3600;
 const PEER: ([u8; 4], u16) = ([127, 0, 0, 1], 40_000);
+const PEER_RTCP: ([u8; 4], u16) = ([127, 0, 0, 1], 40_001);
 
 /// The loudest µ-law code and silence; and what passes for the first, decoded.
 const CLICK: u8 = 0x80;
@@ -93,6 +95,16 @@ impl RtpIo for Peer {
         self.heard.lock().unwrap().extend(clicks.map(|(sample, _)| at + sample as u64));
         self.received += payload.len() as u64;
     }
+
+    fn receive_control(&mut self, _rtp: RtpPort, _buf: &mut [u8]) -> Option<(usize, SocketAddr, NtpTime)> {
+        None
+    }
+
+    fn send_control(&mut self, _rtp: RtpPort, _to: SocketAddr, _bytes: &[u8]) {}
+
+    fn now(&self) -> NtpTime {
+        NtpTime::default()
+    }
 }
 
 /// RTP header of a packet of µ-law (RFC 3550 5.1).
@@ -122,7 +134,7 @@ fn start(line: &Line, peer: Peer) -> (Card, MediaLoop<Peer>, MediaControl) {
 fn patch(tap: rtrb::Producer<TapFrame>) -> Command {
     let trunk = Trunk {
         remote: SocketAddr::from(PEER),
-        rtcp: SocketAddr::from(PEER),
+        rtcp: SocketAddr::from(PEER_RTCP),
         codec: Codec::Pcmu,
         event_pt_in: None,
         event_pt_out: None,
@@ -135,6 +147,7 @@ fn patch(tap: rtrb::Producer<TapFrame>) -> Command {
         slot: Slot(SLOT as u8),
         trunk,
         source: (1, 2, 3),
+        rtcp_seed: 4,
         notice: None,
         tap: Some(tap),
     }

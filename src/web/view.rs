@@ -387,6 +387,27 @@ mod tests {
     }
 
     #[test]
+    fn a_calls_page_says_how_it_sounded() {
+        let detail = CallDetail::new(&made_up::record(1, Ended::CallerHungUp));
+        let said: Vec<(&str, &str)> =
+            detail.sound.iter().map(|fact| (fact.name, fact.value.as_str())).collect();
+        assert_eq!(
+            said,
+            [
+                ("Sound quality", "very good (4.4 of 4.5)"),
+                ("Lost from the caller", "3 of 2102 packets, 1 of them too late"),
+                ("Second copies", "2"),
+                ("Jitter (95 of 100 packets)", "up to 4 ms"),
+                ("Round trip on the network", "38 ms"),
+                ("Our audio at the far end", "7 packets lost, jitter 5 ms"),
+            ]
+        );
+        let mut silent = made_up::record(2, Ended::Cancelled);
+        silent.legs.clear();
+        assert!(CallDetail::new(&silent).sound.is_empty());
+    }
+
+    #[test]
     fn an_ended_bubble_says_how_and_no_longer_records() {
         let mut bubble = made_up::ringing(1);
         bubble.state = BubbleState::Ended;

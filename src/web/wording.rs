@@ -204,6 +204,19 @@ mod tests {
     }
 
     #[test]
+    fn quality_is_said_in_words_and_figures() {
+        let words = [4.41, 4.1, 3.7, 3.2, 1.0].map(quality);
+        assert_eq!(words[0], "very good (4.4 of 4.5)");
+        assert_eq!(
+            words[1..].iter().map(|text| text.split(' ').next().unwrap()).collect::<Vec<_>>(),
+            ["good", "fair", "poor", "bad"]
+        );
+        let leg = crate::web::made_up::record(1, Ended::CallerHungUp).legs.remove(0);
+        assert_eq!(loss(&leg).as_deref(), Some("3 of 2102 packets, 1 of them too late"));
+        assert_eq!(loss(&Leg { packets: 0, lost: 0, late: 0, ..leg }), None);
+    }
+
+    #[test]
     fn every_end_has_its_words() {
         assert_eq!(end(Ended::CallerHungUp, true, Some("PHONE1"), None).1, "Answered on PHONE1");
         assert_eq!(end(Ended::NoAnswer, false, None, None), (Tone::Missed, "Missed".to_owned()));

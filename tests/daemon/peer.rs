@@ -30,6 +30,10 @@ pub struct Peer {
     session: u32,
     /// Where the box wants its RTP.
     media: Option<SocketAddr>,
+    /// Port at which we want RTCP, if not the one above RTP.
+    control: Option<u16>,
+    /// Every so many packets one is lost.
+    loses_every: Option<u16>,
     packets: u16,
     stamp: u32,
     /// What was received last, by 20 ms frames: RTP sequence and sound.
@@ -86,19 +90,41 @@ impl Peer {
             branch: 0,
             session: 0,
             media: None,
+            control: None,
+            loses_every: None,
             packets: 0,
             stamp: 0,
             heard: Vec::new(),
         }
     }
 
+    /// A socket for RTCP, which our SDP names from now on (RFC 3605).
+    pub fn open_control(&mut self) -> UdpSocket {
+        let control = UdpSocket::bind((self.rtp.local_addr().unwrap().ip(), 0)).unwrap();
+        control.set_nonblocking(true).unwrap();
+        self.control = Some(control.local_addr().unwrap().port());
+        control
+    }
+
+    /// Where the box takes RTCP.
+    pub fn box_control(&self) -> SocketAddr {
+        let media = self.media.unwrap();
+        SocketAddr::new(media.ip(), media.port() + 1)
+    }
+
+    /// Loses one of `every` packets on the way from now on.
+    pub fn loses_every(&mut self, every: u16) {
+        self.loses_every = Some(every);
+    }
+
     /// An offer or answer of ours.
     pub fn sdp(&mut self, direction: Direction) -> String {
         let at = self.rtp.local_addr().unwrap();
         self.session += 1;
+        let control = self.control.map_or_else(String::new, |port| format!("a=rtcp:{port}\r\n"));
         format!(
             "v=0\r\no=- 7 {} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {} RTP/AVP 0 {EVENTS}\r\n\
-             a=rtpmap:{EVENTS} telephone-event/8000\r\na={direction}\r\n",
+             a=rtpmap:{EVENTS} telephone-event/8000\r\na={direction}\r\n{control}",
             self.session,
             at.port(),
             ip = at.ip(),
@@ -232,6 +258,9 @@ impl Peer {
         packet.extend(7_u32.to_be_bytes());
         packet.extend(payload);
         self.packets = self.packets.wrapping_add(1);
+        if self.loses_every.is_some_and(|every| self.packets.is_multiple_of(every)) {
+            return;
+        }
         self.rtp.send_to(&packet, to).unwrap();
     }
 

@@ -1,12 +1,14 @@
 //! A patch bay with queues for sockets, a line whose voice is set and whose ear is read, and a count of heap calls.
 
+#![allow(dead_code, reason = "each test binary uses its part")]
+
 use ringside::{
     id::{RtpPort, Slot},
     media::{
         PatchBay, RtpIo,
         control::{Codec, Command, Event, PatchCounters, TapFrame, Trunk},
     },
-    rtp::packet::Packet,
+    rtp::{ntp::NtpTime, packet::Packet, rtcp::is_rtcp},
 };
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -21,6 +23,10 @@ pub(crate) const PERIOD: usize = 80;
 pub(crate) const OFFICE: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 4_000);
 
+/// The trunk's address for RTCP as SDP names it.
+pub(crate) const OFFICE_RTCP: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 4_001);
+
 pub(crate) fn address(last: u8) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, last], 4_000))
 }
@@ -28,7 +34,7 @@ pub(crate) fn address(last: u8) -> SocketAddr {
 pub(crate) fn trunk() -> Trunk {
     Trunk {
         remote: OFFICE,
-        rtcp: OFFICE,
+        rtcp: OFFICE_RTCP,
         codec: Codec::Pcmu,
         event_pt_in: None,
         event_pt_out: None,
@@ -70,11 +76,25 @@ pub(crate) struct Sent {
     pub(crate) payload: Vec<u8>,
 }
 
+/// RTCP that the box sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    pub(crate) to: SocketAddr,
+    pub(crate) shared_port: bool,
+    pub(crate) at: NtpTime,
+    pub(crate) bytes: Vec<u8>,
+}
+
 /// Queues instead of sockets. They allocate, so they tell the heap count to look away.
 #[derive(Default)]
 struct Queues {
     waiting: BTreeMap<u8, VecDeque<(Vec<u8>, SocketAddr)>>,
     sent: BTreeMap<u8, Vec<Sent>>,
+    /// RTCP that waits, with the time of its arrival.
+    control: BTreeMap<u8, VecDeque<(Vec<u8>, SocketAddr, NtpTime)>>,
+    /// RTCP that was sent, from whichever port, and when.
+    reports: Vec<Report>,
+    now: NtpTime,
 }
 
 impl RtpIo for Queues {
@@ -89,10 +109,33 @@ impl RtpIo for Queues {
 
     fn send(&mut self, rtp: RtpPort, to: SocketAddr, bytes: &[u8]) {
         uncounted(|| {
+            if is_rtcp(bytes) {
+                let at = self.now;
+                self.reports.push(Report { to, shared_port: true, at, bytes: bytes.to_vec() });
+                return;
+            }
             let Packet { ssrc, seq, timestamp, marker, payload, .. } = Packet::parse(bytes).unwrap();
             let sent = Sent { to, ssrc, seq, timestamp, marker, payload: bytes[payload].to_vec() };
             self.sent.entry(rtp.0).or_default().push(sent);
         });
+    }
+
+    fn receive_control(&mut self, rtp: RtpPort, buf: &mut [u8]) -> Option<(usize, SocketAddr, NtpTime)> {
+        uncounted(|| {
+            let (bytes, from, at) = self.control.get_mut(&rtp.0)?.pop_front()?;
+            let len = bytes.len().min(buf.len());
+            buf[..len].copy_from_slice(&bytes[..len]);
+            Some((len, from, at))
+        })
+    }
+
+    fn send_control(&mut self, _rtp: RtpPort, to: SocketAddr, bytes: &[u8]) {
+        let at = self.now;
+        uncounted(|| self.reports.push(Report { to, shared_port: false, at, bytes: bytes.to_vec() }));
+    }
+
+    fn now(&self) -> NtpTime {
+        self.now
     }
 }
 
@@ -147,6 +190,7 @@ impl Plane {
             slot,
             trunk,
             source: (0xabcd, 1_000, 50_000),
+            rtcp_seed: 0x1234_5678_9abc << 70,
             notice,
             tap: Some(producer),
         });
@@ -165,6 +209,16 @@ impl Plane {
         self.queues.waiting.entry(rtp).or_default().push_back((bytes, from));
     }
 
+    /// RTCP arrives at the port beside an RTP port, now.
+    pub(crate) fn control_arrives(&mut self, rtp: u8, from: SocketAddr, bytes: Vec<u8>) {
+        self.queues.control.entry(rtp).or_default().push_back((bytes, from, ntp(self.clock)));
+    }
+
+    /// RTCP sent so far.
+    pub(crate) fn reports(&self) -> &[Report] {
+        &self.queues.reports
+    }
+
     pub(crate) fn waiting(&self, rtp: u8) -> usize {
         self.queues.waiting.get(&rtp).map_or(0, VecDeque::len)
     }
@@ -180,6 +234,7 @@ impl Plane {
         for _ in 0..ticks {
             // What is left from the tick before must be overwritten.
             self.playback.fill(i16::MIN);
+            self.queues.now = ntp(self.clock);
             let Self { bay, queues, events, capture, playback, .. } = self;
             let mut sink = |event| uncounted(|| events.push(event));
             self.heap_calls += counted(|| bay.tick(self.clock, capture, playback, queues, &mut sink));
@@ -222,6 +277,11 @@ impl Plane {
     pub(crate) fn heap_calls(&self) -> u64 {
         self.heap_calls
     }
+}
+
+/// The time of day, which goes by the line's clock here.
+pub(crate) fn ntp(clock: u64) -> NtpTime {
+    NtpTime::from_unix(1_700_000_000 + clock / 8_000, (clock % 8_000) as u32 * 125_000)
 }
 
 /// Counts the heap calls of its own thread while it is told to.

@@ -207,6 +207,24 @@ fn with_calls(dir: &Path, calls: u64) {
 }
 
 #[test]
+fn a_start_writes_the_sidecar_that_a_crash_left_unwritten() {
+    let dir = tempfile::tempdir().unwrap();
+    let (storage, events) = begin(dir.path());
+    let frames = tapped(1, &noise(1, 8_000), &noise(2, 8_000));
+    take_call(&storage, 1, &frames, true);
+    wait_for(&events, saved(1));
+    storage.shutdown();
+    let path = dir.path().join(files::path_of(call(1), START, files::SIDECAR));
+    let whole = sidecar(dir.path(), 1);
+    let cut = path.with_extension("json.tmp");
+    fs::rename(&path, &cut).unwrap();
+    fs::write(&cut, "{").unwrap();
+    recover(dir.path(), Clock::start()).unwrap();
+    assert!(!cut.exists());
+    assert_eq!(sidecar(dir.path(), 1), whole);
+}
+
+#[test]
 fn a_lost_index_is_filled_from_the_journal() {
     let dir = tempfile::tempdir().unwrap();
     with_calls(dir.path(), 30);

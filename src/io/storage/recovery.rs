@@ -5,7 +5,7 @@
 //! 3. Close every call without an end as `interrupted`, and every recording without facts, with what is really in
 //!    the file.
 //! 4. Journal that.
-//! 5. Write the sidecars.
+//! 5. Write the sidecars, also those of calls that had ended before their sidecar was written.
 //!
 //! Each step may be cut off and done again. The index catches up by itself when storage starts.
 
@@ -14,7 +14,7 @@ use crate::{
     id::{BoxId, CallId},
     io::{
         clock::Clock,
-        files::{self, Ballast, JOURNAL_DIR, PART, RECORDING},
+        files::{self, Ballast, JOURNAL_DIR, PART, RECORDING, SIDECAR},
         journal::{
             Kind,
             reader::{self, Report},
@@ -24,7 +24,11 @@ use crate::{
     },
     record::{CallRecord, Ended, Recording, RecordingState},
 };
-use std::{collections::BTreeMap, io, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 /// What a start found and closed.
 #[derive(Debug)]
@@ -56,7 +60,8 @@ pub fn recover(data_dir: &Path, clock: Clock) -> Result<Recovered, StorageError>
     let failed = |call| move |error| StorageError { dir: data_dir.to_owned(), call, error };
     let _lock = super::lock(data_dir)?;
     let (mut writer, opened, box_id) = open_journal(data_dir, clock)?;
-    let mut parts = repair_parts(data_dir).map_err(failed("repair the recordings"))?;
+    let files = files::recording_files(data_dir).map_err(failed("list the recordings"))?;
+    let mut parts = repair_parts(data_dir, &files);
     let repaired: Vec<CallId> = parts.keys().copied().collect();
     let mut unsettled = opened.unsettled;
     add_settled_owners(data_dir, &parts, &mut unsettled).map_err(failed("read the journal"))?;
@@ -79,15 +84,19 @@ pub fn recover(data_dir: &Path, clock: Clock) -> Result<Recovered, StorageError>
             tracing::warn!(call = %record.id, %error, "sidecar not written; the journal has the record");
         }
     }
+    let written: BTreeSet<CallId> = entries.iter().map(|(_, record)| record.id).collect();
+    if let Err(error) = mend_sidecars(data_dir, &files, &written) {
+        tracing::warn!(%error, "sidecars not mended; the journal has the records");
+    }
     Ok(Recovered { box_id, next_seq: opened.next_call, interrupted, repaired, report: opened.report })
 }
 
 /// Repairs every recording that was being written. One that cannot be is left as it is.
-fn repair_parts(data_dir: &Path) -> io::Result<BTreeMap<CallId, Found>> {
+fn repair_parts(data_dir: &Path, files: &[PathBuf]) -> BTreeMap<CallId, Found> {
     let mut found = BTreeMap::new();
-    for path in files::recording_files(data_dir)? {
-        let Some((call, PART)) = files::parse_name(&path) else { continue };
-        match recording_file::repair(&data_dir.join(&path)) {
+    for path in files {
+        let Some((call, PART)) = files::parse_name(path) else { continue };
+        match recording_file::repair(&data_dir.join(path)) {
             Ok(Some(repaired)) => {
                 let (state, duration_ms) = (RecordingState::Recovered, repaired.duration_ms);
                 found.insert(call, Found { state, duration_ms, finished: repaired.finished });
@@ -96,7 +105,32 @@ fn repair_parts(data_dir: &Path) -> io::Result<BTreeMap<CallId, Found>> {
             Err(error) => tracing::error!(%call, %error, "recording left as it is: it cannot be repaired"),
         }
     }
-    Ok(found)
+    found
+}
+
+/// Removes what was cut off in the middle of being written, and writes the sidecars of recordings that have none: the
+/// call was closed in the journal, but the crash came before its sidecar. The calls `written` have theirs by now.
+fn mend_sidecars(data_dir: &Path, files: &[PathBuf], written: &BTreeSet<CallId>) -> io::Result<()> {
+    for cut in files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "tmp")) {
+        fs::remove_file(data_dir.join(cut))?;
+    }
+    let with = |wanted: &'static str| {
+        let named = files.iter().filter_map(|path| files::parse_name(path));
+        named.filter_map(move |(call, extension)| (extension == wanted).then_some(call))
+    };
+    let mut missing: BTreeSet<CallId> = with(RECORDING).collect();
+    with(SIDECAR).for_each(|call| {
+        missing.remove(&call);
+    });
+    missing.retain(|call| !written.contains(call));
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let (records, _) = reader::fold(&data_dir.join(JOURNAL_DIR))?;
+    for record in records.iter().filter(|record| missing.contains(&record.id)) {
+        files::write_sidecar(data_dir, record)?;
+    }
+    Ok(())
 }
 
 /// Adds calls that were closed without their recording, as after a failed sync: they are in the whole journal only.

@@ -1,20 +1,17 @@
-//! The detectors of the voice path, on recorded speech and music.
+//! The detectors of the voice path: DTMF keys, fax and modem tones, against their limits, recorded speech and music,
+//! and spandsp, which was written by others.
 
+#[path = "detectors/fax.rs"]
+mod fax;
+#[path = "detectors/keys.rs"]
+mod keys;
+#[path = "detectors/noise.rs"]
+mod noise;
+#[path = "detectors/signal.rs"]
+mod signal;
 #[path = "sounds/mod.rs"]
 mod sounds;
-
-use ringside::audio::level;
-
-#[test]
-fn the_sounds_are_as_long_and_as_loud_as_they_say() {
-    let (mut samples, mut clips) = (0, 0);
-    for clip in sounds::hour() {
-        samples += clip.len();
-        clips += 1;
-        let level = level::dbm0(&clip);
-        assert!((-36.0..-14.0).contains(&level), "clip {clips}: {level}");
-    }
-    let minutes = samples as f64 / 8_000.0 / 60.0;
-    println!("{clips} clips, {minutes:.1} minutes");
-    assert!(minutes > if std::env::var_os("RINGSIDE_LONG").is_some() { 60.0 } else { 11.0 }, "{minutes}");
-}
+#[path = "detectors/spandsp.rs"]
+mod spandsp;
+#[path = "detectors/speech.rs"]
+mod speech;

@@ -168,7 +168,12 @@ impl Spectrum {
                 *part += x * wave;
             }
         }
-        let sum: f32 = samples.iter().sum();
+        let sum = samples
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .fold([0.0; 8], |sums, x| std::array::from_fn(|n| sums[n] + x[n]));
+        let sum: f32 = sum.iter().sum();
         Self {
             parts,
             energy: energy(&high) * tables.gain * tables.gain,

@@ -1,6 +1,10 @@
-//! DTMF (ITU-T Q.23, Q.24): the two frequencies of a key.
+//! DTMF (ITU-T Q.23, Q.24): the two frequencies of a key, sent and received.
+
+mod receiver;
+mod spectrum;
 
 use super::sine::Oscillator;
+pub use receiver::{Heard, Receiver};
 
 /// Level of the low group in dBm0. The high group is 2 dB louder, as lines lose more of it (ANSI T1.401 pre-emphasis).
 pub const LOW_DBM0: f32 = -8.0;
@@ -33,6 +37,25 @@ impl Key {
     pub fn from_sign(sign: char) -> Option<Self> {
         let code = Self::NAMES.iter().position(|&name| char::from(name) == sign.to_ascii_uppercase())?;
         u8::try_from(code).ok().map(Self)
+    }
+
+    /// The key at a row and a column of the key-pad, 0 to 3 each.
+    fn at(row: u8, column: u8) -> Self {
+        let place = (row & 3) << 2 | column & 3;
+        let code = Self::PLACES.iter().position(|&of_code| of_code == place).unwrap_or_default();
+        Self(code as u8)
+    }
+
+    /// Event code, 0 to 15.
+    #[must_use]
+    pub const fn event_code(self) -> u8 {
+        self.0
+    }
+
+    /// The sign on it.
+    #[must_use]
+    pub const fn sign(self) -> char {
+        Self::NAMES[(self.0 & 15) as usize] as char
     }
 
     /// Low and high frequency in Hz.
@@ -97,6 +120,7 @@ mod tests {
         let pad = ["123A", "456B", "789C", "*0#D"];
         for (row, keys) in pad.iter().enumerate() {
             for (column, sign) in keys.chars().enumerate() {
+                assert_eq!(Key::at(row as u8, column as u8).sign(), sign);
                 let samples = dial(&[Key::from_sign(sign).unwrap()]);
                 let (on, off) = samples.split_at(DIALLED);
                 let (low, high) = (share(on, f64::from(LOW_HZ[row])), share(on, f64::from(HIGH_HZ[column])));
@@ -111,7 +135,9 @@ mod tests {
     #[test]
     fn event_codes_name_the_keys_of_rfc_4733() {
         for (code, sign) in "0123456789*#ABCD".chars().enumerate() {
-            assert_eq!(Key::from_event_code(code as u8), Key::from_sign(sign));
+            let key = Key::from_event_code(code as u8).unwrap();
+            assert_eq!(Some(key), Key::from_sign(sign));
+            assert_eq!((key.sign(), usize::from(key.event_code())), (sign, code));
         }
         assert_eq!(Key::from_event_code(16), None);
         assert_eq!(Key::from_sign('x'), None);

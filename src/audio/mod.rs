@@ -3,6 +3,7 @@
 pub mod caller_id;
 pub mod dtmf;
 pub mod fax;
+pub mod echo;
 pub mod fsk;
 pub mod g711;
 pub mod interleaved;

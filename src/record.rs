@@ -73,6 +73,9 @@ pub struct CallRecord {
     pub consent: Consent,
     /// The recording, or why there is none.
     pub recording: Recording,
+    /// First fax or modem tone that was heard: `cng`, `ced`, `ansam`, `v21_preamble`.
+    #[serde(default)]
+    pub fax: Option<String>,
     /// What the upstream has confirmed.
     pub sync: Sync,
     /// Milliseconds from the INVITE until the call's first journal entry was durable.
@@ -235,6 +238,21 @@ pub struct Leg {
     /// What the far end reported last about the audio it got from us.
     #[serde(default)]
     pub far_end: Option<FarEnd>,
+    /// Mean level of this leg in dBm0 while somebody talked.
+    #[serde(default)]
+    pub level_dbm0: Option<f32>,
+    /// Samples at the end of the range: somebody was too loud.
+    #[serde(default)]
+    pub clipped: u64,
+    /// Whether this leg was silent for 10 s while the other one talked.
+    #[serde(default)]
+    pub one_way: bool,
+    /// Echo return loss of the line (ITU-T G.168 3.2.6).
+    #[serde(default)]
+    pub erl_db: Option<f32>,
+    /// What the echo canceller took off beyond that (ITU-T G.168 3.2.7).
+    #[serde(default)]
+    pub erle_db: Option<f32>,
     /// Whether caller ID was sent to the phone.
     pub cid_sent: bool,
 }

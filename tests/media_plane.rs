@@ -269,6 +269,7 @@ fn the_tap_gets_both_legs_of_the_same_instants() {
         plane.says(1, &office[n * 80..][..80]);
         heard.extend(plane.tick_and_hear(1));
     }
+    plane.unpatch(0);
     let frames = plane.frames(tap);
     assert_eq!(frames.len(), 100);
     for (n, frame) in frames.iter().enumerate() {
@@ -308,6 +309,7 @@ fn the_notice_is_heard_on_both_sides_as_soon_as_the_caller_is() {
         .collect();
     let coded = notice.iter().map(|&sample| g711::expand(Law::Mu, g711::compress(Law::Mu, sample)));
     assert_eq!(sent[..2_000], coded.collect::<Vec<_>>());
+    plane.unpatch(0);
     let frames = plane.frames(tap);
     assert_eq!(frames.len(), 30, "the recording begins with the notice");
     assert_eq!((&frames[0].caller[..], &frames[0].office[..]), (&notice[..80], &notice[..80]));
@@ -328,6 +330,7 @@ fn a_notice_is_held_at_the_ends_of_the_range() {
         plane.says(0, &[32_000; 80]);
         plane.run(1);
     }
+    plane.unpatch(0);
     let frames = plane.frames(tap);
     assert_eq!(frames[5].caller, [i16::MAX; PERIOD]);
     assert_eq!(frames[5].office, [i16::MAX; PERIOD]);
@@ -459,8 +462,8 @@ fn the_recording_is_asked_for_the_line_s_time_from_the_notice_on() {
     plane.run(5);
     plane.stall(240);
     plane.run(2);
-    assert_eq!(plane.frames(tap).len(), 7, "nothing is recorded before the notice");
     assert_eq!(plane.unpatch(0).recorded_samples, 7 * PERIOD as u64 + 240);
+    assert_eq!(plane.frames(tap).len(), 7, "nothing is recorded before the notice");
 }
 
 #[test]

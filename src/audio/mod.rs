@@ -2,13 +2,16 @@
 
 pub mod caller_id;
 pub mod dtmf;
-pub mod fax;
 pub mod echo;
+pub mod fax;
 pub mod fsk;
 pub mod g711;
+pub mod gain;
 pub mod interleaved;
 pub mod level;
+pub mod meter;
 pub mod sine;
+pub mod sound_report;
 pub mod tap_frame;
 pub mod tone;
 pub mod wav;

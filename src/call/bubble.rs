@@ -3,7 +3,7 @@
 use crate::{
     id::CallId,
     number::E164,
-    record::{Ended, Presentation},
+    record::{Ended, LegKind, Presentation},
     time::WallTime,
 };
 use serde::Serialize;
@@ -35,6 +35,8 @@ pub struct Bubble {
     pub answered_at: Option<WallTime>,
     /// Whether the call is being recorded.
     pub recording: bool,
+    /// The side that is not heard although the other one talks.
+    pub silent: Option<LegKind>,
     /// How it ended.
     pub ended: Option<Ended>,
 }

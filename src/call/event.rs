@@ -2,8 +2,9 @@
 
 use super::bubble::Bubble;
 use crate::{
+    audio::{fax::FaxTone, sound_report::SoundReport},
     id::PortId,
-    record::CallRecord,
+    record::{CallRecord, LegKind},
     rtp::{quality::Quality, session::Trunk},
 };
 
@@ -32,10 +33,16 @@ pub enum Event {
     AudioStarted,
     /// The recording notice was heard to its end by both.
     NoticePlayed,
+    /// This leg is silent although the other one talks; `None`: both are heard again.
+    OneWay(Option<LegKind>),
+    /// A fax or a modem was heard.
+    Fax(FaxTone),
     /// The patch is gone.
     Unpatched {
         /// How the audio came through.
         quality: Quality,
+        /// How both legs sounded.
+        sound: SoundReport,
         /// Milliseconds of the line's time that are to be in the recording; 0 without one.
         recorded_ms: u64,
     },

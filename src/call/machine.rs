@@ -96,6 +96,7 @@ pub struct Call {
     recording: RecordingId,
     bubble_rev: u32,
     answered_at: Option<WallTime>,
+    silent: Option<LegKind>,
     record: Box<CallRecord>,
 }
 
@@ -119,6 +120,7 @@ impl Call {
             recording: identity.recording,
             bubble_rev: 0,
             answered_at: None,
+            silent: None,
             record: Box::new(story::begin(identity, incoming, route, &settings.consent_policy)),
         };
         match (refused, group) {
@@ -208,6 +210,11 @@ impl Call {
                 self.lose_port(ports, port, until, now, out)
             }
             (State::Answered(talk), Event::Media(trunk)) => State::Answered(self.join(talk, trunk, now, out)),
+            (State::Answered(talk), Event::OneWay(silent)) => {
+                self.silent = silent;
+                self.show(BubbleState::Live, out);
+                State::Answered(talk)
+            }
             (State::Answered(talk), Event::TrunkEnded(end)) => {
                 out.push(Command::Release(talk.port.id));
                 let ended = if end == TrunkEnd::HungUp { Ended::CallerHungUp } else { Ended::TrunkLost };
@@ -401,6 +408,7 @@ impl Call {
             port: record.answered_by.as_ref().map(|by| by.port.clone()),
             answered_at: self.answered_at,
             recording: self.records && state == BubbleState::Live,
+            silent: self.silent.filter(|_| state == BubbleState::Live),
             ended: (state == BubbleState::Ended).then_some(record.outcome.ended),
         })));
     }

@@ -5,6 +5,10 @@ use super::{
     incoming::{Identity, Incoming, Route},
 };
 use crate::{
+    audio::{
+        fax::FaxTone,
+        sound_report::{SoundReport, from_tenths},
+    },
     record::{
         CallRecord, Consent, Direction, Ended, FarEnd, Hop, Leg, LegKind, Outcome, Presentation, Recording,
         SCHEMA, Sync, Timing,
@@ -45,6 +49,7 @@ pub(super) fn begin(identity: &Identity, incoming: Incoming, route: &Route, poli
         route: hops,
         consent: Consent { policy: policy.to_owned(), ..Consent::default() },
         recording: Recording { why_none: Some("not_answered".to_owned()), ..Recording::default() },
+        fax: None,
         sync: Sync::default(),
         journaled_ms: None,
         sip_call_id: incoming.sip_call_id,
@@ -65,6 +70,11 @@ const fn leg(kind: LegKind) -> Leg {
         round_trip_ms: None,
         mos_cq: None,
         far_end: None,
+        level_dbm0: None,
+        clipped: 0,
+        one_way: false,
+        erl_db: None,
+        erle_db: None,
         cid_sent: false,
     }
 }
@@ -103,12 +113,24 @@ pub(super) fn note(record: &mut CallRecord, event: Event, at_ms: u64) {
             record.consent.disclosure_played = true;
             record.consent.heard_by = vec!["caller".to_owned(), "office".to_owned()];
         }
-        Event::Unpatched { quality, recorded_ms } => {
+        Event::OneWay(Some(silent)) => {
+            record.legs.iter_mut().filter(|leg| leg.kind == silent).for_each(|leg| leg.one_way = true);
+        }
+        Event::Fax(tone) => {
+            record.fax.get_or_insert_with(|| fax_name(tone).to_owned());
+        }
+        Event::Unpatched { quality, sound, recorded_ms } => {
             if recorded_ms > 0 {
                 record.recording.expected_ms = recorded_ms;
             }
-            for leg in record.legs.iter_mut().filter(|leg| leg.kind == LegKind::Trunk) {
-                note_quality(leg, &quality);
+            let answered_on = record.answered_by.as_ref().map(|by| by.port.clone());
+            for leg in &mut record.legs {
+                match leg.kind {
+                    LegKind::Trunk => note_trunk(leg, &quality, &sound),
+                    LegKind::Line if leg.port == answered_on => note_line(leg, &sound),
+                    // It rang, and somebody else answered.
+                    LegKind::Line => {}
+                }
             }
         }
         Event::RingBegan(_)
@@ -120,12 +142,15 @@ pub(super) fn note(record: &mut CallRecord, event: Event, at_ms: u64) {
         | Event::TrunkEnded(_)
         | Event::Media(_)
         | Event::AudioStarted
+        | Event::OneWay(None)
         | Event::Stopped
         | Event::Deadline => {}
     }
 }
 
-fn note_quality(leg: &mut Leg, quality: &Quality) {
+fn note_trunk(leg: &mut Leg, quality: &Quality, sound: &SoundReport) {
+    leg.level_dbm0 = sound.caller.active_tenths_dbm0.map(from_tenths);
+    leg.clipped = sound.caller.clipped;
     leg.packets = quality.packets;
     leg.lost = quality.lost;
     leg.late = quality.late;
@@ -134,6 +159,22 @@ fn note_quality(leg: &mut Leg, quality: &Quality) {
     leg.round_trip_ms = quality.round_trip_ms;
     leg.mos_cq = quality.mos_cq_hundredths.map(|hundredths| f32::from(hundredths) / 100.0);
     leg.far_end = quality.far_end.map(|far| FarEnd { lost: far.lost, jitter_ms: far.jitter_ms });
+}
+
+fn note_line(leg: &mut Leg, sound: &SoundReport) {
+    leg.level_dbm0 = sound.office.active_tenths_dbm0.map(from_tenths);
+    leg.clipped = sound.office.clipped;
+    leg.erl_db = sound.erl_tenths_db.map(from_tenths);
+    leg.erle_db = sound.erle_tenths_db.map(from_tenths);
+}
+
+const fn fax_name(tone: FaxTone) -> &'static str {
+    match tone {
+        FaxTone::Cng => "cng",
+        FaxTone::Ced => "ced",
+        FaxTone::Ansam => "ansam",
+        FaxTone::Preamble => "v21_preamble",
+    }
 }
 
 /// One hop of the call route.

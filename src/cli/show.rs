@@ -14,6 +14,8 @@ pub(super) fn show(record: &CallRecord, zone: &TimeZone) -> String {
     let number = |number: &Option<E164>| number.as_ref().map(wording::number);
     let ms = |ms: Option<u64>| ms.map(|ms| format!("{ms} ms"));
     let trunk = record.legs.iter().find(|leg| leg.kind == LegKind::Trunk);
+    let line = record.legs.iter().find(|leg| leg.kind == LegKind::Line && leg.level_dbm0.is_some());
+    let not_heard = record.legs.iter().find(|leg| leg.one_way).map(|leg| wording::not_heard(leg.kind));
     let presentation = record.customer_number_presentation;
     let facts = [
         ("call", Some(record.id.to_string())),
@@ -36,6 +38,11 @@ pub(super) fn show(record: &CallRecord, zone: &TimeZone) -> String {
         ("jitter", trunk.and_then(|leg| leg.jitter_ms_p95).map(|ms| format!("up to {ms} ms"))),
         ("round trip", ms(trunk.and_then(|leg| leg.round_trip_ms).map(u64::from))),
         ("at the far end", trunk.and_then(|leg| leg.far_end.as_ref()).map(wording::far_end)),
+        ("caller's level", trunk.and_then(wording::level)),
+        ("office's level", line.and_then(wording::level)),
+        ("echo", line.and_then(wording::echo)),
+        ("one way", not_heard.map(|words| format!("{words} for 10 s or more"))),
+        ("fax", record.fax.as_deref().map(wording::fax)),
         ("file", record.recording.path.clone()),
         ("warnings", Some(record.attribution.warnings.join(", ")).filter(|text| !text.is_empty())),
         ("SIP status", record.outcome.sip_status.map(|status| status.to_string())),

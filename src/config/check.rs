@@ -33,6 +33,7 @@ pub(super) fn check(
     let country = text(file.site.country.as_ref(), HOME_COUNTRY);
     let mut checker = Checker { reading, problems, plan: Dialplan::for_country(&country) };
     let phone_ports = phone_ports.and_then(|ports| board(&mut checker, &file.board, ports));
+    let phones = numbers::phones(&mut checker, &file.phone, phone_ports);
     let ring_groups = numbers::ring_groups(&mut checker, &file.ring_group, phone_ports);
     let campaigns = numbers::campaigns(&mut checker, &file.campaign);
     let tracking_numbers =
@@ -51,6 +52,7 @@ pub(super) fn check(
         web: web(&mut checker, &file.web),
         calls: calls(&mut checker, &file.calls),
         recording: recording(&mut checker, &file.recording),
+        phones,
         ring_groups,
         campaigns,
         tracking_numbers,
@@ -148,7 +150,13 @@ impl Checker<'_> {
     }
 
     /// A whole number within `range`.
-    fn within<T>(&mut self, key: &str, value: &raw::Number, range: RangeInclusive<T>, default: T) -> T
+    pub(super) fn within<T>(
+        &mut self,
+        key: &str,
+        value: &raw::Number,
+        range: RangeInclusive<T>,
+        default: T,
+    ) -> T
     where
         T: Copy + Display + PartialOrd + TryFrom<i64>,
     {

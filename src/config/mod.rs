@@ -45,6 +45,8 @@ pub struct Config {
     pub calls: Calls,
     /// `[recording]`
     pub recording: Recording,
+    /// `[[phone]]`; a phone that is not set is as it comes.
+    pub phones: Vec<Phone>,
     /// `[[ring_group]]`; never empty: without one in the file there is `office`, with every phone port.
     pub ring_groups: Vec<RingGroup>,
     /// `[[campaign]]`; ids are unique.
@@ -268,6 +270,19 @@ impl RecordingPolicy {
             Self::Off => "off",
         }
     }
+}
+
+/// How one phone port is set: for a loop that is too long, or a phone that is too loud.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phone {
+    /// Name of the port in the board profile; unique.
+    pub port: String,
+    /// Gain toward the phone in dB, -12 to 12. Default: 0.
+    pub to_phone_db: i8,
+    /// Gain of what comes from it in dB, -12 to 12. Default: 0.
+    pub from_phone_db: i8,
+    /// Whether the echo of the line is taken away. Default: true.
+    pub echo_canceller: bool,
 }
 
 /// Phones that ring together.

@@ -1,7 +1,7 @@
-//! Ring groups, campaigns and tracking numbers: what refers to what, and what must not stand twice.
+//! Phones, ring groups, campaigns and tracking numbers: what refers to what, and what must not stand twice.
 
 use super::{
-    Campaign, RingGroup, TrackingNumber,
+    Campaign, Phone, RingGroup, TrackingNumber,
     check::{Checker, optional},
     error::{Problem, did_you_mean},
     raw,
@@ -15,6 +15,35 @@ const TAG_MAX: usize = 15;
 
 /// The ring group of a file that has none: every phone port.
 const EVERY_PHONE: &str = "office";
+
+/// Largest gain of a port, in dB.
+const GAIN_MAX_DB: i8 = 12;
+
+/// Builds the phones that the file sets; their ports must be among `phone_ports`, if those are known.
+pub(super) fn phones(
+    checker: &mut Checker<'_>,
+    raw: &[Spanned<raw::Phone>],
+    phone_ports: Option<&[String]>,
+) -> Vec<Phone> {
+    checker.unique("port", raw.iter().filter_map(|phone| phone.get_ref().port.as_ref()));
+    let known: Option<Vec<&str>> = phone_ports.map(|ports| ports.iter().map(String::as_str).collect());
+    raw.iter()
+        .filter_map(|table| {
+            let raw = table.get_ref();
+            let port = checker.required("port", &raw.port, &table.span())?;
+            if let Some(known) = &known {
+                refers(checker, "port", "phone port of the board has this name", port, known);
+            }
+            let gains = -GAIN_MAX_DB..=GAIN_MAX_DB;
+            Some(Phone {
+                port: port.get_ref().clone(),
+                to_phone_db: checker.within("to_phone_db", &raw.to_phone_db, gains.clone(), 0),
+                from_phone_db: checker.within("from_phone_db", &raw.from_phone_db, gains, 0),
+                echo_canceller: raw.echo_canceller.as_ref().is_none_or(|on| *on.get_ref()),
+            })
+        })
+        .collect()
+}
 
 /// Builds the ring groups; their ports must be among `phone_ports`, if those are known.
 pub(super) fn ring_groups(

@@ -24,6 +24,7 @@ pub(super) struct File {
     pub(super) web: Web,
     pub(super) calls: Calls,
     pub(super) recording: Recording,
+    pub(super) phone: Vec<Spanned<Phone>>,
     pub(super) ring_group: Vec<Spanned<RingGroup>>,
     pub(super) campaign: Vec<Spanned<Campaign>>,
     pub(super) tracking_number: Vec<Spanned<TrackingNumber>>,
@@ -94,6 +95,15 @@ pub(super) struct Recording {
     pub(super) notice: Text,
     pub(super) bitrate_bps: Number,
     pub(super) complexity: Number,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Phone {
+    pub(super) port: Text,
+    pub(super) to_phone_db: Number,
+    pub(super) from_phone_db: Number,
+    pub(super) echo_canceller: Option<Spanned<bool>>,
 }
 
 #[derive(Default, Deserialize)]

@@ -4,7 +4,9 @@ use crate::{
     board::Profile,
     call::machine::{Port, Settings as CallSettings},
     config::{Config, RecordingPolicy, TrunkMode},
+    id::Slot,
     line::{cadence::Cadence, fxs},
+    media::patch_bay::PortAudio,
     number::Dialplan,
     sip::settings::{self as sip, Account, Mode},
     switchboard,
@@ -34,6 +36,19 @@ pub(super) fn switchboard(config: &Config, profile: &Profile, rtp: Vec<SocketAdd
         rtp,
         time_zone: time_zone(config),
     }
+}
+
+/// How each phone port that the file sets is to sound, by its slot.
+pub(super) fn port_audio(config: &Config, profile: &Profile) -> impl Iterator<Item = (Slot, PortAudio)> {
+    profile.fxs_ports().filter_map(|(_, port)| {
+        let phone = config.phones.iter().find(|phone| phone.port == port.name)?;
+        let audio = PortAudio {
+            to_line_db: f32::from(phone.to_phone_db),
+            from_line_db: f32::from(phone.from_phone_db),
+            echo_canceller: phone.echo_canceller,
+        };
+        Some((port.slot(), audio))
+    })
 }
 
 /// Settings of the SIP endpoint; resolves the registrars' names.

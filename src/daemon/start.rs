@@ -96,6 +96,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     );
 
     let bay = PatchBay::new(pcm.slots, rtp.addresses().len()).with_lead(PREFILL_PERIODS);
+    let bay = site::port_audio(config, &profile).fold(bay, |bay, (slot, audio)| bay.with_port(slot, audio));
     let (media, media_control) = MediaLoop::new(Pcm::closed(pcm), bay, rtp)?;
     let stop_media = Arc::new(AtomicBool::new(false));
     let media = media_thread(media, Arc::clone(&stop_media))?;

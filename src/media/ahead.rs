@@ -12,6 +12,8 @@ pub(super) const MAX_LEAD_PERIODS: usize = 4;
 #[derive(Debug)]
 pub(super) struct Ahead {
     written: [[i16; PERIOD]; MAX_LEAD_PERIODS],
+    /// Whether a period carries a key, bit by bit.
+    keys: u8,
     lead: usize,
     next: usize,
 }
@@ -19,16 +21,21 @@ pub(super) struct Ahead {
 impl Ahead {
     /// For a card that plays `lead` periods after it was given, 0 to [`MAX_LEAD_PERIODS`]; silence waits in it.
     pub(super) const fn new(lead: usize) -> Self {
-        Self { written: [[0; PERIOD]; MAX_LEAD_PERIODS], lead, next: 0 }
+        Self { written: [[0; PERIOD]; MAX_LEAD_PERIODS], keys: 0, lead, next: 0 }
     }
 
-    /// Takes the period that is written now and leaves the one that goes onto the line now.
-    pub(super) fn exchange(&mut self, leg: &mut [i16; PERIOD]) {
+    /// Takes the period that is written now, and whether it carries a key; leaves the one that goes onto the line now,
+    /// and says whether that carries one.
+    pub(super) fn exchange(&mut self, leg: &mut [i16; PERIOD], is_key: bool) -> bool {
         let waiting = self.written.iter_mut().take(self.lead).nth(self.next);
         // Without a lead nothing waits.
-        let Some(waiting) = waiting else { return };
+        let Some(waiting) = waiting else { return is_key };
         std::mem::swap(waiting, leg);
+        let place = 1 << self.next;
+        let was_key = self.keys & place != 0;
+        self.keys = if is_key { self.keys | place } else { self.keys & !place };
         self.next = (self.next + 1) % self.lead;
+        was_key
     }
 
     /// How long a period waits, in ms.
@@ -39,6 +46,7 @@ impl Ahead {
     /// The card was started again: silence waits in it.
     pub(super) fn clear(&mut self) {
         self.written = [[0; PERIOD]; MAX_LEAD_PERIODS];
+        self.keys = 0;
     }
 }
 
@@ -50,7 +58,7 @@ mod tests {
         values
             .map(|value| {
                 let mut leg = [value; PERIOD];
-                ahead.exchange(&mut leg);
+                ahead.exchange(&mut leg, false);
                 leg[0]
             })
             .collect()
@@ -61,6 +69,17 @@ mod tests {
         assert_eq!(through(&mut Ahead::new(0), 1..=4), [1, 2, 3, 4]);
         assert_eq!(through(&mut Ahead::new(2), 1..=6), [0, 0, 1, 2, 3, 4]);
         assert_eq!(through(&mut Ahead::new(4), 1..=6), [0, 0, 0, 0, 1, 2]);
+    }
+
+    #[test]
+    fn a_key_is_told_with_its_own_period() {
+        for lead in [0, 3] {
+            let mut ahead = Ahead::new(lead);
+            let told: Vec<bool> =
+                (0..8).map(|n| ahead.exchange(&mut [0; PERIOD], n == 2 || n == 4)).collect();
+            let right: Vec<bool> = (0..8).map(|n| n == 2 + lead || n == 4 + lead).collect();
+            assert_eq!(told, right);
+        }
     }
 
     #[test]

@@ -5,8 +5,9 @@
 
 pub use crate::audio::tap_frame::{TAP_SAMPLES, TapFrame};
 use crate::{
-    audio::tone::Tone,
+    audio::{fax::FaxTone, sound_report::SoundReport, tone::Tone},
     id::{RtpPort, Slot},
+    record::LegKind,
     rtp::emodel::Robustness,
 };
 use std::sync::Arc;
@@ -105,6 +106,8 @@ pub struct PatchCounters {
     pub refused: u64,
     /// RTP packets sent.
     pub sent: u64,
+    /// How both legs sounded.
+    pub sound: SoundReport,
     /// Tap frames that did not fit into the ring.
     pub tap_overruns: u64,
     /// The line's time from the start of the recording to the end of the patch, in samples; 0 without a recording.
@@ -123,6 +126,22 @@ pub enum Event {
     NoticePlayed {
         /// The patch.
         rtp: RtpPort,
+    },
+    /// One leg is silent although the other one talks, or that is over.
+    OneWay {
+        /// The patch.
+        rtp: RtpPort,
+        /// The leg that is not heard; `None` when both are heard again.
+        silent: Option<LegKind>,
+    },
+    /// A fax or a modem: from now on nothing is done to the sound.
+    Fax {
+        /// The patch.
+        rtp: RtpPort,
+        /// The leg that it was heard on.
+        from: LegKind,
+        /// What was heard.
+        tone: FaxTone,
     },
     /// The sides were parted.
     Unpatched {

@@ -84,13 +84,16 @@ impl Digits {
         self.len == 0 && self.pause == 0
     }
 
-    /// Replaces `samples` of the line by the keys that sound.
-    pub(super) fn play<'s>(&mut self, samples: impl Iterator<Item = &'s mut i16>) {
+    /// Replaces `samples` of the line by the keys that sound; whether one did.
+    pub(super) fn play<'s>(&mut self, samples: impl Iterator<Item = &'s mut i16>) -> bool {
+        let mut sounds = false;
         for sample in samples {
             if let Some(key) = self.advance() {
                 *sample = key;
+                sounds = true;
             }
         }
+        sounds
     }
 
     /// Forgets all keys: another stream begins, or nothing may be heard.

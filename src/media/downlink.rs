@@ -34,6 +34,8 @@ const MAX_READ: usize = 16;
 const MAX_STALE: usize = 512;
 /// The line's clock.
 const SAMPLES_PER_MS: u32 = 8;
+/// Playout depth in samples for a fax or a modem: 100 ms, which never changes.
+const MODEM_DEPTH: u32 = 800;
 /// Payload type of comfort noise (RFC 3389): part of the stream, heard as silence.
 const COMFORT_NOISE: u8 = 13;
 
@@ -182,8 +184,13 @@ impl Downlink {
         Some(())
     }
 
-    /// One period onto the line, which is silent before. What is missing stays silent.
-    pub(super) fn play(&mut self, codec: Codec, line: &mut ColumnMut<'_>) {
+    /// Nothing may be done to the sound any more: it is a fax or a modem.
+    pub(super) fn leave_alone(&mut self) {
+        let _ = MODEM_DEPTH;
+    }
+
+    /// One period onto the line, which is silent before. What is missing stays silent. Whether a key sounds.
+    pub(super) fn play(&mut self, codec: Codec, line: &mut ColumnMut<'_>) -> bool {
         let law = law(codec);
         let mut rest = line.lend();
         let mut left = PERIOD;
@@ -201,9 +208,7 @@ impl Downlink {
             }
             rest.skip(pulled);
         }
-        if !self.digits.is_idle() {
-            self.digits.play(line.samples());
-        }
+        !self.digits.is_idle() && self.digits.play(line.samples())
     }
 
     /// What was received, and the buffer for the next patch.

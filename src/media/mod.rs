@@ -4,9 +4,13 @@ mod ahead;
 pub mod control;
 mod digits;
 mod downlink;
+mod ears;
+mod line_end;
+mod one_way;
 mod patch;
 pub mod patch_bay;
 mod rtcp;
+mod tap;
 mod uplink;
 
 pub use patch_bay::{PatchBay, RtpIo};

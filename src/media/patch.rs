@@ -1,27 +1,35 @@
 //! One call: a line slot joined with the trunk's RTP, 10 ms at a time.
 //!
 //! ```text
-//!  trunk --> Downlink --> playback slot ----> caller leg --.
-//!                              ^                            >-- tap
-//!               notice --------+                           |
-//!                              v                           |
-//!  trunk <-- Uplink <---- office leg -----------------------'<-- capture slot
+//!  trunk --> Downlink --> playback slot --> Ahead --> caller leg ---+--> Tap
+//!                              ^                        |      |    |
+//!               notice --------+                   far  |    Ears   |
+//!                              |                        v      |    |
+//!  trunk <-- Uplink <----------+---- office leg <-- LineEnd <--'- capture slot
 //! ```
+//! The caller leg is what is on the line in this period, not what is written to the card in it: the echo canceller and
+//! the recording want both legs of one moment.
 
 use super::{
     ahead::Ahead,
     control::{Event, PatchCounters, TapFrame, Trunk},
     downlink::Downlink,
+    ears::{Ears, Said},
+    line_end::LineEnd,
     patch_bay::{PERIOD, RtpIo},
     rtcp::{Farewell, Rtcp},
+    tap::{Leg, Tap},
     uplink::Uplink,
 };
 use crate::{
-    audio::interleaved::{Column, ColumnMut, mix},
+    audio::{
+        interleaved::{Column, ColumnMut, mix},
+        sound_report::{SoundReport, tenths},
+    },
     id::{RtpPort, Slot},
     rtp::playout::Playout,
 };
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 /// A caller who sends nothing holds the notice up this long: 200 ms of samples.
 const NOTICE_PATIENCE_SAMPLES: u64 = 1_600;
@@ -36,13 +44,12 @@ pub(super) struct Patch {
     uplink: Uplink,
     rtcp: Rtcp,
     notice: Option<Notice>,
-    tap: Option<rtrb::Producer<TapFrame>>,
+    tap: Option<Tap>,
     ahead: Ahead,
+    /// `None`: the sound passes unheard.
+    ears: Option<Ears>,
     /// Whether both legs go to the tap: from the start, or from the notice on.
     tapping: bool,
-    /// Line clock of the first frame that went to the tap.
-    tapped_from: Option<u64>,
-    tap_overruns: u64,
     /// The working frame; `office` is encoded from here.
     frame: TapFrame,
     /// Line clock of the next tick; unknown before the first.
@@ -74,7 +81,7 @@ impl Patch {
         (source, rtcp_seed): ((u32, u16, u32), u128),
         notice: Option<Arc<[i16]>>,
         tap: Option<rtrb::Producer<TapFrame>>,
-        (playout, ahead): (Playout, Ahead),
+        (playout, ahead, ears): (Playout, Ahead, Option<Ears>),
         clock: u64,
     ) -> Self {
         let trunk = trunk.made_sendable();
@@ -87,12 +94,11 @@ impl Patch {
             trunk,
             tapping: notice.is_none(),
             notice: notice.map(|samples| Notice { samples, at: 0, by: clock + NOTICE_PATIENCE_SAMPLES }),
-            tap,
+            tap: tap.map(Tap::new),
             ahead,
+            ears,
             frame: TapFrame { at: 0, caller: [0; PERIOD], office: [0; PERIOD] },
             next_clock: None,
-            tapped_from: None,
-            tap_overruns: 0,
         }
     }
 
@@ -109,10 +115,18 @@ impl Patch {
         self.rtcp.change(&old, &self.trunk);
     }
 
-    pub(super) fn end(mut self) -> Remains {
+    pub(super) fn end(mut self, line: Option<&LineEnd>) -> Remains {
         let (peer, sent, report) = (self.downlink.peer(), self.uplink.sent(), self.downlink.report());
         let (reported, farewell) = self.rtcp.end(&self.trunk, peer, (sent, report));
         let (received, playout) = self.downlink.end();
+        let tap = self.tap.map(Tap::end);
+        let tapped_from = tap.as_ref().and_then(|tap| tap.from);
+        let (erl_db, erle_db) = line.map_or((None, None), LineEnd::echo_loss_db);
+        let sound = SoundReport {
+            erl_tenths_db: erl_db.and_then(tenths),
+            erle_tenths_db: erle_db.and_then(tenths),
+            ..self.ears.as_ref().map(Ears::sound).unwrap_or_default()
+        };
         let counters = PatchCounters {
             sent: sent.packets,
             delay_ms: received.delay_ms + u32::from(self.trunk.ptime_ms) + self.ahead.ms(),
@@ -121,33 +135,67 @@ impl Patch {
             rtcp_received: reported.rtcp_received,
             rtcp_refused: reported.rtcp_refused,
             rtcp_sent: reported.rtcp_sent,
-            tap_overruns: self.tap_overruns,
-            recorded_samples: self.next_clock.zip(self.tapped_from).map_or(0, |(end, from)| end - from),
+            sound,
+            tap_overruns: tap.as_ref().map_or(0, |tap| tap.overruns),
+            recorded_samples: self.next_clock.zip(tapped_from).map_or(0, |(end, from)| end - from),
             ..received
         };
         let notice = self.notice.map(|notice| notice.samples);
-        Remains { counters, notice, tap: self.tap, playout, farewell }
+        Remains { counters, notice, tap: tap.map(|tap| tap.ring), playout, farewell }
     }
 
     /// One period. `playback` is silent before; what is played to the line is added to it.
     pub(super) fn tick(
         &mut self,
         clock: u64,
-        capture: Column<'_>,
-        mut playback: ColumnMut<'_>,
+        (line, capture): (&mut LineEnd, Column<'_>),
+        playback: &mut ColumnMut<'_>,
         io: &mut impl RtpIo,
         events: &mut impl FnMut(Event),
     ) {
         self.follow(clock, io);
         self.downlink.receive(self.rtp, &self.trunk, clock, &mut self.rtcp, io, events);
-        self.downlink.play(self.trunk.codec, &mut playback);
-        self.uplink.listen(&self.trunk, capture, &mut self.frame.office);
-        self.announce(clock, &mut playback, events);
-        self.uplink.send(self.rtp, &self.trunk, self.downlink.remote(), &self.frame.office, io);
-        self.copy_to_tap(clock, &playback);
+        let is_key = self.downlink.play(self.trunk.codec, playback);
+        let notice = self.due_notice(clock);
+        mix(playback.samples(), self.notice_samples(&notice));
+        let said = self.listen((line, capture), playback, is_key, events);
+        if !notice.is_empty() {
+            self.announce(&notice, events);
+        }
+        self.copy_to_tap(clock, said);
+        let office = (&mut self.frame.office, said.key);
+        self.uplink.send(self.rtp, &self.trunk, self.downlink.remote(), office, io);
         if clock >= self.rtcp.due() {
             self.exchange_reports(clock, io);
         }
+    }
+
+    /// Both legs of this period: what is on the line, and what the person at it says.
+    fn listen(
+        &mut self,
+        (line, capture): (&mut LineEnd, Column<'_>),
+        playback: &ColumnMut<'_>,
+        is_key: bool,
+        events: &mut impl FnMut(Event),
+    ) -> Said {
+        let Self { frame, ahead, ears, trunk, rtp, .. } = self;
+        playback.as_column().read(&mut frame.caller);
+        let is_key = ahead.exchange(&mut frame.caller, is_key);
+        line.listen(capture, &frame.caller, &mut frame.office);
+        if !trunk.send {
+            frame.office.fill(0);
+        }
+        let Some(ears) = ears else { return Said::default() };
+        if !trunk.send || !trunk.receive {
+            ears.expect_silence();
+        }
+        let was_fax = ears.is_fax();
+        let said = ears.hear(*rtp, (&frame.caller, &frame.office), is_key, events);
+        if ears.is_fax() && !was_fax {
+            line.leave_alone();
+            self.downlink.leave_alone();
+        }
+        said
     }
 
     /// RTCP both ways, a few times in ten seconds.
@@ -178,20 +226,28 @@ impl Patch {
         }
     }
 
-    /// Mixes the notice into both directions, from the moment that the trunk's address is settled, so that a caller
-    /// behind a translator does not miss it; a caller who stays silent is not waited for long.
-    /// The recording begins with it.
-    fn announce(&mut self, clock: u64, playback: &mut ColumnMut<'_>, events: &mut impl FnMut(Event)) {
+    /// The part of the notice that is due in this period; empty if none is.
+    ///
+    /// It begins when the trunk's address is settled, so that a caller behind a translator does not miss it; a caller
+    /// who stays silent is not waited for long.
+    fn due_notice(&self, clock: u64) -> Range<usize> {
         let settled = self.downlink.is_settled();
-        let due = |notice: &&mut Notice| settled || clock >= notice.by;
-        let Some(notice) = self.notice.as_mut().filter(|_| self.trunk.send).filter(due) else { return };
+        let due = |notice: &&Notice| settled || clock >= notice.by;
+        let notice = self.notice.as_ref().filter(|_| self.trunk.send).filter(due);
+        notice.map_or(0..0, |notice| notice.at..notice.samples.len().min(notice.at + PERIOD))
+    }
+
+    fn notice_samples(&self, range: &Range<usize>) -> &[i16] {
+        self.notice.as_ref().and_then(|notice| notice.samples.get(range.clone())).unwrap_or_default()
+    }
+
+    /// The caller hears the notice, too. The recording begins with it.
+    fn announce(&mut self, range: &Range<usize>, events: &mut impl FnMut(Event)) {
         self.tapping = true;
-        let end = notice.samples.len().min(notice.at + PERIOD);
-        let sound = notice.samples.get(notice.at..end).unwrap_or_default();
-        mix(playback.samples(), sound);
-        mix(self.frame.office.iter_mut(), sound);
-        notice.at = end;
-        if end == notice.samples.len()
+        let Some(notice) = &mut self.notice else { return };
+        mix(self.frame.office.iter_mut(), notice.samples.get(range.clone()).unwrap_or_default());
+        notice.at = range.end;
+        if range.end == notice.samples.len()
             && let Some(notice) = self.notice.take()
         {
             events(Event::NoticePlayed { rtp: self.rtp });
@@ -199,15 +255,12 @@ impl Patch {
         }
     }
 
-    fn copy_to_tap(&mut self, clock: u64, playback: &ColumnMut<'_>) {
+    fn copy_to_tap(&mut self, clock: u64, said: Said) {
         let Some(tap) = self.tap.as_mut().filter(|_| self.tapping) else { return };
-        self.tapped_from.get_or_insert(clock);
         self.frame.at = clock;
-        playback.as_column().read(&mut self.frame.caller);
-        self.ahead.exchange(&mut self.frame.caller);
-        if tap.push(self.frame).is_err() {
-            self.tap_overruns += 1;
-        }
+        tap.push(&self.frame);
+        tap.silence(Leg::Caller, said.caller_key_samples);
+        tap.silence(Leg::Office, said.office_key_samples);
     }
 }
 

@@ -6,6 +6,8 @@
 use super::{
     ahead::{Ahead, MAX_LEAD_PERIODS},
     control::{Command, Event, PatchCounters, Sound, TAP_SAMPLES, TapFrame, Trunk},
+    ears::Ears,
+    line_end::LineEnd,
     patch::Patch,
     rtcp::Farewell,
 };
@@ -18,6 +20,8 @@ use crate::{
     rtp::{ntp::NtpTime, playout::Playout},
 };
 use std::{net::SocketAddr, sync::Arc};
+
+pub use super::line_end::PortAudio;
 
 /// Samples of one slot in one tick: 10 ms at 8 kHz.
 pub const PERIOD: usize = TAP_SAMPLES;
@@ -53,10 +57,27 @@ enum Carries {
     Call(RtpPort),
 }
 
+/// One slot of the PCM bus.
+#[derive(Debug)]
+struct Jack {
+    carries: Carries,
+    line: LineEnd,
+}
+
+/// Whether calls are listened to for keys, fax, levels and one-way audio.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Listening {
+    /// Always, on a box.
+    #[default]
+    On,
+    /// Never: a bench measures what the rest costs.
+    Off,
+}
+
 /// All patches and per-slot sounds of one card.
 #[derive(Debug)]
 pub struct PatchBay {
-    slots: Box<[Carries]>,
+    jacks: Box<[Jack]>,
     /// By RTP port.
     patches: Box<[Option<Patch>]>,
     /// What patches that ended say in the next tick, by RTP port, and whether there is any.
@@ -66,6 +87,7 @@ pub struct PatchBay {
     playouts: Vec<Playout>,
     /// Periods from writing to the card to the line.
     lead: usize,
+    listening: Listening,
 }
 
 impl PatchBay {
@@ -73,14 +95,34 @@ impl PatchBay {
     /// that allocates.
     #[must_use]
     pub fn new(slots: usize, rtp_ports: usize) -> Self {
+        // What the detectors share is made with the first of them: now, and not in a tick.
+        drop(Ears::new());
         Self {
-            slots: (0..slots).map(|_| Carries::default()).collect(),
+            jacks: (0..slots)
+                .map(|_| Jack { carries: Carries::Silence, line: LineEnd::new(PortAudio::default()) })
+                .collect(),
             patches: (0..rtp_ports).map(|_| None).collect(),
             farewells: (0..rtp_ports).map(|_| None).collect(),
             must_say: false,
             playouts: (0..rtp_ports).map(|_| Playout::default()).collect(),
             lead: 0,
+            listening: Listening::On,
         }
+    }
+
+    /// How the port on a slot is set; a slot that is not there is passed over.
+    #[must_use]
+    pub fn with_port(mut self, slot: Slot, audio: PortAudio) -> Self {
+        if let Some(jack) = self.jacks.get_mut(usize::from(slot.0)) {
+            jack.line = LineEnd::new(audio);
+        }
+        self
+    }
+
+    /// Whether calls are listened to.
+    #[must_use]
+    pub fn with_listening(self, listening: Listening) -> Self {
+        Self { listening, ..self }
     }
 
     /// For a card that plays what it is given `periods` later, 0 to 4: recordings have both legs as they were on the
@@ -108,7 +150,7 @@ impl PatchBay {
             Command::Unpatch { rtp } => self.unpatch(rtp, events),
             Command::Play { slot, sound } => self.play(slot, sound, events),
             Command::Hush { slot } => {
-                if !matches!(self.slots.get(usize::from(slot.0)), Some(Carries::Call(_))) {
+                if !matches!(self.carries(slot), Some(Carries::Call(_))) {
                     self.hush(slot, events);
                 }
             }
@@ -130,22 +172,24 @@ impl PatchBay {
             self.farewells.iter_mut().filter_map(Option::take).for_each(|farewell| farewell.say(io));
         }
         playback.fill(0);
-        let slots = self.slots.len();
-        for (slot, carries) in self.slots.iter_mut().enumerate() {
+        let slots = self.jacks.len();
+        for (slot, Jack { carries, line }) in self.jacks.iter_mut().enumerate() {
             if let Carries::Silence = carries {
                 continue;
             }
-            let mut line = ColumnMut::new(playback, slots, slot);
+            let mut column = ColumnMut::new(playback, slots, slot);
             match carries {
                 Carries::Silence => {}
-                Carries::Once { .. } => carries.play_once(line, events),
-                Carries::Tone(tone) => line.samples().for_each(|sample| *sample = tone.advance()),
+                Carries::Once { .. } => carries.play_once(column.lend(), events),
+                Carries::Tone(tone) => column.samples().for_each(|sample| *sample = tone.advance()),
                 Carries::Call(rtp) => {
                     if let Some(Some(patch)) = self.patches.get_mut(usize::from(rtp.0)) {
-                        patch.tick(clock, Column::new(capture, slots, slot), line, io, events);
+                        let capture = Column::new(capture, slots, slot);
+                        patch.tick(clock, (line, capture), &mut column, io, events);
                     }
                 }
             }
+            line.play(&mut column);
         }
     }
 
@@ -158,8 +202,8 @@ impl PatchBay {
         clock: u64,
         events: &mut impl FnMut(Event),
     ) {
-        let (Some(carries), Some(place)) =
-            (self.slots.get_mut(usize::from(slot.0)), self.patches.get_mut(usize::from(rtp.0)))
+        let (Some(jack), Some(place)) =
+            (self.jacks.get_mut(usize::from(slot.0)), self.patches.get_mut(usize::from(rtp.0)))
         else {
             notice.into_iter().for_each(|samples| events(Event::Spent(samples)));
             events(Event::Unpatched { rtp, counters: PatchCounters::default(), tap });
@@ -167,24 +211,27 @@ impl PatchBay {
         };
         // One buffer for each port: the pool holds one whenever a port is free.
         let playout = self.playouts.pop().unwrap_or_default();
-        *carries = Carries::Call(rtp);
+        jack.carries = Carries::Call(rtp);
+        jack.line.begin();
+        let ears = (self.listening == Listening::On).then(Ears::new);
         *place = Some(Patch::new(
             (rtp, slot),
             trunk,
             source,
             notice,
             tap,
-            (playout, Ahead::new(self.lead)),
+            (playout, Ahead::new(self.lead), ears),
             clock,
         ));
     }
 
     fn unpatch(&mut self, rtp: RtpPort, events: &mut impl FnMut(Event)) {
         let Some(patch) = self.patches.get_mut(usize::from(rtp.0)).and_then(Option::take) else { return };
-        if let Some(carries) = self.slots.get_mut(usize::from(patch.slot().0)) {
-            *carries = Carries::Silence;
-        }
-        let remains = patch.end();
+        let jack = self.jacks.get_mut(usize::from(patch.slot().0)).map(|jack| {
+            jack.carries = Carries::Silence;
+            &jack.line
+        });
+        let remains = patch.end(jack);
         let mut playout = remains.playout;
         playout.reset();
         self.playouts.push(playout);
@@ -194,6 +241,10 @@ impl PatchBay {
         }
         remains.notice.into_iter().for_each(|samples| events(Event::Spent(samples)));
         events(Event::Unpatched { rtp, counters: remains.counters, tap: remains.tap });
+    }
+
+    fn carries(&mut self, slot: Slot) -> Option<&mut Carries> {
+        self.jacks.get_mut(usize::from(slot.0)).map(|jack| &mut jack.carries)
     }
 
     fn patch_mut(&mut self, rtp: RtpPort) -> Option<&mut Patch> {
@@ -206,7 +257,7 @@ impl PatchBay {
             Sound::Once(samples) => Carries::Once { samples, at: 0 },
             Sound::Tone(tone) => Carries::Tone(Generator::new(&tone)),
         };
-        match self.slots.get_mut(usize::from(slot.0)) {
+        match self.carries(slot) {
             None | Some(Carries::Call(_)) => new.give_back(events),
             Some(carries) => std::mem::replace(carries, new).give_back(events),
         }
@@ -214,7 +265,7 @@ impl PatchBay {
 
     /// Ends whatever a slot carries.
     fn hush(&mut self, slot: Slot, events: &mut impl FnMut(Event)) {
-        match self.slots.get_mut(usize::from(slot.0)).map(std::mem::take) {
+        match self.carries(slot).map(std::mem::take) {
             Some(Carries::Call(rtp)) => self.unpatch(rtp, events),
             Some(sound) => sound.give_back(events),
             None => {}

@@ -1,15 +1,22 @@
-//! Line to trunk: the office leg is taken from the line and encoded behind a prebuilt header.
+//! Line to trunk: the office leg, behind a prebuilt header; keys pressed at the phone go as telephone-events.
+//!
+//! ```text
+//!  line --gain--> EchoCanceller --> office leg --(no key)--> encode --> packet
+//!                                        '-----(key)-------> telephone-event, the tone itself is not heard
+//! ```
 
 use super::{
     control::Trunk,
     downlink::law,
+    ears::OfficeKey,
     patch_bay::{PERIOD, RtpIo},
 };
 use crate::{
-    audio::{g711, interleaved::Column},
+    audio::g711,
     id::RtpPort,
     rtp::{
         packet::{HEADER_BYTES, Outgoing},
+        pressed::Pressed,
         report::Sent,
     },
 };
@@ -19,6 +26,7 @@ use std::net::SocketAddr;
 #[derive(Debug)]
 pub(super) struct Uplink {
     outgoing: Outgoing,
+    pressed: Option<Pressed>,
     sent: u64,
     /// Payload bytes of the packets sent.
     octets: u64,
@@ -26,7 +34,8 @@ pub(super) struct Uplink {
 
 impl Uplink {
     pub(super) fn new(trunk: &Trunk, (ssrc, seq, timestamp): (u32, u16, u32)) -> Self {
-        let mut uplink = Self { outgoing: Outgoing::new(ssrc, seq, timestamp), sent: 0, octets: 0 };
+        let mut uplink =
+            Self { outgoing: Outgoing::new(ssrc, seq, timestamp), pressed: None, sent: 0, octets: 0 };
         uplink.change(trunk);
         uplink
     }
@@ -41,33 +50,64 @@ impl Uplink {
         self.outgoing.skip(samples);
     }
 
-    /// One period of the line to the office leg; silent while the trunk is not to hear the line.
-    pub(super) fn listen(&mut self, trunk: &Trunk, line: Column<'_>, office: &mut [i16; PERIOD]) {
-        if trunk.send {
-            line.read(office);
-        } else {
-            office.fill(0);
-        }
-    }
-
-    /// The office leg to the trunk, once a packet is full.
+    /// One period of the office leg to the trunk, as audio or as the key that it is.
     pub(super) fn send(
         &mut self,
         rtp: RtpPort,
         trunk: &Trunk,
         to: SocketAddr,
-        office: &[i16; PERIOD],
+        (office, key): (&mut [i16; PERIOD], OfficeKey),
         io: &mut impl RtpIo,
     ) {
         if !trunk.send {
+            self.pressed = None;
             self.outgoing.skip(PERIOD as u32);
             return;
+        }
+        if let Some(payload_type) = trunk.event_pt_out {
+            self.press(key);
+            if let Some(pressed) = &mut self.pressed {
+                let packet = pressed.pass(PERIOD as u32, payload_type, &mut self.outgoing);
+                let (is_held, is_over) = (pressed.is_held(), pressed.is_over());
+                if let Some(packet) = packet {
+                    io.send(rtp, to, &packet);
+                    self.octets += (packet.len() - HEADER_BYTES) as u64;
+                    self.sent += 1;
+                }
+                if is_over {
+                    self.pressed = None;
+                }
+                if is_held {
+                    // RFC 4733 2.5.1.2: the event is sent in the place of the audio.
+                    self.outgoing.skip(PERIOD as u32);
+                    return;
+                }
+            }
+            if key != OfficeKey::None {
+                office.fill(0);
+            }
         }
         g711::encode(law(trunk.codec), office, self.outgoing.room(PERIOD));
         if let Some(packet) = self.outgoing.finished() {
             self.octets += (packet.len() - HEADER_BYTES) as u64;
             io.send(rtp, to, packet);
             self.sent += 1;
+        }
+    }
+
+    fn press(&mut self, key: OfficeKey) {
+        match key {
+            OfficeKey::Began(key, ago) => {
+                // The clock of the packets stands at the begin of this period.
+                let ago = ago.saturating_sub(PERIOD as u32);
+                self.pressed = Some(Pressed::new(key.event_code(), ago, &self.outgoing));
+            }
+            OfficeKey::Held | OfficeKey::Suspected => {}
+            OfficeKey::None | OfficeKey::Ended => {
+                if let Some(pressed) = &mut self.pressed {
+                    pressed.release();
+                }
+            }
         }
     }
 

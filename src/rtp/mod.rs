@@ -5,6 +5,7 @@ pub mod latch;
 pub mod ntp;
 pub mod packet;
 pub mod playout;
+pub mod pressed;
 pub mod quality;
 pub mod reception;
 pub mod report;

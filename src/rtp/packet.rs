@@ -103,6 +103,25 @@ impl Outgoing {
         self.bytes.get(..end)
     }
 
+    /// A telephone-event packet (RFC 4733) of this stream: it takes the next sequence number, but has a timestamp of
+    /// its own.
+    pub fn event(
+        &mut self,
+        payload_type: u8,
+        marker: bool,
+        timestamp: u32,
+        payload: [u8; 4],
+    ) -> [u8; HEADER_BYTES + 4] {
+        let mut packet = [0; HEADER_BYTES + 4];
+        packet[..HEADER_BYTES].copy_from_slice(&self.bytes[..HEADER_BYTES]);
+        packet[1] = (payload_type & 0x7f) | (u8::from(marker) << 7);
+        packet[2..4].copy_from_slice(&self.seq.to_be_bytes());
+        packet[4..8].copy_from_slice(&timestamp.to_be_bytes());
+        packet[HEADER_BYTES..].copy_from_slice(&payload);
+        self.seq = self.seq.wrapping_add(1);
+        packet
+    }
+
     /// Lets `samples` of time pass without sending; audio not yet sent is given up.
     pub fn skip(&mut self, samples: u32) {
         self.give_up();

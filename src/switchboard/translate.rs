@@ -138,8 +138,11 @@ pub(super) fn media(event: &media::Event) -> Option<(RtpPort, CallEvent)> {
         media::Event::NoticePlayed { rtp } => Some((*rtp, CallEvent::NoticePlayed)),
         media::Event::Unpatched { rtp, counters, .. } => {
             let recorded_ms = counters.recorded_samples / SAMPLES_PER_MS;
-            Some((*rtp, CallEvent::Unpatched { quality: quality(counters), recorded_ms }))
+            let (quality, sound) = (quality(counters), counters.sound);
+            Some((*rtp, CallEvent::Unpatched { quality, sound, recorded_ms }))
         }
+        media::Event::OneWay { rtp, silent } => Some((*rtp, CallEvent::OneWay(*silent))),
+        media::Event::Fax { rtp, tone, .. } => Some((*rtp, CallEvent::Fax(*tone))),
         media::Event::Spent(_) => None,
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct BubbleView {
     /// How long the call has lasted (or had, when it ended).
     pub(super) elapsed: Option<String>,
     pub(super) recording: bool,
+    /// What somebody should do something about now.
+    pub(super) alarm: Option<&'static str>,
     pub(super) caller: String,
     pub(super) caller_name: Option<String>,
     pub(super) campaign: String,
@@ -75,6 +77,7 @@ impl BubbleView {
             elapsed_ms: talked.filter(|_| running),
             elapsed: talked.map(wording::duration),
             recording: running && bubble.recording,
+            alarm: bubble.silent.map(wording::not_heard),
             caller,
             caller_name,
             campaign: bubble.campaign.clone(),
@@ -260,7 +263,7 @@ impl CallDetail {
             timing: timing(record),
             sound: sound(record),
             recording: recording(record),
-            warnings: record.attribution.warnings.iter().map(|warning| wording::plain(warning)).collect(),
+            warnings: warnings(record),
             legs: legs.collect(),
             route: route.collect(),
         }
@@ -314,9 +317,20 @@ fn timing(record: &CallRecord) -> Vec<Fact> {
     ])
 }
 
-/// How the caller's audio came through, and ours at the far end.
+/// What a person should look at.
+fn warnings(record: &CallRecord) -> Vec<String> {
+    let attribution = record.attribution.warnings.iter().map(|warning| wording::plain(warning));
+    let one_way = record.legs.iter().filter(|leg| leg.one_way).map(|leg| {
+        let words = wording::not_heard(leg.kind).to_lowercase();
+        format!("{words}, for 10 seconds or more while the other side talked")
+    });
+    attribution.chain(one_way).collect()
+}
+
+/// How the caller's audio came through, ours at the far end, and the line.
 fn sound(record: &CallRecord) -> Vec<Fact> {
     let Some(leg) = record.legs.iter().find(|leg| leg.kind == LegKind::Trunk) else { return Vec::new() };
+    let line = record.legs.iter().find(|leg| leg.kind == LegKind::Line && leg.level_dbm0.is_some());
     list([
         ("Sound quality", leg.mos_cq.map(wording::quality)),
         ("Lost from the caller", wording::loss(leg)),
@@ -324,6 +338,10 @@ fn sound(record: &CallRecord) -> Vec<Fact> {
         ("Jitter (95 of 100 packets)", leg.jitter_ms_p95.map(|ms| format!("up to {ms} ms"))),
         ("Round trip on the network", leg.round_trip_ms.map(|ms| milliseconds(ms.into()))),
         ("Our audio at the far end", leg.far_end.as_ref().map(wording::far_end)),
+        ("Level of the caller", wording::level(leg)),
+        ("Level of the office", line.and_then(wording::level)),
+        ("Echo of the line", line.and_then(wording::echo)),
+        ("Fax", record.fax.as_deref().map(wording::fax)),
     ])
 }
 
@@ -400,6 +418,7 @@ mod tests {
                 ("Jitter (95 of 100 packets)", "up to 4 ms"),
                 ("Round trip on the network", "38 ms"),
                 ("Our audio at the far end", "7 packets lost, jitter 5 ms"),
+                ("Level of the caller", "-18 dBm0"),
             ]
         );
         let mut silent = made_up::record(2, Ended::Cancelled);

@@ -2,7 +2,7 @@
 
 use crate::{
     number::E164,
-    record::{CallRecord, Ended, FarEnd, Leg, Presentation},
+    record::{CallRecord, Ended, FarEnd, Leg, LegKind, Presentation},
     time::WallTime,
 };
 
@@ -155,6 +155,41 @@ pub fn loss(leg: &Leg) -> Option<String> {
     let expected = leg.packets + leg.lost.saturating_sub(leg.late);
     let late = if leg.late > 0 { format!(", {} of them too late", leg.late) } else { String::new() };
     (expected > 0).then(|| format!("{} of {expected} packets{late}", leg.lost))
+}
+
+/// An alarm for the side that is not heard.
+#[must_use]
+pub const fn not_heard(silent: LegKind) -> &'static str {
+    match silent {
+        LegKind::Trunk => "The caller is not heard",
+        LegKind::Line => "The office is not heard",
+    }
+}
+
+/// The level of a leg: `-18 dBm0`, and whether it was too loud.
+#[must_use]
+pub fn level(leg: &Leg) -> Option<String> {
+    let clipped = if leg.clipped > 0 { format!(", {} samples too loud", leg.clipped) } else { String::new() };
+    leg.level_dbm0.map(|dbm0| format!("{dbm0:.0} dBm0{clipped}"))
+}
+
+/// The echo of a line: `12 dB weaker, 30 dB more by the canceller`.
+#[must_use]
+pub fn echo(leg: &Leg) -> Option<String> {
+    let more = leg.erle_db.map_or_else(String::new, |db| format!(", {db:.0} dB more by the canceller"));
+    leg.erl_db.map(|db| format!("{db:.0} dB weaker{more}"))
+}
+
+/// A fax or modem tone in words.
+#[must_use]
+pub fn fax(tone: &str) -> String {
+    match tone {
+        "cng" => "the caller's side is a fax (calling tone)".to_owned(),
+        "ced" => "a fax answered (answer tone)".to_owned(),
+        "ansam" => "a modem or fast fax answered (modified answer tone)".to_owned(),
+        "v21_preamble" => "a fax sent its preamble".to_owned(),
+        other => plain(other),
+    }
 }
 
 /// What the far end got of us: `7 packets lost, jitter 5 ms`.

@@ -7,6 +7,7 @@ use ringside::{
     media::{
         PatchBay, RtpIo,
         control::{Codec, Command, Event, PatchCounters, TapFrame, Trunk},
+        patch_bay::PortAudio,
     },
     rtp::{ntp::NtpTime, packet::Packet, rtcp::is_rtcp},
 };
@@ -156,9 +157,17 @@ impl Plane {
     /// Frames that a tap's ring holds.
     pub(crate) const TAP_FRAMES: usize = 400;
 
+    /// Lines without echo, so that samples come through as they are.
     pub(crate) fn new(slots: usize, ports: usize) -> Self {
+        let silent = PortAudio { echo_canceller: false, ..PortAudio::default() };
+        Self::with_ports(slots, ports, silent)
+    }
+
+    /// Every port set like this.
+    pub(crate) fn with_ports(slots: usize, ports: usize, audio: PortAudio) -> Self {
+        let set = |bay: PatchBay, slot| bay.with_port(Slot(slot as u8), audio);
         Self {
-            bay: PatchBay::new(slots, ports),
+            bay: (0..slots).fold(PatchBay::new(slots, ports), set),
             queues: Queues::default(),
             slots,
             clock: 12_345 * 80,

@@ -69,6 +69,7 @@ pub(crate) fn ringing(seq: u64) -> Box<CallRecord> {
         route: Vec::new(),
         consent: Consent::default(),
         recording: Recording::default(),
+        fax: None,
         sync: Sync::default(),
         journaled_ms: None,
         sip_call_id: format!("{seq}@trunk"),

@@ -9,4 +9,5 @@ pub mod level;
 pub mod sine;
 pub mod tap_frame;
 pub mod tone;
+pub mod tone_plan;
 pub mod wav;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub use crate::rtp::session::{Codec, Trunk};
 
 /// A sound for one slot.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Sound {
     /// Samples at 8 kHz, played once: caller ID, a spoken notice.
     Once(Arc<[i16]>),

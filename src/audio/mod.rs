@@ -6,6 +6,7 @@ pub mod fsk;
 pub mod g711;
 pub mod interleaved;
 pub mod level;
+pub mod progress;
 pub mod sine;
 pub mod tap_frame;
 pub mod tone;

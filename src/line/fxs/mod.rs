@@ -299,6 +299,12 @@ fn lifted(out: &mut Vec<Command>) -> State {
     State::OffHook
 }
 
+/// A hook that bounced took the timer from the tone, which would sound for ever.
+fn parked_again(out: &mut Vec<Command>) -> State {
+    out.push(Command::Hush);
+    State::Parked
+}
+
 fn chip(
     state: State,
     change: PortChange,
@@ -334,11 +340,7 @@ fn chip(
         (State::Reorder { .. } | State::Howler { .. } | State::Parked, PortChange::LoopOpened) => {
             State::ParkedOpened { until: now.after_ms(HANG_UP_MS) }
         }
-        (State::ParkedOpened { .. }, PortChange::LoopClosed) => {
-            // A tone that a hook bounce took the timer from would sound for ever.
-            out.push(Command::Hush);
-            State::Parked
-        }
+        (State::ParkedOpened { .. }, PortChange::LoopClosed) => parked_again(out),
         (State::Recovering { ringing: Some(r), .. }, PortChange::Up) => {
             out.push(Command::Feed(Linefeed::Ringing));
             let until = now.after_ms(settings.burst_ms(r.burst).0);

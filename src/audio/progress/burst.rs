@@ -119,9 +119,9 @@ impl Tracker {
     }
 
     pub(super) fn see(&mut self, sight: Sight) -> Option<Change> {
-        self.heights.rotate_left(1);
+        self.heights.copy_within(1.., 0);
         self.heights[HISTORY - 1] = sight.height;
-        self.energies.rotate_left(1);
+        self.energies.copy_within(1.., 0);
         self.energies[HISTORY - 1] = sight.energy;
         self.age += 1.0;
         match self.state {

@@ -29,7 +29,7 @@ impl Heard {
 
     /// Takes a burst whose pause has ended.
     pub(super) fn push(&mut self, burst: Burst) {
-        self.bursts.rotate_left(1);
+        self.bursts.copy_within(1.., 0);
         self.bursts[MOST - 1] = burst;
     }
 

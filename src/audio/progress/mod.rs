@@ -21,7 +21,7 @@ mod watch;
 use super::{level, tone_plan::TonePlan};
 use burst::Sight;
 use information::Information;
-use spectrum::{HANN, HANN_SUM, Line, PERIOD, Reading, WINDOW, Width};
+use spectrum::{HANN, HANN_SUM, Line, PERIOD, Reading, WINDOW, Width, dot};
 use voice::Voice;
 use watch::Watch;
 
@@ -33,6 +33,9 @@ const IDLE_DBM0: f32 = -58.0;
 const PURE: f32 = 0.9;
 /// The same of a modulated tone, whose outer side frequencies are not seen in full.
 const PURE_WIDE: f32 = 0.8;
+/// Share of all energy below which a frequency is no part of a tone: one that is 8 dB softer than the other and 2 % off
+/// still has 0.03.
+const NEGLIGIBLE: f32 = 0.02;
 /// Share of the mean energy that any 30 ms of an even window have at least: a modulated tone is never softer for so
 /// long, and a gap is.
 const EVEN: f32 = 0.2;
@@ -90,6 +93,8 @@ pub struct Detector {
     silent_below: f32,
     silent_periods: u32,
     speech_periods: u32,
+    /// Periods since one was searched for tones.
+    idle_periods: u32,
 }
 
 impl Detector {
@@ -112,24 +117,36 @@ impl Detector {
             silent_below: mean_square(settings.silence_dbm0),
             silent_periods: 0,
             speech_periods: 0,
+            idle_periods: 0,
         }
     }
 
     /// Takes 10 ms of the line's receive audio. Tones are known at -40 to 0 dBm0 with noise 15 dB below them.
     pub fn hear(&mut self, samples: &[i16; 80]) -> Option<Progress> {
-        let samples = samples.map(f32::from);
-        let energy = samples.iter().map(|sample| sample * sample).sum::<f32>() / PERIOD as f32;
+        let mut wave = [0.0; PERIOD];
+        for (place, &sample) in wave.iter_mut().zip(samples) {
+            *place = f32::from(sample);
+        }
+        let energy = dot(&wave, &wave) / PERIOD as f32;
         self.silent_periods =
             if energy < self.silent_below { self.silent_periods.saturating_add(1) } else { 0 };
-        self.voice.hear(&samples, energy, self.silent_below);
-        self.energies.rotate_left(1);
+        self.voice.hear(&wave, energy, self.silent_below);
+        self.energies.copy_within(1.., 0);
         self.energies[WINDOW - 1] = energy;
-        let heard = (energy >= self.idle_below).then_some(&samples);
-        for (line, reading) in self.lines.iter_mut().zip(&mut self.readings) {
-            line.hear(heard);
-            *reading = line.read();
+        let heard = (energy >= self.idle_below).then_some(&wave);
+        self.idle_periods = if heard.is_none() { self.idle_periods.saturating_add(1) } else { 0 };
+        // Lines whose window is empty, and was, read nothing and need no turning.
+        if self.idle_periods <= WINDOW as u32 + 1 {
+            let least = NEGLIGIBLE * Window::new(&self.energies).energy;
+            for (line, reading) in self.lines.iter_mut().zip(&mut self.readings) {
+                line.hear(heard);
+                *reading = line.read(least);
+            }
         }
         let progress = self.recognise();
+        if self.tone_present() {
+            self.voice.discount();
+        }
         self.speech_periods = self.speech_periods.saturating_add(u32::from(self.is_speech()));
         progress
     }

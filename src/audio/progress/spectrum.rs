@@ -106,7 +106,7 @@ impl Line {
 
     /// Takes a period; one without sound costs less.
     pub(super) fn hear(&mut self, samples: Option<&[f32; PERIOD]>) {
-        self.halves.rotate_left(1);
+        self.halves.copy_within(1.., 0);
         self.halves[WINDOW - 1] = samples.map_or_else(Default::default, |samples| self.correlate(samples));
         self.reference = self.reference.times(self.step);
         // Rounding would let the reference shrink or grow over hours.
@@ -121,43 +121,51 @@ impl Line {
         })
     }
 
-    pub(super) fn read(&mut self) -> Reading {
+    /// Reads the window. What is softer than `least`, a mean square, is not looked at closely.
+    pub(super) fn read(&mut self, least: f32) -> Reading {
         match self.width {
-            Width::Narrow => self.read_narrow(),
-            Width::Wide => self.read_wide(),
+            Width::Narrow => self.read_narrow(least),
+            Width::Wide => self.read_wide(least),
         }
     }
 
-    fn read_narrow(&mut self) -> Reading {
+    fn read_narrow(&mut self, least: f32) -> Reading {
         let sum = self
             .halves
             .iter()
             .zip(HANN)
             .fold(Complex::default(), |sum, ([a, b], weight)| sum.plus(a.plus(*b).scaled(weight)));
-        let off_hz = sum.turn_since(self.before).angle() / TAU * PERIOD_HZ;
+        let turn = sum.turn_since(self.before);
         self.before = sum;
         // A sine of amplitude a gives a/2 for each sample.
         let height = 2.0 * sum.power() / (PERIOD as f32 * HANN_SUM).powi(2);
+        if height < least {
+            return Reading { power: height, height, off_hz: 0.0 };
+        }
+        let off_hz = turn.angle() / TAU * PERIOD_HZ;
         Reading { power: height / hann_gain(off_hz).powi(2), height, off_hz }
     }
 
-    fn read_wide(&self) -> Reading {
-        let (mut turn, mut power) = (Complex::default(), 0.0);
-        let mut before = Complex::default();
-        for ([first, second], weight) in self.halves.iter().zip(HANN) {
+    fn read_wide(&self, least: f32) -> Reading {
+        let weighted = self.halves.iter().zip(HANN);
+        let power: f32 = weighted.clone().map(|([a, b], weight)| weight * (a.power() + b.power())).sum();
+        let height = power / HANN_SUM / (PERIOD as f32 / 2.0).powi(2);
+        if height < least {
+            return Reading { power: height, height, off_hz: 0.0 };
+        }
+        let (mut turn, mut before) = (Complex::default(), Complex::default());
+        for ([first, second], weight) in weighted {
             let turned = first.turn_since(before).plus(second.turn_since(*first));
             turn = turn.plus(turned.scaled(weight));
-            power += weight * (first.power() + second.power());
             before = *second;
         }
         let off_hz = turn.angle() / TAU * HALF_HZ;
-        let height = power / HANN_SUM / (PERIOD as f32 / 2.0).powi(2);
         Reading { power: height / half_gain(off_hz).powi(2), height, off_hz }
     }
 }
 
-/// Sum of products, in eight lanes that the compiler makes vectors of.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+/// Sum of products of whole groups of eight, in lanes that the compiler makes vectors of.
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0_f32; 8];
     for (a, b) in a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0) {
         for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
@@ -200,7 +208,7 @@ mod tests {
         for _ in 0..20 {
             let samples = std::array::from_fn(|_| tones.iter_mut().map(Oscillator::advance).sum());
             line.hear(Some(&samples));
-            reading = line.read();
+            reading = line.read(0.0);
         }
         reading
     }

@@ -4,7 +4,7 @@
 //! second. One number stands for the spectrum: the correlation of neighbouring samples, near 1 for vowels, below 0 for
 //! hisses. It says "somebody talks", not who; music counts as talking.
 
-use super::spectrum::{PERIOD, WINDOW};
+use super::spectrum::{PERIOD, WINDOW, dot};
 
 /// Energy that is above all noise of a line, as a ratio to the noise floor: 6 dB.
 const ABOVE_FLOOR: f32 = 4.0;
@@ -30,14 +30,15 @@ pub(super) struct Voice {
 
 impl Voice {
     pub(super) fn new() -> Self {
-        Self { periods: [(0.0, 0.0); 2 * WINDOW], floor: 1.0, share: 0.0 }
+        Self { periods: [(0.0, 0.0); 2 * WINDOW], floor: f32::MAX, share: 0.0 }
     }
 
     /// Takes a period with its mean square; `least` is the mean square below which nothing is a voice.
     pub(super) fn hear(&mut self, samples: &[f32; PERIOD], energy: f32, least: f32) {
-        let neighbours: f32 = samples.windows(2).map(|pair| pair[0] * pair[1]).sum();
-        self.periods.rotate_left(1);
-        self.periods[2 * WINDOW - 1] = (energy, neighbours / PERIOD as f32);
+        // Lanes of eight; the last few samples do not matter.
+        let neighbours = dot(&samples[1..], samples);
+        self.periods.copy_within(1.., 0);
+        self.periods[2 * WINDOW - 1] = (energy, neighbours / (PERIOD - 8) as f32);
         // The floor follows what is softer at once, what is louder slowly.
         self.floor = (self.floor * FLOOR_RISE).min(energy.max(1.0));
         let (before, now) = self.periods.split_at(WINDOW);
@@ -47,6 +48,11 @@ impl Voice {
         let goes_on = window_energy(before) > CONTINUES * window_energy(now);
         let heard = if speaks && moves && goes_on { 1.0 } else { 0.0 };
         self.share += WEIGHT * (heard - self.share);
+    }
+
+    /// A known tone sounds: what changed was its beginning and end.
+    pub(super) fn discount(&mut self) {
+        self.share *= 1.0 - 3.0 * WEIGHT;
     }
 
     pub(super) fn is_speech(&self) -> bool {

@@ -8,7 +8,8 @@ use media::plane::{OFFICE, PERIOD, Plane, address, event_packet, rtp, speech, tr
 use ringside::{
     audio::{
         g711::{self, Law},
-        level, tone,
+        level,
+        tone_plan::TonePlan,
     },
     id::{RtpPort, Slot},
     media::control::{Codec, Command, Event, Sound, Trunk},
@@ -375,7 +376,7 @@ fn sounds_play_on_unpatched_slots_only() {
     let mut plane = Plane::new(3, 1);
     let once: Arc<[i16]> = speech(1, 200).into();
     plane.command(Command::Play { slot: Slot(0), sound: Sound::Once(once.clone()) });
-    plane.command(Command::Play { slot: Slot(1), sound: Sound::Tone(tone::DIAL) });
+    plane.command(Command::Play { slot: Slot(1), sound: Sound::Tone(TonePlan::north_america().dial) });
     let heard: Vec<i16> = (0..4).flat_map(|_| plane.tick_and_hear(0)).collect();
     assert_eq!(heard[..200], once[..]);
     assert!(heard[200..].iter().all(|&s| s == 0));
@@ -385,7 +386,7 @@ fn sounds_play_on_unpatched_slots_only() {
     plane.run(1);
     assert_eq!((plane.heard(1), plane.heard(2)), ([0; PERIOD], [0; PERIOD]));
 
-    plane.command(Command::Play { slot: Slot(1), sound: Sound::Tone(tone::DIAL) });
+    plane.command(Command::Play { slot: Slot(1), sound: Sound::Tone(TonePlan::north_america().dial) });
     plane.patch(0, 1, trunk(), None);
     plane.command(Command::Play { slot: Slot(1), sound: Sound::Once(once.clone()) });
     plane.command(Command::Hush { slot: Slot(1) });
@@ -478,7 +479,7 @@ fn neither_a_tick_nor_a_command_allocates_or_frees() {
             plane.run(2);
         }
         plane.command(Command::Play { slot: Slot(2), sound: Sound::Once(notice.clone()) });
-        plane.command(Command::Play { slot: Slot(2), sound: Sound::Tone(tone::BUSY) });
+        plane.command(Command::Play { slot: Slot(2), sound: Sound::Tone(TonePlan::north_america().busy) });
         plane.unpatch(0);
     }
     assert_eq!(plane.heap_calls(), 0);

@@ -20,8 +20,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const SEEDS: u64 = 1_000;
 const INPUTS: u64 = 150;
 const PHONES: u8 = 2;
-/// Longest life of anything after the last input: ring timeout, 64*T1 of the SIP transactions, reorder, and spare.
-const QUIET_MS: u64 = 120_000;
+/// Longest life of anything after the last input: ring timeout, 64*T1 of the SIP transactions, reorder and
+/// howler, and spare.
+const QUIET_MS: u64 = 180_000;
 
 /// SplitMix64.
 struct Dice(u64);

@@ -1,11 +1,12 @@
 //! From the configuration and the board profile to what the machines are told.
 
 use crate::{
+    audio::tone_plan::TonePlan,
     board::Profile,
     call::machine::{Port, Settings as CallSettings},
     config::{Config, RecordingPolicy, TrunkMode},
     id::Slot,
-    line::{cadence::Cadence, fxs},
+    line::fxs,
     media::patch_bay::PortAudio,
     number::Dialplan,
     sip::settings::{self as sip, Account, Mode},
@@ -16,6 +17,9 @@ use std::{
     net::{SocketAddr, ToSocketAddrs},
 };
 
+/// A minute of howler reaches whoever is in the room (GR-506: receiver-off-hook tone); longer only annoys.
+const HOWLER_MS: u64 = 60_000;
+
 /// Settings of the switchboard; `rtp` are the bound local RTP addresses.
 pub(super) fn switchboard(config: &Config, profile: &Profile, rtp: Vec<SocketAddr>) -> switchboard::Settings {
     let port = |(id, port): (crate::id::PortId, &crate::board::Port)| {
@@ -24,9 +28,11 @@ pub(super) fn switchboard(config: &Config, profile: &Profile, rtp: Vec<SocketAdd
     switchboard::Settings {
         ports: profile.fxs_ports().map(port).collect(),
         line: fxs::Settings {
-            cadence: Cadence::for_country(&config.site.country),
+            tones: tones(config),
             cpc_ms: u64::from(config.calls.cpc_ms),
             reorder_ms: u64::from(config.calls.reorder_s) * 1000,
+            // A site that wants no reorder tone wants no louder one.
+            howler_ms: if config.calls.reorder_s == 0 { 0 } else { HOWLER_MS },
         },
         call: CallSettings {
             ring_timeout_ms: u64::from(config.calls.ring_timeout_s) * 1000,
@@ -49,6 +55,11 @@ pub(super) fn port_audio(config: &Config, profile: &Profile) -> impl Iterator<It
         };
         Some((port.slot(), audio))
     })
+}
+
+/// Tones of the site's country. The check of the configuration lets no country pass that has none.
+fn tones(config: &Config) -> &'static TonePlan {
+    TonePlan::for_country(&config.site.country).unwrap_or_else(TonePlan::north_america)
 }
 
 /// Settings of the SIP endpoint; resolves the registrars' names.

@@ -21,7 +21,7 @@ pub use crate::rtp::{
 pub const ROBUSTNESS: Robustness = Robustness::G711_SILENCED;
 
 /// A sound for one slot.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Sound {
     /// Samples at 8 kHz, played once: caller ID, a spoken notice.
     Once(Arc<[i16]>),

@@ -3,12 +3,13 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part of the rig")]
 
 use ringside::{
+    audio::tone_plan::TonePlan,
     call::{incoming::Numbering, machine},
     chip::{Linefeed, PortChange},
     config::Config,
     directory::Directory,
     id::{BoxId, PortId, RtpPort, Slot},
-    line::{cadence::Cadence, fxs},
+    line::fxs,
     media::control as media,
     number::Dialplan,
     recording::lifecycle as storage,
@@ -90,7 +91,12 @@ impl Rig {
         let port = |n: u8, name: &String| (machine::Port { id: PortId(n), name: name.clone() }, Slot(n));
         let settings = Settings {
             ports: (0..).zip(&names).map(|(n, name)| port(n, name)).collect(),
-            line: fxs::Settings { cadence: Cadence::NORTH_AMERICA, cpc_ms: 500, reorder_ms: 30_000 },
+            line: fxs::Settings {
+                tones: TonePlan::north_america(),
+                cpc_ms: 500,
+                reorder_ms: 30_000,
+                howler_ms: 60_000,
+            },
             call: machine::Settings {
                 ring_timeout_ms: 30_000,
                 consent_policy: "announce".to_owned(),
@@ -274,8 +280,10 @@ impl Rig {
                 "media".to_owned(),
                 format!("change {} send={} receive={}", rtp.0, trunk.send, trunk.receive),
             ),
-            Output::Media(media::Command::Play { slot, .. }) => {
-                (Self::port_name(PortId(slot.0)), "tone".to_owned())
+            Output::Media(media::Command::Play { slot, sound }) => {
+                let howler = media::Sound::Tone(TonePlan::north_america().howler);
+                let name = if *sound == howler { "howler" } else { "tone" };
+                (Self::port_name(PortId(slot.0)), name.to_owned())
             }
             Output::Media(media::Command::Hush { slot }) => {
                 (Self::port_name(PortId(slot.0)), "hush".to_owned())

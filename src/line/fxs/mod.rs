@@ -8,18 +8,15 @@
 //!   │                 │  │                                ▼                 │ ≥ 1 s: on hook
 //!   ├─────────────────┴──┘◄── loop stays open ── CurrentOff ► Settling      │
 //!   │                                                           │ loop closed
-//!   │◄── loop opened for 1 s ── Parked ◄── 30 s ── Reorder ◄────┘           │
+//!   │                                        30 s ── Reorder ◄──┘           │
+//!   │◄── loop opened for 1 s ── Parked ◄── 60 s ── Howler ◄┘                │
 //!   └───────────────────────────────────────────────────────────────────────┘
 //!   ringing, off hook ── chip reset, alarm ──► Recovering ── up again within 2 s ──► ringing, off hook
 //!   any ── chip down, not up again ──► Down ── chip up ──► Idle
 //! ```
 
-use super::cadence::Cadence;
 use crate::{
-    audio::{
-        caller_id::CallerId,
-        tone::{self, Tone},
-    },
+    audio::{caller_id::CallerId, tone::Tone, tone_plan::TonePlan},
     chip::{Linefeed, PortChange},
     time::Instant,
 };
@@ -78,12 +75,23 @@ pub enum Command {
 /// Settings of every port of a box.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Ring cadence.
-    pub cadence: Cadence,
+    /// How phones ring, and the tones that they play.
+    pub tones: &'static TonePlan,
     /// How long the loop is opened when the far end hangs up (CPC), in ms: 200 to 1000.
     pub cpc_ms: u64,
     /// How long the reorder tone is played to a phone that was left off hook, in ms: 0 to 120,000.
     pub reorder_ms: u64,
+    /// How long the howler is played after it, in ms: 0 to 120,000; then the phone hears nothing until it is hung up.
+    pub howler_ms: u64,
+}
+
+impl Settings {
+    /// Milliseconds of burst number `n` of the ringing (0-based) and of the pause after it.
+    fn burst_ms(&self, n: u32) -> (u64, u64) {
+        // A plan's ringing always has pauses.
+        let (on, off) = self.tones.ring.burst_ms(n).unwrap_or_default();
+        (u64::from(on), u64::from(off))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -97,6 +105,7 @@ enum State {
     CurrentOff { until: Instant },
     Settling { until: Instant },
     Reorder { until: Instant },
+    Howler { until: Instant },
     Recovering { ringing: Option<Ringing>, up: bool, until: Instant },
     Parked,
     ParkedOpened { until: Instant },
@@ -158,6 +167,7 @@ impl Fxs {
             | State::CurrentOff { until }
             | State::Settling { until }
             | State::Reorder { until }
+            | State::Howler { until }
             | State::Recovering { until, .. }
             | State::ParkedOpened { until } => Some(*until),
             State::Opened { since } => Some(since.after_ms(HANG_UP_MS)),
@@ -182,7 +192,7 @@ impl Fxs {
         match state {
             State::Idle => {
                 out.extend([Command::Feed(Linefeed::Ringing), Command::RingBegan]);
-                let until = now.after_ms(self.settings.cadence.burst_ms(0).0);
+                let until = now.after_ms(self.settings.burst_ms(0).0);
                 State::Ringing(Ringing { burst: 0, phase: Phase::Burst, until, caller_id, lift_at: None })
             }
             // The caller asks `is_idle` first; a port that changed in between does not ring.
@@ -205,7 +215,7 @@ impl Fxs {
         match state {
             State::Lifting { until } if now >= until => {
                 // Nobody called: there is no line to give yet.
-                out.push(Command::Play(tone::REORDER));
+                out.push(Command::Play(self.settings.tones.reorder));
                 State::Reorder { until: now.after_ms(self.settings.reorder_ms) }
             }
             State::Ringing(r) if r.lift_at.is_some_and(|at| now >= at) => lifted(out),
@@ -227,6 +237,10 @@ impl Fxs {
                 after_recovery(up)
             }
             State::Reorder { until } if now >= until => {
+                out.push(Command::Play(self.settings.tones.howler));
+                State::Howler { until: now.after_ms(self.settings.howler_ms) }
+            }
+            State::Howler { until } if now >= until => {
                 out.push(Command::Hush);
                 State::Parked
             }
@@ -240,7 +254,7 @@ impl Fxs {
     }
 
     fn next_phase(&self, mut r: Ringing, out: &mut Vec<Command>) -> Ringing {
-        let (_, pause_ms) = self.settings.cadence.burst_ms(r.burst);
+        let (_, pause_ms) = self.settings.burst_ms(r.burst);
         match r.phase {
             Phase::Burst => {
                 out.push(Command::Feed(Linefeed::OnHookTransmission));
@@ -257,7 +271,7 @@ impl Fxs {
                 out.push(Command::Feed(Linefeed::Ringing));
                 r.burst += 1;
                 r.phase = Phase::Burst;
-                r.until = r.until.after_ms(self.settings.cadence.burst_ms(r.burst).0);
+                r.until = r.until.after_ms(self.settings.burst_ms(r.burst).0);
             }
         }
         r
@@ -283,6 +297,12 @@ const fn after_recovery(up: bool) -> State {
 fn lifted(out: &mut Vec<Command>) -> State {
     out.extend([Command::Hush, Command::Feed(Linefeed::Active), Command::OffHook]);
     State::OffHook
+}
+
+/// A hook that bounced took the timer from the tone, which would sound for ever.
+fn parked_again(out: &mut Vec<Command>) -> State {
+    out.push(Command::Hush);
+    State::Parked
 }
 
 fn chip(
@@ -314,16 +334,16 @@ fn chip(
             State::OffHook
         }
         (State::Settling { .. }, PortChange::LoopClosed) => {
-            out.push(Command::Play(tone::REORDER));
+            out.push(Command::Play(settings.tones.reorder));
             State::Reorder { until: now.after_ms(settings.reorder_ms) }
         }
-        (State::Reorder { .. } | State::Parked, PortChange::LoopOpened) => {
+        (State::Reorder { .. } | State::Howler { .. } | State::Parked, PortChange::LoopOpened) => {
             State::ParkedOpened { until: now.after_ms(HANG_UP_MS) }
         }
-        (State::ParkedOpened { .. }, PortChange::LoopClosed) => State::Parked,
+        (State::ParkedOpened { .. }, PortChange::LoopClosed) => parked_again(out),
         (State::Recovering { ringing: Some(r), .. }, PortChange::Up) => {
             out.push(Command::Feed(Linefeed::Ringing));
-            let until = now.after_ms(settings.cadence.burst_ms(r.burst).0);
+            let until = now.after_ms(settings.burst_ms(r.burst).0);
             State::Ringing(Ringing { phase: Phase::Burst, until, lift_at: None, ..r })
         }
         (State::Recovering { until, .. }, PortChange::Up) => {

@@ -3,7 +3,9 @@
 use super::*;
 use crate::{audio::caller_id::LocalTime, record::Presentation};
 
-const SETTINGS: Settings = Settings { cadence: Cadence::NORTH_AMERICA, cpc_ms: 500, reorder_ms: 30_000 };
+fn settings(tones: &'static TonePlan) -> Settings {
+    Settings { tones, cpc_ms: 500, reorder_ms: 30_000, howler_ms: 60_000 }
+}
 
 /// A port, what it asked for with the time in ms, and the time.
 struct Rig {
@@ -14,7 +16,11 @@ struct Rig {
 
 impl Rig {
     fn up() -> Self {
-        let mut rig = Self { port: Fxs::new(SETTINGS), ms: 0, log: Vec::new() };
+        Self::of(TonePlan::north_america())
+    }
+
+    fn of(tones: &'static TonePlan) -> Self {
+        let mut rig = Self { port: Fxs::new(settings(tones)), ms: 0, log: Vec::new() };
         rig.chip(PortChange::Up);
         rig.log.clear();
         rig
@@ -49,9 +55,18 @@ fn name(command: &Command) -> String {
     match command {
         Command::Feed(feed) => format!("{feed:?}"),
         Command::SendCallerId(_) => "SendCallerId".to_owned(),
-        Command::Play(_) => "Play".to_owned(),
+        Command::Play(tone) => tone_name(tone).to_owned(),
         other => format!("{other:?}"),
     }
+}
+
+fn tone_name(tone: &Tone) -> &'static str {
+    let of = |name, pick: fn(&TonePlan) -> &Tone| {
+        TonePlan::all().any(|(_, plan)| pick(plan) == tone).then_some(name)
+    };
+    of("Reorder", |plan| &plan.reorder)
+        .or_else(|| of("Howler", |plan| &plan.howler))
+        .unwrap_or("another tone")
 }
 
 fn log(lines: &[(u64, &str)]) -> Vec<(u64, String)> {
@@ -119,7 +134,7 @@ fn a_short_opening_is_nothing_a_longer_one_a_flash_and_a_second_a_hang_up() {
 }
 
 #[test]
-fn a_phone_left_off_hook_gets_an_open_loop_then_reorder_then_silence() {
+fn a_phone_left_off_hook_gets_an_open_loop_then_reorder_then_the_howler_then_silence() {
     let mut rig = Rig::up();
     rig.give(Event::Ring(None));
     rig.chip(PortChange::RingTripped);
@@ -128,13 +143,48 @@ fn a_phone_left_off_hook_gets_an_open_loop_then_reorder_then_silence() {
     rig.chip(PortChange::LoopOpened);
     rig.wait(500);
     rig.chip(PortChange::LoopClosed);
-    rig.wait(31_000);
-    let want = [(0, "Hush"), (0, "Open"), (500, "Active"), (500, "Play"), (30_500, "Hush")];
+    rig.wait(200_000);
+    let want =
+        [(0, "Hush"), (0, "Open"), (500, "Active"), (500, "Reorder"), (30_500, "Howler"), (90_500, "Hush")];
     assert_eq!(rig.took(), log(&want));
     assert!(!rig.port.is_idle());
     rig.chip(PortChange::LoopOpened);
     rig.wait(1000);
     assert!(rig.port.is_idle());
+}
+
+#[test]
+fn a_phone_hung_up_under_the_howler_is_silent_and_idle_and_a_bounce_of_its_hook_silences_it_too() {
+    for (open_ms, idle) in [(1_000, true), (200, false)] {
+        let mut rig = Rig::up();
+        rig.chip(PortChange::LoopClosed);
+        rig.wait(40_000);
+        assert_eq!(rig.took(), log(&[(64, "Reorder"), (30_064, "Howler")]));
+        rig.chip(PortChange::LoopOpened);
+        rig.wait(open_ms);
+        rig.chip(PortChange::LoopClosed);
+        assert_eq!(rig.took()[0].1, "Hush");
+        assert_eq!(rig.port.deadline().is_none(), !idle);
+    }
+}
+
+#[test]
+fn phones_ring_and_sound_as_in_their_country() {
+    let british = TonePlan::for_country("GB").unwrap();
+    let mut rig = Rig::of(british);
+    rig.give(Event::Ring(None));
+    rig.wait(3_100);
+    let fed: Vec<_> = rig.took().into_iter().filter(|(_, what)| what != "RingBegan").collect();
+    let pause = "OnHookTransmission";
+    assert_eq!(fed, log(&[(0, "Ringing"), (400, pause), (600, "Ringing"), (1000, pause), (3000, "Ringing")]));
+    let mut out = Vec::new();
+    let mut port = Fxs::new(settings(british));
+    for (ms, event) in
+        [(0, Event::Chip(PortChange::Up)), (0, Event::Chip(PortChange::LoopClosed)), (64, Event::Deadline)]
+    {
+        port.handle(event, Instant::ZERO.after_ms(ms), &mut out);
+    }
+    assert!(matches!(out.last(), Some(Command::Play(tone)) if *tone == british.reorder));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! From the configuration and the board profile to what the machines are told.
 
 use crate::{
+    audio::caller_id::Delivery,
     board::Profile,
     call::machine::{Port, Settings as CallSettings},
     config::{Config, RecordingPolicy, TrunkMode},
@@ -23,6 +24,7 @@ pub(super) fn switchboard(config: &Config, profile: &Profile, rtp: Vec<SocketAdd
         ports: profile.fxs_ports().map(port).collect(),
         line: fxs::Settings {
             cadence: Cadence::for_country(&config.site.country),
+            caller_id: Delivery::for_country(&config.site.country),
             cpc_ms: u64::from(config.calls.cpc_ms),
             reorder_ms: u64::from(config.calls.reorder_s) * 1000,
         },

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part of the rig")]
 
 use ringside::{
+    audio::caller_id::Delivery,
     call::{incoming::Numbering, machine},
     chip::{Linefeed, PortChange},
     config::Config,
@@ -90,7 +91,12 @@ impl Rig {
         let port = |n: u8, name: &String| (machine::Port { id: PortId(n), name: name.clone() }, Slot(n));
         let settings = Settings {
             ports: (0..).zip(&names).map(|(n, name)| port(n, name)).collect(),
-            line: fxs::Settings { cadence: Cadence::NORTH_AMERICA, cpc_ms: 500, reorder_ms: 30_000 },
+            line: fxs::Settings {
+                cadence: Cadence::NORTH_AMERICA,
+                caller_id: Delivery::NORTH_AMERICA,
+                cpc_ms: 500,
+                reorder_ms: 30_000,
+            },
             call: machine::Settings {
                 ring_timeout_ms: 30_000,
                 consent_policy: "announce".to_owned(),
@@ -259,7 +265,7 @@ impl Rig {
                 }
                 (Self::port_name(*port), format!("{feed:?}"))
             }
-            Output::CallerId { slot, id } => (
+            Output::CallerId { slot, id, .. } => (
                 Self::port_name(PortId(slot.0)),
                 format!(
                     "caller id {} \"{}\"",

@@ -1,9 +1,20 @@
 //! The FXS port against its cadence, hook, release and recovery rules.
 
 use super::*;
-use crate::{audio::caller_id::LocalTime, record::Presentation};
+use crate::{
+    audio::caller_id::{LocalTime, Standard},
+    record::Presentation,
+};
 
-const SETTINGS: Settings = Settings { cadence: Cadence::NORTH_AMERICA, cpc_ms: 500, reorder_ms: 30_000 };
+const SETTINGS: Settings = Settings {
+    cadence: Cadence::NORTH_AMERICA,
+    caller_id: Delivery::NORTH_AMERICA,
+    cpc_ms: 500,
+    reorder_ms: 30_000,
+};
+
+const BEHIND_PULSE: Delivery =
+    Delivery { standard: Standard::EtsiFsk, timing: Timing::BeforeFirstRing(Alert::RingPulse) };
 
 /// A port, what it asked for with the time in ms, and the time.
 struct Rig {
@@ -14,7 +25,21 @@ struct Rig {
 
 impl Rig {
     fn up() -> Self {
-        let mut rig = Self { port: Fxs::new(SETTINGS), ms: 0, log: Vec::new() };
+        Self::with(SETTINGS)
+    }
+
+    fn in_country(country: &str) -> Self {
+        let (cadence, caller_id) = (Cadence::for_country(country), Delivery::for_country(country));
+        Self::with(Settings { cadence, caller_id, ..SETTINGS })
+    }
+
+    /// European data behind a ring pulse.
+    fn with_ring_pulse() -> Self {
+        Self::with(Settings { cadence: Cadence::EUROPE, caller_id: BEHIND_PULSE, ..SETTINGS })
+    }
+
+    fn with(settings: Settings) -> Self {
+        let mut rig = Self { port: Fxs::new(settings), ms: 0, log: Vec::new() };
         rig.chip(PortChange::Up);
         rig.log.clear();
         rig
@@ -48,7 +73,7 @@ impl Rig {
 fn name(command: &Command) -> String {
     match command {
         Command::Feed(feed) => format!("{feed:?}"),
-        Command::SendCallerId(_) => "SendCallerId".to_owned(),
+        Command::SendCallerId(..) => "SendCallerId".to_owned(),
         Command::Play(_) => "Play".to_owned(),
         other => format!("{other:?}"),
     }
@@ -219,4 +244,154 @@ fn a_ring_that_is_stopped_never_starts_again() {
     rig.wait(60_000);
     assert_eq!(rig.took(), []);
     assert!(rig.port.is_idle());
+}
+
+/// How long the caller ID of [`caller_id`] takes in a country.
+fn sent_ms(country: &str) -> u64 {
+    Delivery::for_country(country).duration_ms(&caller_id().unwrap())
+}
+
+#[test]
+fn a_british_phone_is_told_who_calls_after_a_reversal_and_before_it_rings() {
+    let mut rig = Rig::in_country("GB");
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(3_500);
+    let ring = 150 + sent_ms("GB") + 250;
+    let want = [
+        (0, "ReverseOnHookTransmission"),
+        (150, "SendCallerId"),
+        (ring, "Ringing"),
+        (ring, "RingBegan"),
+        (ring + 400, "OnHookTransmission"),
+        (ring + 600, "Ringing"),
+        (ring + 1_000, "OnHookTransmission"),
+    ];
+    assert_eq!(rig.took(), log(&want));
+}
+
+#[test]
+fn a_swedish_phone_gets_its_keys_between_reversal_and_ring() {
+    let mut rig = Rig::in_country("SE");
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(3_000);
+    // Four keys, `B00C`.
+    let ring = 300 + 4 * 140 + 250;
+    let want = [
+        (0, "ReverseOnHookTransmission"),
+        (300, "SendCallerId"),
+        (ring, "Ringing"),
+        (ring, "RingBegan"),
+        (ring + 1_000, "OnHookTransmission"),
+    ];
+    assert_eq!(rig.took(), log(&want));
+}
+
+#[test]
+fn a_phone_can_be_woken_by_a_ring_pulse() {
+    let mut rig = Rig::with_ring_pulse();
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(2_500);
+    let ring = 250 + 650 + BEHIND_PULSE.duration_ms(&caller_id().unwrap()) + 250;
+    let want = [
+        (0, "Ringing"),
+        (250, "OnHookTransmission"),
+        (900, "SendCallerId"),
+        (ring, "Ringing"),
+        (ring, "RingBegan"),
+    ];
+    assert_eq!(rig.took(), log(&want));
+}
+
+#[test]
+fn a_german_phone_is_told_in_the_first_pause() {
+    let mut rig = Rig::in_country("DE");
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(5_000);
+    let want = [
+        (0, "Ringing"),
+        (0, "RingBegan"),
+        (1_000, "OnHookTransmission"),
+        (1_600, "SendCallerId"),
+        (5_000, "Ringing"),
+    ];
+    assert_eq!(rig.took(), log(&want));
+}
+
+#[test]
+fn caller_id_waits_for_a_pause_that_it_fits_into() {
+    let mut rig = Rig::in_country("AU");
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(3_000);
+    let want = [
+        (0, "Ringing"),
+        (0, "RingBegan"),
+        (400, "OnHookTransmission"),
+        (600, "Ringing"),
+        (1_000, "OnHookTransmission"),
+        (1_600, "SendCallerId"),
+        (3_000, "Ringing"),
+    ];
+    assert_eq!(rig.took(), log(&want));
+}
+
+#[test]
+fn without_caller_id_a_phone_rings_at_once_everywhere() {
+    for country in ["US", "GB", "SE", "DE"] {
+        let mut rig = Rig::in_country(country);
+        rig.give(Event::Ring(None));
+        assert_eq!(rig.took(), log(&[(0, "Ringing"), (0, "RingBegan")]), "{country}");
+    }
+}
+
+#[test]
+fn lifting_before_the_first_ring_answers() {
+    let mut rig = Rig::in_country("SE");
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(400);
+    rig.took();
+    rig.chip(PortChange::LoopClosed);
+    rig.wait(5_000);
+    assert_eq!(rig.took(), log(&[(464, "Hush"), (464, "Active"), (464, "OffHook")]));
+
+    let mut rig = Rig::with_ring_pulse();
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(100);
+    rig.took();
+    rig.chip(PortChange::RingTripped);
+    assert_eq!(rig.took(), log(&[(100, "Hush"), (100, "Active"), (100, "OffHook")]));
+}
+
+#[test]
+fn a_caller_who_gives_up_before_the_first_ring_is_never_heard_of() {
+    let mut rig = Rig::in_country("GB");
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(300);
+    rig.took();
+    rig.give(Event::StopRing);
+    rig.wait(60_000);
+    assert_eq!(rig.took(), log(&[(300, "Hush"), (300, "Active")]));
+    assert!(rig.port.is_idle());
+}
+
+#[test]
+fn a_chip_that_resets_before_the_first_ring_begins_anew_and_tells_of_one_ring() {
+    let mut rig = Rig::in_country("SE");
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(100);
+    rig.chip(PortChange::Reset);
+    rig.wait(400);
+    rig.chip(PortChange::Up);
+    rig.wait(3_000);
+    let what: Vec<String> = rig.took().into_iter().map(|(_, what)| what).collect();
+    assert_eq!(
+        what,
+        [
+            "ReverseOnHookTransmission",
+            "ReverseOnHookTransmission",
+            "SendCallerId",
+            "Ringing",
+            "RingBegan",
+            "OnHookTransmission"
+        ]
+    );
 }

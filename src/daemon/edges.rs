@@ -41,8 +41,8 @@ impl Edges {
                 // The line thread ends only with the daemon.
                 let _ = self.lines.send(LineCommand { port, linefeed: feed });
             }
-            Output::CallerId { slot, id } => {
-                self.order(Command::Play { slot, sound: Sound::Once(Arc::from(id.render())) })
+            Output::CallerId { slot, id, delivery } => {
+                self.order(Command::Play { slot, sound: Sound::Once(Arc::from(delivery.render(&id))) })
             }
             Output::Media(command) => self.order(command),
             Output::Patch { call, rtp, slot, trunk, source, rtcp_seed, recording } => {

@@ -1,7 +1,7 @@
 //! From the configuration and the board profile to what the machines are told.
 
 use crate::{
-    audio::tone_plan::TonePlan,
+    audio::{caller_id::Delivery, tone_plan::TonePlan},
     board::Profile,
     call::machine::{Port, Settings as CallSettings},
     config::{Config, RecordingPolicy, TrunkMode},
@@ -29,6 +29,7 @@ pub(super) fn switchboard(config: &Config, profile: &Profile, rtp: Vec<SocketAdd
         ports: profile.fxs_ports().map(port).collect(),
         line: fxs::Settings {
             tones: tones(config),
+            caller_id: Delivery::for_country(&config.site.country),
             cpc_ms: u64::from(config.calls.cpc_ms),
             reorder_ms: u64::from(config.calls.reorder_s) * 1000,
             // A site that wants no reorder tone wants no louder one.

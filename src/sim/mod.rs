@@ -7,6 +7,7 @@ pub mod observe;
 pub mod office;
 pub mod person;
 pub mod phone;
+pub mod phone_alert;
 pub mod phone_caller_id;
 pub mod provider;
 pub mod scenario;

@@ -1,7 +1,7 @@
 //! What goes into the switchboard and what comes out of it.
 
 use crate::{
-    audio::caller_id::CallerId,
+    audio::caller_id::{CallerId, Delivery},
     call::{
         bubble::Bubble,
         machine::{Port, Settings as CallSettings},
@@ -70,6 +70,8 @@ pub enum Output {
         slot: Slot,
         /// What to send.
         id: CallerId,
+        /// How.
+        delivery: Delivery,
     },
     /// Order the media thread.
     Media(media::Command),

@@ -116,8 +116,8 @@ pub(super) fn line(command: fxs::Command, port: PortId, slot: Slot) -> (Option<O
         fxs::Command::Feed(feed) => (Some(Output::Line { port, feed }), None),
         fxs::Command::Play(tone) => (play(media::Sound::Tone(tone)), None),
         fxs::Command::Hush => (Some(Output::Media(media::Command::Hush { slot })), None),
-        fxs::Command::SendCallerId(id) => {
-            (Some(Output::CallerId { slot, id }), Some(CallEvent::CallerIdSent(port)))
+        fxs::Command::SendCallerId(id, delivery) => {
+            (Some(Output::CallerId { slot, id, delivery }), Some(CallEvent::CallerIdSent(port)))
         }
         fxs::Command::RingBegan => (None, Some(CallEvent::RingBegan(port))),
         fxs::Command::OffHook => (None, Some(CallEvent::OffHook(port))),

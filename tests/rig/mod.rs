@@ -3,7 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part of the rig")]
 
 use ringside::{
-    audio::tone_plan::TonePlan,
+    audio::{caller_id::Delivery, tone_plan::TonePlan},
     call::{incoming::Numbering, machine},
     chip::{Linefeed, PortChange},
     config::Config,
@@ -93,6 +93,7 @@ impl Rig {
             ports: (0..).zip(&names).map(|(n, name)| port(n, name)).collect(),
             line: fxs::Settings {
                 tones: TonePlan::north_america(),
+                caller_id: Delivery::NORTH_AMERICA,
                 cpc_ms: 500,
                 reorder_ms: 30_000,
                 howler_ms: 60_000,
@@ -265,7 +266,7 @@ impl Rig {
                 }
                 (Self::port_name(*port), format!("{feed:?}"))
             }
-            Output::CallerId { slot, id } => (
+            Output::CallerId { slot, id, .. } => (
                 Self::port_name(PortId(slot.0)),
                 format!(
                     "caller id {} \"{}\"",

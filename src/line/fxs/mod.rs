@@ -13,10 +13,18 @@
 //!   └───────────────────────────────────────────────────────────────────────┘
 //!   ringing, off hook ── chip reset, alarm ──► Recovering ── up again within 2 s ──► ringing, off hook
 //!   any ── chip down, not up again ──► Down ── chip up ──► Idle
+//!
+//!   Ringing:  Pulse or reversal ── silence ──► BeforeCallerId ──► CallerId ─┐   where caller ID comes before the ring
+//!             Burst ◄────────────────────────────────────────────────────────┘
+//!             Burst ──► BeforeCallerId ──► Pause ──► Burst                      where it comes after the first
 //! ```
 
 use crate::{
-    audio::{caller_id::CallerId, tone::Tone, tone_plan::TonePlan},
+    audio::{
+        caller_id::{Alert, CallerId, Delivery, Timing},
+        tone::Tone,
+        tone_plan::TonePlan,
+    },
     chip::{Linefeed, PortChange},
     time::Instant,
 };
@@ -27,8 +35,6 @@ const LIFT_MS: u64 = 64;
 const FLASH_MIN_MS: u64 = 300;
 /// A loop opened for this long is a hang-up.
 const HANG_UP_MS: u64 = 1000;
-/// Caller ID starts this long after the end of the first burst (GR-30: at least 500 ms).
-const CALLER_ID_DELAY_MS: u64 = 600;
 /// After the battery returns, a phone that is still off hook draws loop current within this time.
 const SETTLE_MS: u64 = 300;
 /// A chip that lost its registers or tripped a power alarm under a call has this long to come back.
@@ -39,7 +45,7 @@ const RECOVERY_MS: u64 = 2_000;
 pub enum Event {
     /// The chip reports a change.
     Chip(PortChange),
-    /// A call wants this phone to ring; its caller ID is sent in the first pause.
+    /// A call wants this phone to ring; its caller ID is sent once, when [`Settings::caller_id`] says.
     Ring(Option<CallerId>),
     /// The call no longer rings here.
     StopRing,
@@ -55,7 +61,7 @@ pub enum Command {
     /// Feed the loop this way.
     Feed(Linefeed),
     /// Send caller ID once on the port's slot.
-    SendCallerId(CallerId),
+    SendCallerId(CallerId, Delivery),
     /// Play a tone on the port's slot.
     Play(Tone),
     /// End what the slot plays.
@@ -77,6 +83,8 @@ pub enum Command {
 pub struct Settings {
     /// How phones ring, and the tones that they play.
     pub tones: &'static TonePlan,
+    /// How and when caller ID is sent.
+    pub caller_id: Delivery,
     /// How long the loop is opened when the far end hangs up (CPC), in ms: 200 to 1000.
     pub cpc_ms: u64,
     /// How long the reorder tone is played to a phone that was left off hook, in ms: 0 to 120,000.
@@ -122,9 +130,21 @@ struct Ringing {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    Burst,
+    /// The pulse that wakes the phone.
+    Pulse,
+    /// The silence before caller ID.
     BeforeCallerId,
+    /// Caller ID before the first burst, and the silence behind it.
+    CallerId,
+    Burst,
     Pause,
+}
+
+impl Phase {
+    /// Whether ringing voltage is on the line.
+    const fn rings(self) -> bool {
+        matches!(self, Self::Pulse | Self::Burst)
+    }
 }
 
 /// One FXS port.
@@ -180,7 +200,7 @@ impl Fxs {
     pub fn handle(&mut self, event: Event, now: Instant, out: &mut Vec<Command>) {
         let state = std::mem::replace(&mut self.state, State::Down);
         self.state = match event {
-            Event::Chip(change) => chip(state, change, &self.settings, now, out),
+            Event::Chip(change) => self.chip(state, change, now, out),
             Event::Ring(caller_id) => self.ring(state, caller_id, now, out),
             Event::StopRing => stop_ring(state, out),
             Event::Release => self.release(state, now, out),
@@ -190,14 +210,28 @@ impl Fxs {
 
     fn ring(&self, state: State, caller_id: Option<CallerId>, now: Instant, out: &mut Vec<Command>) -> State {
         match state {
-            State::Idle => {
-                out.extend([Command::Feed(Linefeed::Ringing), Command::RingBegan]);
-                let until = now.after_ms(self.settings.burst_ms(0).0);
-                State::Ringing(Ringing { burst: 0, phase: Phase::Burst, until, caller_id, lift_at: None })
-            }
+            State::Idle => State::Ringing(self.begin(caller_id, now, out)),
             // The caller asks `is_idle` first; a port that changed in between does not ring.
             busy => busy,
         }
+    }
+
+    /// The first thing that happens on the line of a phone that is to ring.
+    fn begin(&self, caller_id: Option<CallerId>, now: Instant, out: &mut Vec<Command>) -> Ringing {
+        let (phase, feed, ms) = match (self.settings.caller_id.timing, &caller_id) {
+            (Timing::AfterFirstRing, _) | (Timing::BeforeFirstRing(_), None) => {
+                out.extend([Command::Feed(Linefeed::Ringing), Command::RingBegan]);
+                return Ringing::first_burst(caller_id, now.after_ms(self.settings.burst_ms(0).0));
+            }
+            (Timing::BeforeFirstRing(Alert::RingPulse), Some(_)) => {
+                (Phase::Pulse, Linefeed::Ringing, Alert::RING_PULSE_MS)
+            }
+            (timing @ Timing::BeforeFirstRing(Alert::LineReversal | Alert::LineReversalAndTone), Some(_)) => {
+                (Phase::BeforeCallerId, Linefeed::ReverseOnHookTransmission, timing.silence_ms())
+            }
+        };
+        out.push(Command::Feed(feed));
+        Ringing { burst: 0, phase, until: now.after_ms(ms), caller_id, lift_at: None }
     }
 
     fn release(&self, state: State, now: Instant, out: &mut Vec<Command>) -> State {
@@ -253,28 +287,124 @@ impl Fxs {
         }
     }
 
+    fn chip(&self, state: State, change: PortChange, now: Instant, out: &mut Vec<Command>) -> State {
+        match (state, change) {
+            (State::Down, PortChange::Up) => {
+                out.push(Command::Feed(Linefeed::Active));
+                State::Idle
+            }
+            (State::Ringing(_), PortChange::RingTripped) => lifted(out),
+            (State::Ringing(r), PortChange::LoopClosed) if !r.phase.rings() => {
+                State::Ringing(Ringing { lift_at: Some(now.after_ms(LIFT_MS)), ..r })
+            }
+            (State::Ringing(r), PortChange::LoopOpened) => State::Ringing(Ringing { lift_at: None, ..r }),
+            (State::Idle, PortChange::LoopClosed | PortChange::RingTripped) => {
+                State::Lifting { until: now.after_ms(LIFT_MS) }
+            }
+            (State::Lifting { .. }, PortChange::LoopOpened) => State::Idle,
+            (State::OffHook, PortChange::LoopOpened) => State::Opened { since: now },
+            (State::Opened { since }, PortChange::LoopClosed) => {
+                if now.ms_since(since) >= FLASH_MIN_MS {
+                    out.push(Command::Flash);
+                }
+                State::OffHook
+            }
+            (State::Settling { .. }, PortChange::LoopClosed) => {
+                out.push(Command::Play(self.settings.tones.reorder));
+                State::Reorder { until: now.after_ms(self.settings.reorder_ms) }
+            }
+            (State::Reorder { .. } | State::Howler { .. } | State::Parked, PortChange::LoopOpened) => {
+                State::ParkedOpened { until: now.after_ms(HANG_UP_MS) }
+            }
+            (State::ParkedOpened { .. }, PortChange::LoopClosed) => parked_again(out),
+            (State::Recovering { ringing: Some(r), .. }, PortChange::Up) => {
+                State::Ringing(self.resume(r, now, out))
+            }
+            (State::Recovering { until, .. }, PortChange::Up) => {
+                out.push(Command::Feed(Linefeed::Active));
+                State::Recovering { ringing: None, up: true, until }
+            }
+            (State::Recovering { ringing: None, .. }, PortChange::LoopClosed) => State::OffHook,
+            (State::Ringing(r), PortChange::PowerAlarm | PortChange::Reset) => {
+                State::Recovering { ringing: Some(r), up: false, until: now.after_ms(RECOVERY_MS) }
+            }
+            (State::OffHook | State::Opened { .. }, PortChange::PowerAlarm | PortChange::Reset) => {
+                State::Recovering { ringing: None, up: false, until: now.after_ms(RECOVERY_MS) }
+            }
+            (State::Recovering { ringing, until, .. }, PortChange::PowerAlarm | PortChange::Reset) => {
+                State::Recovering { ringing, up: false, until }
+            }
+            (was, PortChange::PowerAlarm | PortChange::Reset | PortChange::Down) => {
+                if !matches!(was, State::Down | State::Idle) {
+                    out.extend([Command::Hush, Command::Lost]);
+                }
+                State::Down
+            }
+            // Repeated or late reports change nothing.
+            (
+                same,
+                PortChange::Up | PortChange::LoopClosed | PortChange::LoopOpened | PortChange::RingTripped,
+            ) => same,
+        }
+    }
+
     fn next_phase(&self, mut r: Ringing, out: &mut Vec<Command>) -> Ringing {
-        let (_, pause_ms) = self.settings.burst_ms(r.burst);
-        match r.phase {
-            Phase::Burst => {
+        let delivery = self.settings.caller_id;
+        let (silence_ms, is_early) =
+            (delivery.timing.silence_ms(), matches!(delivery.timing, Timing::BeforeFirstRing(_)));
+        let (burst_ms, pause_ms) = self.settings.burst_ms(r.burst);
+        let (phase, ms) = match r.phase {
+            Phase::Pulse => {
                 out.push(Command::Feed(Linefeed::OnHookTransmission));
-                let sends_id = r.caller_id.is_some() && pause_ms > CALLER_ID_DELAY_MS;
-                r.phase = if sends_id { Phase::BeforeCallerId } else { Phase::Pause };
-                r.until = r.until.after_ms(if sends_id { CALLER_ID_DELAY_MS } else { pause_ms });
+                (Phase::BeforeCallerId, silence_ms)
             }
             Phase::BeforeCallerId => {
-                out.extend(r.caller_id.take().map(Command::SendCallerId));
-                r.phase = Phase::Pause;
-                r.until = r.until.after_ms(pause_ms - CALLER_ID_DELAY_MS);
+                let sent = r.caller_id.take();
+                let sent_ms = sent.as_ref().map_or(0, |id| delivery.duration_ms(id));
+                out.extend(sent.map(|id| Command::SendCallerId(id, delivery)));
+                if is_early {
+                    (Phase::CallerId, sent_ms + Timing::BEFORE_RING_MS)
+                } else {
+                    (Phase::Pause, pause_ms - silence_ms)
+                }
+            }
+            Phase::CallerId => {
+                out.extend([Command::Feed(Linefeed::Ringing), Command::RingBegan]);
+                (Phase::Burst, burst_ms)
+            }
+            Phase::Burst => {
+                out.push(Command::Feed(Linefeed::OnHookTransmission));
+                let needs_ms = |id| silence_ms + delivery.duration_ms(id) + Timing::BEFORE_RING_MS;
+                let fits = !is_early && r.caller_id.as_ref().is_some_and(|id| needs_ms(id) <= pause_ms);
+                if fits { (Phase::BeforeCallerId, silence_ms) } else { (Phase::Pause, pause_ms) }
             }
             Phase::Pause => {
                 out.push(Command::Feed(Linefeed::Ringing));
                 r.burst += 1;
-                r.phase = Phase::Burst;
-                r.until = r.until.after_ms(self.settings.burst_ms(r.burst).0);
+                (Phase::Burst, self.settings.burst_ms(r.burst).0)
             }
-        }
+        };
+        r.phase = phase;
+        r.until = r.until.after_ms(ms);
         r
+    }
+
+    /// A chip that came back while it was to ring: before the first burst all begins anew, later the burst does.
+    fn resume(&self, r: Ringing, now: Instant, out: &mut Vec<Command>) -> Ringing {
+        if matches!(r.phase, Phase::Pulse | Phase::BeforeCallerId | Phase::CallerId)
+            && matches!(self.settings.caller_id.timing, Timing::BeforeFirstRing(_))
+        {
+            return self.begin(r.caller_id, now, out);
+        }
+        out.push(Command::Feed(Linefeed::Ringing));
+        let until = now.after_ms(self.settings.burst_ms(r.burst).0);
+        Ringing { phase: Phase::Burst, until, lift_at: None, ..r }
+    }
+}
+
+impl Ringing {
+    const fn first_burst(caller_id: Option<CallerId>, until: Instant) -> Self {
+        Self { burst: 0, phase: Phase::Burst, until, caller_id, lift_at: None }
     }
 }
 
@@ -303,75 +433,6 @@ fn lifted(out: &mut Vec<Command>) -> State {
 fn parked_again(out: &mut Vec<Command>) -> State {
     out.push(Command::Hush);
     State::Parked
-}
-
-fn chip(
-    state: State,
-    change: PortChange,
-    settings: &Settings,
-    now: Instant,
-    out: &mut Vec<Command>,
-) -> State {
-    match (state, change) {
-        (State::Down, PortChange::Up) => {
-            out.push(Command::Feed(Linefeed::Active));
-            State::Idle
-        }
-        (State::Ringing(_), PortChange::RingTripped) => lifted(out),
-        (State::Ringing(r), PortChange::LoopClosed) if r.phase != Phase::Burst => {
-            State::Ringing(Ringing { lift_at: Some(now.after_ms(LIFT_MS)), ..r })
-        }
-        (State::Ringing(r), PortChange::LoopOpened) => State::Ringing(Ringing { lift_at: None, ..r }),
-        (State::Idle, PortChange::LoopClosed | PortChange::RingTripped) => {
-            State::Lifting { until: now.after_ms(LIFT_MS) }
-        }
-        (State::Lifting { .. }, PortChange::LoopOpened) => State::Idle,
-        (State::OffHook, PortChange::LoopOpened) => State::Opened { since: now },
-        (State::Opened { since }, PortChange::LoopClosed) => {
-            if now.ms_since(since) >= FLASH_MIN_MS {
-                out.push(Command::Flash);
-            }
-            State::OffHook
-        }
-        (State::Settling { .. }, PortChange::LoopClosed) => {
-            out.push(Command::Play(settings.tones.reorder));
-            State::Reorder { until: now.after_ms(settings.reorder_ms) }
-        }
-        (State::Reorder { .. } | State::Howler { .. } | State::Parked, PortChange::LoopOpened) => {
-            State::ParkedOpened { until: now.after_ms(HANG_UP_MS) }
-        }
-        (State::ParkedOpened { .. }, PortChange::LoopClosed) => parked_again(out),
-        (State::Recovering { ringing: Some(r), .. }, PortChange::Up) => {
-            out.push(Command::Feed(Linefeed::Ringing));
-            let until = now.after_ms(settings.burst_ms(r.burst).0);
-            State::Ringing(Ringing { phase: Phase::Burst, until, lift_at: None, ..r })
-        }
-        (State::Recovering { until, .. }, PortChange::Up) => {
-            out.push(Command::Feed(Linefeed::Active));
-            State::Recovering { ringing: None, up: true, until }
-        }
-        (State::Recovering { ringing: None, .. }, PortChange::LoopClosed) => State::OffHook,
-        (State::Ringing(r), PortChange::PowerAlarm | PortChange::Reset) => {
-            State::Recovering { ringing: Some(r), up: false, until: now.after_ms(RECOVERY_MS) }
-        }
-        (State::OffHook | State::Opened { .. }, PortChange::PowerAlarm | PortChange::Reset) => {
-            State::Recovering { ringing: None, up: false, until: now.after_ms(RECOVERY_MS) }
-        }
-        (State::Recovering { ringing, until, .. }, PortChange::PowerAlarm | PortChange::Reset) => {
-            State::Recovering { ringing, up: false, until }
-        }
-        (was, PortChange::PowerAlarm | PortChange::Reset | PortChange::Down) => {
-            if !matches!(was, State::Down | State::Idle) {
-                out.extend([Command::Hush, Command::Lost]);
-            }
-            State::Down
-        }
-        // Repeated or late reports change nothing.
-        (
-            same,
-            PortChange::Up | PortChange::LoopClosed | PortChange::LoopOpened | PortChange::RingTripped,
-        ) => same,
-    }
 }
 
 #[cfg(test)]

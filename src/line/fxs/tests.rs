@@ -1,11 +1,23 @@
 //! The FXS port against its cadence, hook, release and recovery rules.
 
 use super::*;
-use crate::{audio::caller_id::LocalTime, record::Presentation};
+use crate::{
+    audio::caller_id::{LocalTime, Standard},
+    record::Presentation,
+};
 
-fn settings(tones: &'static TonePlan) -> Settings {
-    Settings { tones, cpc_ms: 500, reorder_ms: 30_000, howler_ms: 60_000 }
+fn settings(country: &str) -> Settings {
+    Settings {
+        tones: TonePlan::for_country(country).unwrap(),
+        caller_id: Delivery::for_country(country),
+        cpc_ms: 500,
+        reorder_ms: 30_000,
+        howler_ms: 60_000,
+    }
 }
+
+const BEHIND_PULSE: Delivery =
+    Delivery { standard: Standard::EtsiFsk, timing: Timing::BeforeFirstRing(Alert::RingPulse) };
 
 /// A port, what it asked for with the time in ms, and the time.
 struct Rig {
@@ -16,11 +28,20 @@ struct Rig {
 
 impl Rig {
     fn up() -> Self {
-        Self::of(TonePlan::north_america())
+        Self::in_country("US")
     }
 
-    fn of(tones: &'static TonePlan) -> Self {
-        let mut rig = Self { port: Fxs::new(settings(tones)), ms: 0, log: Vec::new() };
+    fn in_country(country: &str) -> Self {
+        Self::with(settings(country))
+    }
+
+    /// European data behind a ring pulse.
+    fn with_ring_pulse() -> Self {
+        Self::with(Settings { caller_id: BEHIND_PULSE, ..settings("DE") })
+    }
+
+    fn with(settings: Settings) -> Self {
+        let mut rig = Self { port: Fxs::new(settings), ms: 0, log: Vec::new() };
         rig.chip(PortChange::Up);
         rig.log.clear();
         rig
@@ -54,7 +75,7 @@ impl Rig {
 fn name(command: &Command) -> String {
     match command {
         Command::Feed(feed) => format!("{feed:?}"),
-        Command::SendCallerId(_) => "SendCallerId".to_owned(),
+        Command::SendCallerId(..) => "SendCallerId".to_owned(),
         Command::Play(tone) => tone_name(tone).to_owned(),
         other => format!("{other:?}"),
     }
@@ -171,14 +192,14 @@ fn a_phone_hung_up_under_the_howler_is_silent_and_idle_and_a_bounce_of_its_hook_
 #[test]
 fn phones_ring_and_sound_as_in_their_country() {
     let british = TonePlan::for_country("GB").unwrap();
-    let mut rig = Rig::of(british);
+    let mut rig = Rig::in_country("GB");
     rig.give(Event::Ring(None));
     rig.wait(3_100);
     let fed: Vec<_> = rig.took().into_iter().filter(|(_, what)| what != "RingBegan").collect();
     let pause = "OnHookTransmission";
     assert_eq!(fed, log(&[(0, "Ringing"), (400, pause), (600, "Ringing"), (1000, pause), (3000, "Ringing")]));
     let mut out = Vec::new();
-    let mut port = Fxs::new(settings(british));
+    let mut port = Fxs::new(settings("GB"));
     for (ms, event) in
         [(0, Event::Chip(PortChange::Up)), (0, Event::Chip(PortChange::LoopClosed)), (64, Event::Deadline)]
     {
@@ -269,4 +290,154 @@ fn a_ring_that_is_stopped_never_starts_again() {
     rig.wait(60_000);
     assert_eq!(rig.took(), []);
     assert!(rig.port.is_idle());
+}
+
+/// How long the caller ID of [`caller_id`] takes in a country.
+fn sent_ms(country: &str) -> u64 {
+    Delivery::for_country(country).duration_ms(&caller_id().unwrap())
+}
+
+#[test]
+fn a_british_phone_is_told_who_calls_after_a_reversal_and_before_it_rings() {
+    let mut rig = Rig::in_country("GB");
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(3_500);
+    let ring = 150 + sent_ms("GB") + 250;
+    let want = [
+        (0, "ReverseOnHookTransmission"),
+        (150, "SendCallerId"),
+        (ring, "Ringing"),
+        (ring, "RingBegan"),
+        (ring + 400, "OnHookTransmission"),
+        (ring + 600, "Ringing"),
+        (ring + 1_000, "OnHookTransmission"),
+    ];
+    assert_eq!(rig.took(), log(&want));
+}
+
+#[test]
+fn a_swedish_phone_gets_its_keys_between_reversal_and_ring() {
+    let mut rig = Rig::in_country("SE");
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(3_000);
+    // Four keys, `B00C`.
+    let ring = 300 + 4 * 140 + 250;
+    let want = [
+        (0, "ReverseOnHookTransmission"),
+        (300, "SendCallerId"),
+        (ring, "Ringing"),
+        (ring, "RingBegan"),
+        (ring + 1_000, "OnHookTransmission"),
+    ];
+    assert_eq!(rig.took(), log(&want));
+}
+
+#[test]
+fn a_phone_can_be_woken_by_a_ring_pulse() {
+    let mut rig = Rig::with_ring_pulse();
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(2_500);
+    let ring = 250 + 650 + BEHIND_PULSE.duration_ms(&caller_id().unwrap()) + 250;
+    let want = [
+        (0, "Ringing"),
+        (250, "OnHookTransmission"),
+        (900, "SendCallerId"),
+        (ring, "Ringing"),
+        (ring, "RingBegan"),
+    ];
+    assert_eq!(rig.took(), log(&want));
+}
+
+#[test]
+fn a_german_phone_is_told_in_the_first_pause() {
+    let mut rig = Rig::in_country("DE");
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(5_000);
+    let want = [
+        (0, "Ringing"),
+        (0, "RingBegan"),
+        (1_000, "OnHookTransmission"),
+        (1_600, "SendCallerId"),
+        (5_000, "Ringing"),
+    ];
+    assert_eq!(rig.took(), log(&want));
+}
+
+#[test]
+fn caller_id_waits_for_a_pause_that_it_fits_into() {
+    let mut rig = Rig::in_country("AU");
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(3_000);
+    let want = [
+        (0, "Ringing"),
+        (0, "RingBegan"),
+        (400, "OnHookTransmission"),
+        (600, "Ringing"),
+        (1_000, "OnHookTransmission"),
+        (1_600, "SendCallerId"),
+        (3_000, "Ringing"),
+    ];
+    assert_eq!(rig.took(), log(&want));
+}
+
+#[test]
+fn without_caller_id_a_phone_rings_at_once_everywhere() {
+    for country in ["US", "GB", "SE", "DE"] {
+        let mut rig = Rig::in_country(country);
+        rig.give(Event::Ring(None));
+        assert_eq!(rig.took(), log(&[(0, "Ringing"), (0, "RingBegan")]), "{country}");
+    }
+}
+
+#[test]
+fn lifting_before_the_first_ring_answers() {
+    let mut rig = Rig::in_country("SE");
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(400);
+    rig.took();
+    rig.chip(PortChange::LoopClosed);
+    rig.wait(5_000);
+    assert_eq!(rig.took(), log(&[(464, "Hush"), (464, "Active"), (464, "OffHook")]));
+
+    let mut rig = Rig::with_ring_pulse();
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(100);
+    rig.took();
+    rig.chip(PortChange::RingTripped);
+    assert_eq!(rig.took(), log(&[(100, "Hush"), (100, "Active"), (100, "OffHook")]));
+}
+
+#[test]
+fn a_caller_who_gives_up_before_the_first_ring_is_never_heard_of() {
+    let mut rig = Rig::in_country("GB");
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(300);
+    rig.took();
+    rig.give(Event::StopRing);
+    rig.wait(60_000);
+    assert_eq!(rig.took(), log(&[(300, "Hush"), (300, "Active")]));
+    assert!(rig.port.is_idle());
+}
+
+#[test]
+fn a_chip_that_resets_before_the_first_ring_begins_anew_and_tells_of_one_ring() {
+    let mut rig = Rig::in_country("SE");
+    rig.give(Event::Ring(caller_id()));
+    rig.wait(100);
+    rig.chip(PortChange::Reset);
+    rig.wait(400);
+    rig.chip(PortChange::Up);
+    rig.wait(3_000);
+    let what: Vec<String> = rig.took().into_iter().map(|(_, what)| what).collect();
+    assert_eq!(
+        what,
+        [
+            "ReverseOnHookTransmission",
+            "ReverseOnHookTransmission",
+            "SendCallerId",
+            "Ringing",
+            "RingBegan",
+            "OnHookTransmission"
+        ]
+    );
 }

@@ -1,21 +1,18 @@
-//! Bell 202 modulation as caller ID uses it: 1,200 bit/s, mark (1) 1,200 Hz, space (0) 2,200 Hz, phase continuous
-//! (Telcordia GR-30-CORE section 2.1).
+//! The sender: bits to samples at 8 kHz.
 
-use super::{
+use super::{BIT_RATE, Variant};
+use crate::audio::{
     level,
     sine::{Phase, SAMPLE_HZ},
 };
-
-/// Bits per second.
-pub const BIT_RATE: u32 = 1_200;
-const MARK_HZ: f32 = 1_200.0;
-const SPACE_HZ: f32 = 2_200.0;
 
 /// Turns bits into samples at 8 kHz.
 #[derive(Debug)]
 pub struct Modulator {
     samples: Vec<i16>,
     amplitude: f32,
+    /// How far the phase moves with each sample of a space and of a mark.
+    steps: [u32; 2],
     phase: Phase,
     /// Bits so far; one bit is 6 2/3 samples, so the length of a bit comes from where it ends.
     bits: u32,
@@ -24,13 +21,20 @@ pub struct Modulator {
 impl Modulator {
     /// A signal of `dbm0`.
     #[must_use]
-    pub fn new(dbm0: f32) -> Self {
-        Self { samples: Vec::new(), amplitude: level::amplitude(dbm0), phase: Phase::default(), bits: 0 }
+    pub fn new(variant: Variant, dbm0: f32) -> Self {
+        Self {
+            samples: Vec::new(),
+            amplitude: level::amplitude(dbm0),
+            steps: [variant.space_hz(), variant.mark_hz()].map(Phase::step),
+            phase: Phase::default(),
+            bits: 0,
+        }
     }
 
     /// Sends one bit.
     pub fn bit(&mut self, mark: bool) {
-        let step = Phase::step(if mark { MARK_HZ } else { SPACE_HZ });
+        let [space, one] = self.steps;
+        let step = if mark { one } else { space };
         self.bits += 1;
         let end = (u64::from(self.bits) * u64::from(SAMPLE_HZ) / u64::from(BIT_RATE)) as usize;
         while self.samples.len() < end {
@@ -58,18 +62,38 @@ impl Modulator {
 mod tests {
     use super::*;
 
+    const VARIANTS: [Variant; 2] = [Variant::Bell202, Variant::V23];
+
     #[test]
     fn a_thousand_bits_take_exactly_their_time() {
-        let mut modulator = Modulator::new(-13.5);
-        (0..1_200).for_each(|n| modulator.bit(n % 3 == 0));
-        let samples = modulator.finish();
-        assert_eq!(samples.len(), 8_000);
-        assert!((level::dbm0(&samples) + 13.5).abs() < 0.1);
+        for variant in VARIANTS {
+            let mut modulator = Modulator::new(variant, -13.5);
+            (0..1_200).for_each(|n| modulator.bit(n % 3 == 0));
+            let samples = modulator.finish();
+            assert_eq!(samples.len(), 8_000);
+            assert!((level::dbm0(&samples) + 13.5).abs() < 0.1);
+        }
+    }
+
+    #[test]
+    fn mark_and_space_have_their_frequencies() {
+        for (variant, mark, hz) in [
+            (Variant::Bell202, true, 1_200),
+            (Variant::Bell202, false, 2_200),
+            (Variant::V23, true, 1_300),
+            (Variant::V23, false, 2_100),
+        ] {
+            let mut modulator = Modulator::new(variant, -13.5);
+            (0..1_200).for_each(|_| modulator.bit(mark));
+            let samples = modulator.finish();
+            let rises = samples.windows(2).filter(|w| w[0] < 0 && w[1] >= 0).count();
+            assert!(rises.abs_diff(hz) <= 1, "{variant:?} {mark}: {rises}");
+        }
     }
 
     #[test]
     fn the_phase_never_jumps() {
-        let mut modulator = Modulator::new(-13.5);
+        let mut modulator = Modulator::new(Variant::Bell202, -13.5);
         b"\x55\x00\xffphase".iter().for_each(|&byte| modulator.byte(byte));
         let samples = modulator.finish();
         // The steepest step of a 2,200 Hz sine.

@@ -215,6 +215,7 @@ fn bubble(n: u64, caller: &str, campaign: &str) -> Bubble {
         port: None,
         answered_at: None,
         recording: false,
+        silent: None,
         ended: None,
     }
 }

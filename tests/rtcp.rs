@@ -100,7 +100,7 @@ fn the_first_report_comes_early_and_says_what_was_sent() {
     assert!([160, 240].contains(&(sender.timestamp - told.timestamp)), "{sender:?} {told:?}");
     let mut times = vec![first.at];
     (0..20).for_each(|_| times.push(call.next_report(OFFICE).at));
-    let gaps: Vec<u64> = times.windows(2).map(|pair| (pair[1].0 - pair[0].0) * 1_000 >> 32).collect();
+    let gaps: Vec<u64> = times.windows(2).map(|pair| ((pair[1].0 - pair[0].0) * 1_000) >> 32).collect();
     assert!(gaps.iter().all(|ms| (2_040..6_180).contains(ms)), "{gaps:?}");
     assert!(
         gaps.iter().max().unwrap() - gaps.iter().min().unwrap() > 1_000,
@@ -137,7 +137,7 @@ fn round_trip_and_the_far_ends_view_reach_the_counters() {
     // It travels, waits 500 ms at the peer, and the answer is there 560 ms after it was sent.
     call.talk(OFFICE, 56);
     let sent_at = NtpTime(call.plane.clock() << 20);
-    let waited = ((ntp(call.plane.clock()).0 - ours.at.0) * 1_000 >> 32) as u32;
+    let waited = (((ntp(call.plane.clock()).0 - ours.at.0) * 1_000) >> 32) as u32;
     call.plane.control_arrives(
         0,
         OFFICE_RTCP,

@@ -68,7 +68,8 @@ fn arrival(header: &libc::msghdr) -> Option<NtpTime> {
     unsafe {
         let mut message = libc::CMSG_FIRSTHDR(header);
         while let Some(known) = message.as_ref() {
-            let long_enough = known.cmsg_len as usize == libc::CMSG_LEN(wanted as libc::c_uint) as usize;
+            let length = libc::CMSG_LEN(wanted as libc::c_uint);
+            let long_enough = u64::try_from(known.cmsg_len).is_ok_and(|bytes| bytes == u64::from(length));
             if (known.cmsg_level, known.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) && long_enough
             {
                 let at: libc::timespec = ptr::read_unaligned(libc::CMSG_DATA(message).cast());

@@ -109,7 +109,7 @@ impl RtpIo for RtpSockets {
 
     fn send(&mut self, rtp: RtpPort, to: SocketAddr, bytes: &[u8]) {
         let pair = self.sockets.get(usize::from(rtp.0));
-        self.unsent += u64::from(!pair.is_some_and(|pair| pair.rtp.send_to(bytes, to).is_ok()));
+        self.unsent += u64::from(pair.is_none_or(|pair| pair.rtp.send_to(bytes, to).is_err()));
     }
 
     fn receive_control(&mut self, rtp: RtpPort, buf: &mut [u8]) -> Option<(usize, SocketAddr, NtpTime)> {
@@ -118,7 +118,7 @@ impl RtpIo for RtpSockets {
 
     fn send_control(&mut self, rtp: RtpPort, to: SocketAddr, bytes: &[u8]) {
         let pair = self.sockets.get(usize::from(rtp.0));
-        self.unsent += u64::from(!pair.is_some_and(|pair| pair.rtcp.send_to(bytes, to).is_ok()));
+        self.unsent += u64::from(pair.is_none_or(|pair| pair.rtcp.send_to(bytes, to).is_err()));
     }
 
     fn now(&self) -> NtpTime {

@@ -200,6 +200,7 @@ impl Patch {
 
     /// RTCP both ways, a few times in ten seconds.
     #[cold]
+    #[inline(never)]
     fn exchange_reports(&mut self, clock: u64, io: &mut impl RtpIo) {
         let peer = self.downlink.peer();
         self.rtcp.listen(clock, &self.trunk, peer, io);

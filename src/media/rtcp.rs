@@ -38,6 +38,8 @@ pub(super) struct Rtcp {
     latched: Option<SocketAddr>,
     /// Line clock of the next look into the socket.
     poll_at: u64,
+    /// The earlier of that and of the next report.
+    due: u64,
     received: u64,
     refused: u64,
     sent: u64,
@@ -66,12 +68,13 @@ impl Rtcp {
     /// For the stream `ssrc` from the line clock `clock` on.
     pub(super) fn new(rtp: RtpPort, ssrc: u32, seed: u128, clock: u64) -> Self {
         let reporter = Reporter::new(ssrc, seed, clock);
-        Self { rtp, reporter, latched: None, poll_at: clock, received: 0, refused: 0, sent: 0 }
+        Self { rtp, reporter, latched: None, poll_at: clock, due: clock, received: 0, refused: 0, sent: 0 }
     }
 
     /// Line clock from which there is something to do.
-    pub(super) fn due(&self) -> u64 {
-        self.poll_at.min(self.reporter.due())
+    #[inline]
+    pub(super) const fn due(&self) -> u64 {
+        self.due
     }
 
     /// What waited in the socket before the call is not part of it.
@@ -147,6 +150,7 @@ impl Rtcp {
         if due {
             self.reporter.put_off(clock);
         }
+        self.due = self.poll_at.min(self.reporter.due());
         due
     }
 

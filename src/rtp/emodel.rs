@@ -182,6 +182,8 @@ mod tests {
         // 25 ((1 + 2^6)^(1/6) - 3 (1 + (2/3)^6)^(1/6) + 2) = 24.1 of long delay alone.
         is_near(long_delay(400.0), 24.1, 0.3);
         is_near(long_delay(200.0), 3.04, 0.01);
+        // Rle = 10.5 * 117 = 1228.5 without delay: 169 / 2 / 566.9.
+        is_near(listener_echo(0.0), 0.149, 0.0005);
         assert!(at(400.0) > 20.0);
     }
 }

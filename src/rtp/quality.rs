@@ -103,6 +103,8 @@ mod tests {
         let late = Loss { packets: 1_000, lost: 50, late: 50, runs: 0 };
         assert_eq!((random.percent(), late.percent()), (5.0, 5.0));
         assert_eq!(mos(random, None), mos(late, None));
+        let mixed = Loss { packets: 1_000, lost: 60, late: 50, runs: 10 };
+        assert!((mixed.burst_ratio() - 1.0).abs() < 1e-9, "late packets are runs of their own");
         let bursts = Loss { runs: 10, ..random };
         assert!((bursts.burst_ratio() - 4.75).abs() < 1e-9);
         assert!(mos(bursts, None) < mos(random, None) && mos(random, None) < mos(CLEAN, None));

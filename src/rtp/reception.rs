@@ -19,7 +19,7 @@ const BUCKET_BITS: u32 = SCALE_BITS + 3;
 #[derive(Debug)]
 pub struct Reception {
     /// Arrival minus timestamp of the last audio packet, in samples.
-    transit: Option<u32>,
+    transit: u32,
     /// Running jitter in samples, with [`SCALE_BITS`] binary places.
     jitter: u32,
     /// How often each jitter was seen over the whole call.
@@ -53,15 +53,16 @@ pub struct Received {
 
 impl Default for Reception {
     fn default() -> Self {
-        Self { transit: None, jitter: 0, histogram: [0; BUCKETS], before: 0, reported: Reported::default() }
+        Self { transit: 0, jitter: 0, histogram: [0; BUCKETS], before: 0, reported: Reported::default() }
     }
 }
 
 impl Reception {
-    /// Another stream begins, after `received` packets of earlier ones in this call.
-    pub const fn begin(&mut self, received: u64) {
+    /// A stream begins with a packet sent at `timestamp` that arrived at `clock`, after `received` packets of earlier ones
+    /// in this call.
+    pub const fn begin(&mut self, received: u64, timestamp: u32, clock: u64) {
         self.before = received;
-        self.transit = None;
+        self.transit = (clock as u32).wrapping_sub(timestamp);
         self.jitter = 0;
         self.reported = Reported { expected: 0, received: 0 };
     }
@@ -72,8 +73,8 @@ impl Reception {
     #[inline]
     pub fn arrived(&mut self, timestamp: u32, clock: u64) {
         let transit = (clock as u32).wrapping_sub(timestamp);
-        let Some(before) = self.transit.replace(transit) else { return };
-        let change = (transit.wrapping_sub(before) as i32).unsigned_abs();
+        let change = (transit.wrapping_sub(self.transit) as i32).unsigned_abs();
+        self.transit = transit;
         if change > JUMP {
             return;
         }
@@ -104,7 +105,7 @@ impl Reception {
         })
     }
 
-    /// The jitter that was not exceeded by 95 of 100 packets, in ms, 0 to 127; `None` before the second packet.
+    /// The jitter that was not exceeded by 95 of 100 packets, in ms, 0 to 127; `None` before the first.
     #[must_use]
     pub fn jitter_p95_ms(&self) -> Option<u32> {
         let packets: u64 = self.histogram.iter().map(|&count| u64::from(count)).sum();
@@ -174,7 +175,7 @@ mod tests {
         let mut stream = Stream::default();
         (0..100_u16).filter(|n| n % 2 == 0).for_each(|n| stream.packet(n));
         stream.source = Source::default();
-        stream.reception.begin(stream.received);
+        stream.reception.begin(stream.received, 0, 0);
         (500..600).for_each(|n| stream.packet(n));
         assert_eq!(stream.report().map(|report| (report.lost, report.highest)), Some((0, 599)));
     }
@@ -183,7 +184,7 @@ mod tests {
     #[test]
     fn jitter_is_the_running_mean_of_the_rfc() {
         let mut reception = Reception::default();
-        reception.arrived(0, 1_000);
+        reception.begin(0, 0, 1_000);
         reception.arrived(160, 1_160);
         assert_eq!(reception.jitter, 0);
         reception.arrived(320, 1_480);
@@ -210,6 +211,7 @@ mod tests {
     #[test]
     fn a_clock_that_jumps_or_wraps_is_no_jitter() {
         let mut reception = Reception::default();
+        reception.begin(0, 0_u32.wrapping_sub(4_000), (1 << 32) - 8_000);
         for n in 0..100_u32 {
             let jump = if n < 50 { 0 } else { 1_000_000_000 };
             reception.arrived(

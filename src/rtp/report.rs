@@ -126,7 +126,7 @@ impl Reporter {
         }
         let trip = at.middle().wrapping_sub(block.last_sr).wrapping_sub(block.delay_since_last_sr);
         // Clocks of different steps make a short trip negative.
-        let trip = if trip > u32::MAX / 2 && trip > u32::MAX - (1 << 13) { 0 } else { trip };
+        let trip = if trip > u32::MAX - (1 << 13) { 0 } else { trip };
         if trip <= MAX_ROUND_TRIP {
             self.round_trips += 1;
             self.round_trip_sum += u64::from(trip);

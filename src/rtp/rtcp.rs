@@ -285,4 +285,5 @@ impl Writer<'_> {
 
 #[cfg(test)]
 #[path = "rtcp/tests.rs"]
+#[allow(clippy::indexing_slicing, reason = "a test that is wrong may panic")]
 mod tests;

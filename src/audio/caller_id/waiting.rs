@@ -163,7 +163,8 @@ mod tests {
     use crate::{
         audio::{
             caller_id::{Frame, Heard, Receiver, tests::caller},
-            level, tone,
+            level,
+            tone_plan::TonePlan,
         },
         record::Presentation,
     };
@@ -173,7 +174,8 @@ mod tests {
     /// Every step with what the phone heard in it; the phone acknowledges with `key` `at` periods after listening began.
     fn run(key: char, at: usize) -> Vec<(Step, [i16; PERIOD])> {
         let id = caller(Some("3125550142"), Some("ADS Jane Doe"), Presentation::Allowed);
-        let mut waiting = CallWaiting::new(&id, Standard::Bell202, &tone::CALL_WAITING, 3);
+        let mut waiting =
+            CallWaiting::new(&id, Standard::Bell202, &TonePlan::north_america().call_waiting, 3);
         let mut listened = 0;
         let mut heard = Vec::new();
         for _ in 0..500 {

@@ -93,6 +93,16 @@ fn the_longest_bar_belongs_to_the_largest_figure_and_all_stay_inside() {
 }
 
 #[test]
+fn rows_of_one_label_are_one_bar_with_its_spread() {
+    let svg = draw(&Table::parse("# t\n# c\npath,erle_db,by\nD2,20,a\nD2,32,b\nD2,30,c\nD3,25,a\n").unwrap());
+    assert_says(&svg, &["D2, erle: 30", "D3, erle: 25", "c   (median; line: least to most)"]);
+    assert_eq!(svg.lines().filter(|line| line.contains("class=\"spread\"")).count(), 1);
+    assert_eq!(texts(&svg).iter().filter(|text| *text == "D2").count(), 1);
+    // What the rows of D2 do not agree on is not said of them.
+    assert!(!texts(&svg).iter().any(|text| text == "b"));
+}
+
+#[test]
 fn a_damaged_table_is_refused_with_its_line() {
     let error = |text: &str| Table::parse(text).err().unwrap();
     assert_eq!(error("# t\n# c\na,b\nx,1\ny\n"), "line 5: 1 cells, not 2");

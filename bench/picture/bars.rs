@@ -3,7 +3,7 @@
 use super::{
     scale::{Scale, figure},
     svg::{EDGE, Picture, TOP, WIDTH, colour, width},
-    table::{Panel, Table, is_ours},
+    table::{Panel, Table, Value, is_ours},
 };
 
 /// Panels side by side.
@@ -11,6 +11,8 @@ const ABREAST: usize = 4;
 const BETWEEN_PANELS: f64 = 22.0;
 /// Room behind the longest bar for its figure.
 const FIGURE: f64 = 46.0;
+/// Between two ticks of the axis, about.
+const STEP: f64 = 90.0;
 const LEGEND_LINE: f64 = 16.0;
 const HEAD: f64 = 20.0;
 /// Ticks and the unit below a panel.
@@ -29,7 +31,7 @@ pub(crate) fn draw(table: &Table) -> String {
     for band in table.panels.chunks(ABREAST) {
         top = draw_band(&mut picture, table, band, top);
     }
-    picture.finish(&table.title, &table.command, top)
+    picture.finish(&table.title, &table.foot(), top)
 }
 
 /// Returns where the next band begins.
@@ -68,7 +70,8 @@ fn draw_panel(
     top: f64,
 ) {
     let values = panel.series.iter().flat_map(|series| series.measured());
-    let scale = Scale::from_zero(values, 3.0, from, to - FIGURE);
+    let steps = ((to - from) / STEP).max(3.0);
+    let scale = Scale::from_zero(values, steps, from, to - FIGURE);
     let foot = rows.top + rows.height * table.labels.len() as f64;
     let single = panel.series.len() == 1;
     let head = if single { &panel.series[0].name } else { &panel.unit };
@@ -96,13 +99,31 @@ fn draw_panel(
                 picture.text(from + 4.0, y + 0.5 * rows.bar + 3.5, "small", "not measured");
                 continue;
             };
-            let (zero, end) = (scale.place(0.0), scale.place(value));
-            let says = format!("{}, {}: {}", table.labels[n], series.name, figure(value));
-            let size = ((end - zero).abs().max(1.0), rows.bar - 1.0);
-            picture.bar((zero.min(end), y), size, &class, &says);
-            picture.text(zero.max(end) + 4.0, y + 0.5 * rows.bar + 3.5, "small", &figure(value));
+            let says = format!("{}, {}", table.labels[n], series.name);
+            draw_bar(picture, value, &scale, (y, rows.bar), &class, &says);
         }
     }
+}
+
+/// A bar from zero to the median, over it a line from the least to the most, behind it the figure.
+fn draw_bar(
+    picture: &mut Picture,
+    value: Value,
+    scale: &Scale,
+    (y, thickness): (f64, f64),
+    class: &str,
+    says: &str,
+) {
+    let (zero, end, middle) = (scale.place(0.0), scale.place(value.median), y + 0.5 * (thickness - 1.0));
+    let text = figure(value.median);
+    let size = ((end - zero).abs().max(1.0), thickness - 1.0);
+    picture.bar((zero.min(end), y), size, class, &format!("{says}: {text}"));
+    if value.is_spread() {
+        let (from, to) = (scale.place(value.least), scale.place(value.most));
+        picture.line((from, middle), (to, middle), "spread");
+    }
+    let behind = zero.max(end).max(scale.place(value.most));
+    picture.text(behind + 4.0, middle + 4.0, "small", &text);
 }
 
 /// Ours has the first colour; the others follow in their order.

@@ -4,7 +4,7 @@ use super::{
     bars::series_colour,
     scale::{Scale, figure},
     svg::{EDGE, Picture, TOP, WIDTH, colour, width},
-    table::{Panel, Table},
+    table::{Panel, Table, Value},
 };
 
 const PLOT: f64 = 220.0;
@@ -22,7 +22,7 @@ pub(crate) fn draw(table: &Table, steps: &[f64]) -> String {
         draw_panel(&mut picture, table, panel, steps, top);
         top += HEAD + PLOT + FOOT;
     }
-    picture.finish(&table.title, &table.command, top)
+    picture.finish(&table.title, &table.foot(), top)
 }
 
 fn draw_panel(picture: &mut Picture, table: &Table, panel: &Panel, steps: &[f64], top: f64) {
@@ -45,14 +45,18 @@ fn draw_panel(picture: &mut Picture, table: &Table, panel: &Panel, steps: &[f64]
     picture.text(0.5 * (LEFT + right), foot + 31.0, "small middle", &table.label_name);
     for (s, series) in panel.series.iter().enumerate() {
         let own = series_colour(panel, s);
-        let points: Vec<(f64, f64)> = steps
-            .iter()
-            .zip(&series.values)
-            .filter_map(|(step, value)| Some((along.place(*step), upright.place((*value)?))))
-            .collect();
+        let measured =
+            || steps.iter().zip(&series.values).filter_map(|(step, value)| Some((*step, (*value)?)));
+        let point = |step, value: Value| (along.place(step), upright.place(value.median));
+        let points: Vec<(f64, f64)> = measured().map(|(step, value)| point(step, value)).collect();
         picture.path(&points, &colour('l', own));
-        for (point, value) in points.iter().zip(series.measured()) {
-            picture.dot(*point, &colour('c', own), &format!("{}: {}", series.name, figure(value)));
+        for (step, value) in measured() {
+            let x = along.place(step);
+            if value.is_spread() {
+                picture.line((x, upright.place(value.least)), (x, upright.place(value.most)), "spread");
+            }
+            let says = format!("{}: {}", series.name, figure(value.median));
+            picture.dot(point(step, value), &colour('c', own), &says);
         }
         let y = head + 10.0 + s as f64 * LEGEND_LINE;
         picture.bar((right + 16.0, y - 6.0), (14.0, 4.0), &colour('c', own), &series.name);

@@ -8,12 +8,12 @@ text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;f
 .title{font-size:15px;font-weight:600}.head{font-weight:600}.small{font-size:10.5px;fill:#59636e}\
 .command{font-family:ui-monospace,Menlo,Consolas,monospace;font-size:10.5px;fill:#59636e}\
 .end{text-anchor:end}.middle{text-anchor:middle}\
-.grid{stroke:#d1d9e0;stroke-width:1}.axis{stroke:#818b98;stroke-width:1}\
+.grid{stroke:#d1d9e0;stroke-width:1}.axis{stroke:#818b98;stroke-width:1}.spread{stroke:#1f2328;stroke-width:1.5}\
 .c0{fill:#0969da}.c1{fill:#8c959f}.c2{fill:#bf8700}.c3{fill:#8250df}.c4{fill:#1a7f37}.c5{fill:#cf222e}\
 .l0{stroke:#0969da}.l1{stroke:#8c959f}.l2{stroke:#bf8700}.l3{stroke:#8250df}.l4{stroke:#1a7f37}.l5{stroke:#cf222e}\
 polyline{fill:none;stroke-width:2;stroke-linejoin:round}\
 @media(prefers-color-scheme:dark){text{fill:#f0f6fc}.small,.command{fill:#9198a1}\
-.grid{stroke:#3d444d}.axis{stroke:#656c76}\
+.grid{stroke:#3d444d}.axis{stroke:#656c76}.spread{stroke:#f0f6fc}\
 .c0{fill:#4493f8}.c1{fill:#8b949e}.c2{fill:#d29922}.c3{fill:#ab7df8}.c4{fill:#3fb950}.c5{fill:#f85149}\
 .l0{stroke:#4493f8}.l1{stroke:#8b949e}.l2{stroke:#d29922}.l3{stroke:#ab7df8}.l4{stroke:#3fb950}.l5{stroke:#f85149}}";
 

@@ -1,5 +1,7 @@
 //! A table as the benches and tests write it: CSV behind two lines of comment, the title and the command that made it.
 //!
+//! Rows of one label are one: their median, and the least and the most.
+//!
 //! A column's unit stands behind its name in parentheses, or is its name's last word: `late loss (%)`, `buffer_ms`.
 
 use std::collections::BTreeMap;
@@ -37,7 +39,34 @@ pub(crate) struct Panel {
 /// One column of figures; `None` where none was measured.
 pub(crate) struct Series {
     pub(crate) name: String,
-    pub(crate) values: Vec<Option<f64>>,
+    pub(crate) values: Vec<Option<Value>>,
+}
+
+/// The figures of one label: one row's, or the median of several and what it lies between.
+#[derive(Clone, Copy)]
+pub(crate) struct Value {
+    pub(crate) least: f64,
+    pub(crate) median: f64,
+    pub(crate) most: f64,
+}
+
+impl Value {
+    fn of(mut figures: Vec<f64>) -> Option<Self> {
+        figures.sort_by(f64::total_cmp);
+        let (least, most) = (*figures.first()?, *figures.last()?);
+        let middle = figures.len() / 2;
+        let median = if figures.len().is_multiple_of(2) {
+            0.5 * (figures[middle - 1] + figures[middle])
+        } else {
+            figures[middle]
+        };
+        Some(Self { least, median, most })
+    }
+
+    /// Whether there is more than one figure behind it.
+    pub(crate) fn is_spread(&self) -> bool {
+        self.least < self.most
+    }
 }
 
 impl Table {
@@ -65,16 +94,24 @@ impl Table {
         if rows.is_empty() || head.len() < 2 {
             return Err("the table has no figures".to_owned());
         }
-        let mut columns: Vec<Vec<String>> =
-            (0..head.len()).map(|column| rows.iter().map(|row| row[column].clone()).collect()).collect();
-        let labels = columns.remove(0);
+        let mut labels: Vec<String> = Vec::new();
+        let mut same: Vec<Vec<&[String]>> = Vec::new();
+        for row in &rows {
+            let place = labels.iter().position(|label| *label == row[0]).unwrap_or(labels.len());
+            if place == labels.len() {
+                labels.push(row[0].clone());
+                same.push(Vec::new());
+            }
+            same[place].push(&row[1..]);
+        }
         let (label_name, label_unit) = name_and_unit(&head[0]);
         let label_name =
             if label_unit.is_empty() { label_name } else { format!("{label_name} ({label_unit})") };
         let mut table = Self { title, command, label_name, labels, panels: Vec::new(), remarks: Vec::new() };
         let mut places = BTreeMap::new();
-        for (head, cells) in head[1..].iter().zip(columns) {
-            table.add(head, cells, &mut places);
+        for (column, head) in head[1..].iter().enumerate() {
+            let cells = |rows: &Vec<&[String]>| rows.iter().map(|row| row[column].clone()).collect();
+            table.add(head, same.iter().map(cells).collect(), &mut places);
         }
         if table.panels.is_empty() {
             return Err("no column is all figures".to_owned());
@@ -82,19 +119,34 @@ impl Table {
         Ok(table)
     }
 
-    fn add(&mut self, head: &str, cells: Vec<String>, places: &mut BTreeMap<String, usize>) {
-        let is_figures = cells.iter().all(|cell| is_absent(cell) || cell.parse::<f64>().is_ok());
-        if !is_figures {
-            self.remarks.push(cells);
+    /// A column: the cells of each label.
+    fn add(&mut self, head: &str, cells: Vec<Vec<String>>, places: &mut BTreeMap<String, usize>) {
+        let is_figure = |cell: &String| is_absent(cell) || read(cell).is_some();
+        if !cells.iter().flatten().all(is_figure) {
+            // Rows that are one say only what they all say.
+            let one = |cells: Vec<String>| {
+                let agree = cells.windows(2).all(|two| two[0] == two[1]);
+                cells.into_iter().next().filter(|_| agree).unwrap_or_default()
+            };
+            let remarks: Vec<String> = cells.into_iter().map(one).collect();
+            self.remarks.extend(remarks.iter().any(|remark| !remark.is_empty()).then_some(remarks));
             return;
         }
         let (name, unit) = name_and_unit(head);
-        let values = cells.iter().map(|cell| cell.parse().ok()).collect();
+        let value = |cells: &Vec<String>| Value::of(cells.iter().filter_map(|cell| read(cell)).collect());
+        let values = cells.iter().map(value).collect();
         let place = *places.entry(unit.clone()).or_insert_with(|| {
             self.panels.push(Panel { unit, series: Vec::new() });
             self.panels.len() - 1
         });
         self.panels[place].series.push(Series { name, values });
+    }
+
+    /// What to say below the picture: the command, and what bars and lines are if rows are one.
+    pub(crate) fn foot(&self) -> String {
+        let mut values = self.panels.iter().flat_map(|panel| &panel.series).flat_map(|series| &series.values);
+        let is_spread = values.any(|value| value.is_some_and(|value| value.is_spread()));
+        format!("{}{}", self.command, if is_spread { "   (median; line: least to most)" } else { "" })
     }
 
     /// The labels as steps of an axis, if they are numbers that rise and make a line.
@@ -105,9 +157,9 @@ impl Table {
 }
 
 impl Series {
-    /// The figures that were measured.
+    /// The ends of what was measured.
     pub(crate) fn measured(&self) -> impl Iterator<Item = f64> {
-        self.values.iter().flatten().copied()
+        self.values.iter().flatten().flat_map(|value| [value.least, value.most])
     }
 }
 
@@ -118,6 +170,10 @@ pub(crate) fn is_ours(name: &str) -> bool {
 
 fn is_absent(cell: &str) -> bool {
     matches!(cell, "" | "-" | "–")
+}
+
+fn read(cell: &str) -> Option<f64> {
+    cell.parse().ok().filter(|figure: &f64| figure.is_finite())
 }
 
 fn name_and_unit(head: &str) -> (String, String) {

@@ -32,6 +32,8 @@ impl Row {
         }
         let verdict = if self.ok() { "ok" } else { "OVER" };
         let goal = goal.map_or(String::new(), |goal| format!(" (goal {goal})"));
-        println!("{bench:<12} {metric:<36} {value:>12.1} {unit}{goal} {verdict}");
+        // A ratio needs its decimals, a count of thousands does not.
+        let decimals = if value.abs() < 100.0 { 3 } else { 1 };
+        println!("{bench:<12} {metric:<38} {value:>12.decimals$} {unit}{goal} {verdict}");
     }
 }

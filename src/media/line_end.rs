@@ -41,6 +41,11 @@ impl LineEnd {
         }
     }
 
+    /// Whether what comes from the line passes as it is.
+    pub(super) const fn is_plain(&self) -> bool {
+        self.echo.is_none() && self.from_line.is_unity()
+    }
+
     /// A call begins on this line.
     pub(super) fn begin(&mut self) {
         if let Some(echo) = &mut self.echo {

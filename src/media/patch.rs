@@ -179,6 +179,11 @@ impl Patch {
         events: &mut impl FnMut(Event),
     ) -> Said {
         let Self { frame, ahead, ears, trunk, rtp, .. } = self;
+        if ears.is_none() && self.tap.is_none() && line.is_plain() {
+            // Nobody wants the caller's leg of this moment.
+            capture.read(&mut frame.office);
+            return Said::default();
+        }
         playback.as_column().read(&mut frame.caller);
         let is_key = ahead.exchange(&mut frame.caller, is_key);
         line.listen(capture, &frame.caller, &mut frame.office);

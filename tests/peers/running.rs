@@ -167,6 +167,11 @@ impl RunningBox {
         lock(&self.log).clone()
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// A file of the site.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.site.path(name)

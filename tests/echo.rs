@@ -1,5 +1,7 @@
 //! The echo canceller on a 2-wire line with µ-law, the echo paths of ITU-T G.168 and recorded talkers.
 
+#![allow(clippy::disallowed_methods, reason = "a test reads its table and recordings")]
+
 #[path = "echo/mod.rs"]
 mod lines;
 

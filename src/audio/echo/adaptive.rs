@@ -25,7 +25,7 @@ const SMALLEST_STEPS: f32 = 6.0;
 /// Part of the noise that is still expected a block later.
 const NOISE_MEMORY: f32 = 0.93;
 /// A step is left out if misalignment explains no more than this part of the error.
-const NEGLIGIBLE: f32 = 0.2;
+const NEGLIGIBLE: f32 = 0.25;
 
 /// Noise energy per sample that every `near` has: the line's `own` and that of its companding.
 pub(super) fn noise_floor(near: &[f32], own: f32) -> f32 {

@@ -21,8 +21,7 @@ pub(super) struct Step {
     pub(super) settled: f32,
 }
 
-/// The step for `errors`. `window` holds the rows of the far signal: `taps + ORDER - 1` samples and one more before
-/// them is not needed. `ratio` is the noise energy per sample divided by the misalignment per tap. `None` if the far
+/// The step for `errors`. `window` holds the rows of the far signal: `taps + ORDER - 1` samples. `ratio` is the noise energy per sample divided by the misalignment per tap. `None` if the far
 /// signal is too degenerate to say anything.
 pub(super) fn step(window: &[f32], taps: usize, errors: &[f32; ORDER], ratio: f32) -> Option<Step> {
     let mut matrix = gram(window, taps)?;
@@ -100,4 +99,47 @@ fn solve(lower: &Matrix, inverses: &[f32; ORDER], right: &[f32; ORDER]) -> [f32;
         }
     }
     x
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::kernel::add_rows, *};
+
+    #[test]
+    fn a_step_without_noise_explains_all_of_its_errors() {
+        const TAPS: usize = 64;
+        let mut state = 9_u32;
+        let mut noise = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) as f32 - 32_768.0
+        };
+        // Neighbours are alike, as in speech.
+        let mut low = 0.0;
+        let window: Vec<f32> = (0..TAPS + ORDER)
+            .map(|_| {
+                low = 0.9 * low + noise();
+                low
+            })
+            .collect();
+        let errors: [f32; ORDER] = std::array::from_fn(|_| noise());
+        let step = step(&window, TAPS, &errors, 0.0).unwrap();
+        assert!(step.settled > 15.0 && step.settled <= 16.0, "{}", step.settled);
+        let mut taps = [0.0; TAPS];
+        add_rows(&mut taps, &step.gains, &window);
+        let explained = correlate::<ORDER>(&taps, &window);
+        for (explained, error) in explained.iter().zip(&errors) {
+            assert!((explained - error).abs() < 100.0, "{explained} {error}");
+        }
+    }
+
+    #[test]
+    fn noise_makes_steps_small_and_silence_settles_nothing() {
+        let window: Vec<f32> = (0..80).map(|n| f32::from(u8::from(n % 23 == 0)) * 1e4).collect();
+        let noisy = step(&window, 64, &[100.0; ORDER], 1e12).unwrap();
+        assert!(noisy.settled < 0.01 && noisy.gains.iter().all(|gain| gain.abs() < 1e-9));
+        let silent = step(&[0.0; 80], 64, &[100.0; ORDER], 1.0).unwrap();
+        assert!(silent.settled == 0.0);
+        assert!(step(&[f32::NAN; 80], 64, &[100.0; ORDER], 1.0).is_none());
+        assert!(step(&[0.0; 8], 64, &[100.0; ORDER], 1.0).is_none());
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! The near talker comes first. A period is replaced only if all of its blocks are so weak that what is known of the
 //! residual explains them, and only while there is echo at all; it opens for a period as a whole, so the begin of a word
-//! passes, and stays open for a while after the last block that was louder.
+//! passes, and it stays open for a while after the last block that was louder.
 
 use super::{PERIOD, comfort_noise::ComfortNoise, kernel::energy, projection::ORDER};
 
@@ -25,8 +25,6 @@ const ECHO_OVER_NOISE: f32 = 30.0;
 const RINGING: f32 = 0.5;
 /// Residual below this part of the noise is not heard.
 const UNHEARD: f32 = 0.1;
-/// Samples in which it opens: 2 ms.
-const OPENING: usize = 16;
 
 /// Non-linear processor of one port.
 #[derive(Clone, Debug)]
@@ -98,18 +96,16 @@ impl Residual {
         }
     }
 
-    /// Replaces the period if it is echo alone.
+    /// Replaces the period if it is echo alone. It fades in over the first period; it ends at once, since a faded
+    /// word would begin late.
     pub(super) fn suppress(&mut self, heard: Heard, residual: &mut [f32; PERIOD]) {
         let close = heard == Heard::Echo;
-        if !close && !self.closed {
-            return;
-        }
-        let noise = self.noise.make();
-        let (from, to) = (f32::from(u8::from(self.closed)), f32::from(u8::from(close)));
-        let ramp = if close { PERIOD } else { OPENING };
-        for (n, (sample, noise)) in residual.iter_mut().zip(&noise).enumerate() {
-            let share = from + (to - from) * (n.min(ramp) as f32 / ramp as f32);
-            *sample += share * (noise - *sample);
+        if close {
+            let noise = self.noise.make();
+            for (n, (sample, noise)) in residual.iter_mut().zip(&noise).enumerate() {
+                let share = if self.closed { 1.0 } else { n as f32 / PERIOD as f32 };
+                *sample += share * (noise - *sample);
+            }
         }
         self.closed = close;
     }

@@ -191,4 +191,45 @@ impl ToneDisabler {
     }
 }
 
-const _: () = assert!((TONE_HZ as usize * PERIOD).is_multiple_of(SAMPLE_HZ as usize));
+const _: () = assert!(TONE_HZ as usize * PERIOD % SAMPLE_HZ as usize == 0);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn periods(reversals_ms: &[usize], hz: f32, ms: usize) -> Vec<[f32; PERIOD]> {
+        let step = Phase::step(hz);
+        let mut phase = Phase::default();
+        let sample = |n: usize| {
+            if reversals_ms.iter().any(|ms| n == ms * 8 + 3) {
+                phase.advance(1 << 31);
+            }
+            8_000.0 * phase.advance(step)
+        };
+        let samples: Vec<f32> = (0..ms * 8).map(sample).collect();
+        samples.as_chunks().0.to_vec()
+    }
+
+    fn disables(reversals_ms: &[usize], hz: f32) -> bool {
+        let mut disabler = ToneDisabler::new();
+        let tone = periods(reversals_ms, hz, 1_600);
+        tone.iter().fold(false, |was, period| was | disabler.is_disabled(&[0.0; PERIOD], period))
+    }
+
+    #[test]
+    fn the_tone_may_be_21_hz_off_and_its_reversals_25_ms() {
+        for hz in [2_079.0, 2_100.0, 2_121.0] {
+            assert!(disables(&[450, 900, 1_350], hz), "{hz} Hz");
+            assert!(disables(&[425, 850, 1_275], hz) && disables(&[475, 950, 1_425], hz), "{hz} Hz");
+        }
+        for hz in [1_900.0, 2_000.0, 2_250.0] {
+            assert!(!disables(&[450, 900, 1_350], hz), "{hz} Hz");
+        }
+    }
+
+    #[test]
+    fn one_reversal_or_reversals_out_of_time_do_not_disable() {
+        assert!(!disables(&[], 2_100.0) && !disables(&[450], 2_100.0));
+        assert!(!disables(&[300, 600, 900, 1_200], 2_100.0) && !disables(&[300, 900, 1_500], 2_100.0));
+    }
+}

@@ -72,12 +72,24 @@ pub struct PatchCounters {
     pub packets: u64,
     /// Packets that were due and not there.
     pub lost: u64,
-    /// Packets that came after they were due.
+    /// Packets that came after they were due and were dropped.
     pub late: u64,
+    /// Packets that came after they were due and were waited for: they were heard, behind a gap.
+    pub awaited: u64,
     /// Second copies.
     pub duplicates: u64,
     /// Packets refused: wrong address, malformed, unknown payload type, a stream not yet trusted.
     pub refused: u64,
+    /// Samples that were missing and made up, up to 70 ms of each gap; noise after that is not counted.
+    pub concealed_samples: u64,
+    /// Times that audio was shortened or lengthened by some 10 ms, because the network changed or the clocks drift.
+    pub corrections: u64,
+    /// Those of them that were made in silence.
+    pub corrections_in_silence: u64,
+    /// Mean playout depth in samples: how long the quickest packets waited.
+    pub mean_depth_samples: u32,
+    /// Greatest playout depth in samples.
+    pub most_depth_samples: u32,
     /// RTP packets sent.
     pub sent: u64,
     /// Tap frames that did not fit into the ring.

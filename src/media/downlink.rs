@@ -2,12 +2,14 @@
 //!
 //! ```text
 //!  receive --> Latch --> Source --> Playout --decode--> line
-//!                  (events) '-----> Digits -------------^
+//!                        |             '----> Mending ---^
+//!               (events) '-----> Digits -----------------'
 //! ```
 
 use super::{
     control::{Codec, Event, PatchCounters, Trunk},
     digits::Digits,
+    mend::Mending,
     patch_bay::{PERIOD, RtpIo},
 };
 use crate::{
@@ -19,7 +21,7 @@ use crate::{
     rtp::{
         latch::Latch,
         packet::Packet,
-        playout::{Filed, Piece, Playout},
+        playout::{Filed, Piece, Playout, Wish},
         source::{Source, Verdict},
     },
 };
@@ -29,7 +31,7 @@ use std::net::SocketAddr;
 const MAX_READ: usize = 16;
 /// Most datagrams thrown away when a patch begins; the kernel's buffer holds fewer.
 const MAX_STALE: usize = 512;
-/// Payload type of comfort noise (RFC 3389): part of the stream, heard as silence.
+/// Payload type of comfort noise (RFC 3389): the peer pauses, and says how loud its silence is.
 const COMFORT_NOISE: u8 = 13;
 
 /// The receiving half of a patch.
@@ -39,7 +41,10 @@ pub(super) struct Downlink {
     source: Source,
     playout: Playout,
     digits: Digits,
+    mending: Mending,
     counters: PatchCounters,
+    /// Sum of the depths at each packet with audio, in samples, and how many there were.
+    depths: (u64, u64),
 }
 
 /// What a payload type stands for.
@@ -56,7 +61,9 @@ impl Downlink {
             source: Source::default(),
             playout,
             digits: Digits::default(),
+            mending: Mending::default(),
             counters: PatchCounters::default(),
+            depths: (0, 0),
         }
     }
 
@@ -77,9 +84,14 @@ impl Downlink {
             self.latch = Latch::new(new.remote, clock);
         }
         if old.codec != new.codec || !new.receive {
-            self.playout.reset();
-            self.digits.clear();
+            self.forget_stream();
         }
+    }
+
+    fn forget_stream(&mut self) {
+        self.playout.reset();
+        self.digits.clear();
+        self.mending.clear();
     }
 
     /// What waited in the socket before the call is not part of it.
@@ -123,23 +135,30 @@ impl Downlink {
         }
         match self.source.judge(packet.ssrc, packet.seq) {
             Verdict::Continues => {}
-            Verdict::Begins => {
-                self.playout.reset();
-                self.digits.clear();
-            }
+            Verdict::Begins => self.forget_stream(),
             Verdict::OnProbation => return None,
         }
         let filed = match kind {
-            Kind::Audio => self.playout.file(&packet),
+            Kind::Audio => self.file_audio(&packet),
             Kind::Event => {
+                let delay = self.playout.until(packet.timestamp);
                 let payload = self.playout.received(len).get(packet.payload.clone())?;
-                self.digits.packet(packet.timestamp, payload);
+                self.digits.packet(packet.timestamp, payload, delay);
                 self.playout.note(&packet)
             }
-            Kind::Silence => self.playout.note(&packet),
+            Kind::Silence => {
+                let level = self.playout.received(len).get(packet.payload.start).copied()?;
+                self.mending.pause(level);
+                self.playout.pause();
+                self.playout.note(&packet)
+            }
         };
         match filed {
             Filed::Waits => self.counters.packets += 1,
+            Filed::Awaited => {
+                self.counters.packets += 1;
+                self.counters.awaited += 1;
+            }
             Filed::Late => {
                 self.counters.packets += 1;
                 self.counters.late += 1;
@@ -149,27 +168,55 @@ impl Downlink {
         Some(())
     }
 
-    /// One period onto the line, which is silent before. What is missing stays silent.
+    fn file_audio(&mut self, packet: &Packet) -> Filed {
+        let filed = self.playout.file(packet);
+        let depth = self.playout.depth().max(0).unsigned_abs();
+        self.depths = (self.depths.0 + u64::from(depth), self.depths.1 + 1);
+        self.counters.most_depth_samples = self.counters.most_depth_samples.max(depth);
+        filed
+    }
+
+    /// One period onto the line, which is silent before.
+    #[inline]
     pub(super) fn play(&mut self, codec: Codec, line: &mut ColumnMut<'_>) {
         let law = law(codec);
+        let wish = self.playout.wish();
+        if wish != Wish::Nothing
+            && let Some(period) = self.mending.correct(wish, law, &mut self.playout)
+        {
+            line.write(&period, |&sample| sample);
+        } else {
+            self.play_pieces(law, line);
+        }
+        if !self.digits.is_idle() {
+            self.digits.play(line.samples());
+        }
+    }
+
+    #[inline]
+    fn play_pieces(&mut self, law: Law, line: &mut ColumnMut<'_>) {
         let mut rest = line.lend();
         let mut left = PERIOD;
         loop {
             let pulled = match self.playout.pull(left) {
                 Piece::Audio(codes) => {
                     g711::decode(law, codes, &mut rest);
-                    codes.len()
+                    let samples = codes.len();
+                    if !self.mending.is_idle() {
+                        self.mending.join(rest.samples().take(samples));
+                    }
+                    samples
                 }
-                Piece::Missing(samples) => samples,
+                Piece::Missing(samples) => {
+                    self.mending.fill(law, &self.playout, samples, &mut rest);
+                    samples
+                }
             };
             left -= pulled;
             if left == 0 {
                 break;
             }
             rest.skip(pulled);
-        }
-        if !self.digits.is_idle() {
-            self.digits.play(line.samples());
         }
     }
 
@@ -178,6 +225,10 @@ impl Downlink {
         let counters = PatchCounters {
             // A packet that came too late was not there when it was due.
             lost: self.source.expected().saturating_sub(self.counters.packets) + self.counters.late,
+            concealed_samples: self.mending.concealed_samples(),
+            corrections: self.mending.corrections(),
+            corrections_in_silence: self.mending.corrections_in_silence(),
+            mean_depth_samples: (self.depths.0 / self.depths.1.max(1)) as u32,
             ..self.counters
         };
         (counters, self.playout)

@@ -4,6 +4,7 @@ mod ahead;
 pub mod control;
 mod digits;
 mod downlink;
+mod mend;
 mod patch;
 pub mod patch_bay;
 mod uplink;

@@ -169,8 +169,15 @@ impl Patch {
         }
     }
 
+    #[inline]
     fn copy_to_tap(&mut self, clock: u64, playback: &ColumnMut<'_>) {
-        let Some(tap) = self.tap.as_mut().filter(|_| self.tapping) else { return };
+        if self.tap.is_some() && self.tapping {
+            self.push_to_tap(clock, playback);
+        }
+    }
+
+    fn push_to_tap(&mut self, clock: u64, playback: &ColumnMut<'_>) {
+        let Some(tap) = self.tap.as_mut() else { return };
         self.tapped_from.get_or_insert(clock);
         self.frame.at = clock;
         playback.as_column().read(&mut self.frame.caller);

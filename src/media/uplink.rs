@@ -37,6 +37,7 @@ impl Uplink {
     }
 
     /// One period of the line to the office leg; silent while the trunk is not to hear the line.
+    #[inline]
     pub(super) fn listen(&mut self, trunk: &Trunk, line: Column<'_>, office: &mut [i16; PERIOD]) {
         if trunk.send {
             line.read(office);
@@ -46,6 +47,7 @@ impl Uplink {
     }
 
     /// The office leg to the trunk, once a packet is full.
+    #[inline]
     pub(super) fn send(
         &mut self,
         rtp: RtpPort,

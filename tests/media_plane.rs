@@ -1,6 +1,7 @@
 //! The data plane in virtual time: whole calls through `PatchBay`, with sockets that are queues.
 
 mod media {
+    mod bad_network;
     pub(crate) mod plane;
 }
 

@@ -1,6 +1,7 @@
 //! Telephony signal processing: companding, tones, FSK, caller ID.
 
 pub mod caller_id;
+pub mod conceal;
 pub mod dtmf;
 pub mod echo;
 pub mod fax;

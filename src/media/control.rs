@@ -17,8 +17,8 @@ pub use crate::rtp::{
     session::{Codec, Trunk},
 };
 
-/// How loss sounds on the line: the playout leaves it silent.
-pub const ROBUSTNESS: Robustness = Robustness::G711_SILENCED;
+/// How loss sounds on the line: it is concealed.
+pub const ROBUSTNESS: Robustness = Robustness::G711_CONCEALED;
 
 /// A sound for one slot.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,8 +82,10 @@ pub struct PatchCounters {
     pub packets: u64,
     /// Packets that were due and not there.
     pub lost: u64,
-    /// Packets that came after they were due.
+    /// Packets that came after they were due and were dropped.
     pub late: u64,
+    /// Packets that came after they were due and were waited for: they were heard, behind a gap.
+    pub awaited: u64,
     /// Second copies.
     pub duplicates: u64,
     /// Runs of packets that never came.
@@ -104,6 +106,16 @@ pub struct PatchCounters {
     pub rtcp_sent: u64,
     /// Packets refused: wrong address, malformed, unknown payload type, a stream not yet trusted.
     pub refused: u64,
+    /// Samples that were missing and made up, up to 70 ms of each gap; noise after that is not counted.
+    pub concealed_samples: u64,
+    /// Times that audio was shortened or lengthened by some 10 ms, because the network changed or the clocks drift.
+    pub corrections: u64,
+    /// Those of them that were made in silence.
+    pub corrections_in_silence: u64,
+    /// Mean playout depth in samples: how long the quickest packets waited.
+    pub mean_depth_samples: u32,
+    /// Greatest playout depth in samples.
+    pub most_depth_samples: u32,
     /// RTP packets sent.
     pub sent: u64,
     /// How both legs sounded.
@@ -116,6 +128,7 @@ pub struct PatchCounters {
 
 /// A report from the media thread.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a box would be allocated on the media thread")]
 pub enum Event {
     /// The first packet of the peer was accepted.
     AudioStarted {

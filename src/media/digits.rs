@@ -1,15 +1,11 @@
 //! Keys pressed on the trunk side, played to the line as DTMF.
 //!
-//! A key sounds [`DEPTH`] after it was first heard of, which is when the audio beside it would sound. By then its
-//! length is known or grows packet by packet, so it sounds exactly as long as it was pressed; what the peer sent as
-//! audio meanwhile is not heard. A key whose release was lost ends when nothing was heard of it for a while.
+//! A key sounds when the audio beside it would sound. By then its length is known or grows packet by packet, so it
+//! sounds exactly as long as it was pressed; what the peer sent as audio meanwhile is not heard. A key whose release was lost ends when nothing was heard of it for a while.
 
 use crate::{
     audio::dtmf::{Generator, Key},
-    rtp::{
-        playout::DEPTH,
-        telephone_event::{Events, Press},
-    },
+    rtp::telephone_event::{Events, Press},
 };
 
 /// Keys that may wait to be played.
@@ -44,11 +40,11 @@ struct Digit {
 }
 
 impl Digits {
-    /// Takes the payload of a telephone-event packet.
-    pub(super) fn packet(&mut self, timestamp: u32, payload: &[u8]) {
+    /// Takes the payload of a telephone-event packet; audio of its time plays in `delay` samples.
+    pub(super) fn packet(&mut self, timestamp: u32, payload: &[u8], delay: u32) {
         let Some(press) = self.events.packet(timestamp, payload) else { return };
         if press.first {
-            self.enqueue(press);
+            self.enqueue(press, delay);
         } else if let Some(Some(newest)) = self.len.checked_sub(1).and_then(|last| self.queue.get_mut(last)) {
             // A release that comes after the key was given up must not stop the one before it: that one is over.
             if !newest.over {
@@ -57,7 +53,7 @@ impl Digits {
         }
     }
 
-    fn enqueue(&mut self, press: Press) {
+    fn enqueue(&mut self, press: Press, delay: u32) {
         let Some(key) = Key::from_event_code(press.code) else { return };
         // Keys come one after another: a new one releases the one before, whatever was lost.
         if let Some(last) = self.queue.iter_mut().flatten().last() {
@@ -65,14 +61,8 @@ impl Digits {
         }
         // No hand fills the queue; what floods it is not heard.
         if let Some(place) = self.queue.get_mut(self.len) {
-            let mut digit = Digit {
-                sound: Generator::new(key),
-                delay: DEPTH,
-                played: 0,
-                samples: 0,
-                over: false,
-                unheard: 0,
-            };
+            let mut digit =
+                Digit { sound: Generator::new(key), delay, played: 0, samples: 0, over: false, unheard: 0 };
             digit.hear(press);
             *place = Some(digit);
             self.len += 1;
@@ -140,9 +130,12 @@ impl Digit {
 mod tests {
     use super::*;
 
+    /// Samples until audio beside a key sounds: 40 ms.
+    const DELAY: u32 = 320;
+
     fn press(digits: &mut Digits, timestamp: u32, code: u8, samples: u16, end: bool) {
         let [high, low] = samples.to_be_bytes();
-        digits.packet(timestamp, &[code, if end { 0x80 } else { 0 }, high, low]);
+        digits.packet(timestamp, &[code, if end { 0x80 } else { 0 }, high, low], DELAY);
     }
 
     /// Plays onto samples that no key has; a run of others is a key: (first sample, length).
@@ -166,14 +159,14 @@ mod tests {
         for _ in 0..3 {
             press(&mut digits, 0, 5, 803, true);
         }
-        assert_eq!(runs(&mut digits, 4_000), [(DEPTH as usize, 803)]);
+        assert_eq!(runs(&mut digits, 4_000), [(DELAY as usize, 803)]);
     }
 
     #[test]
     fn a_key_too_short_to_be_recognised_is_prolonged() {
         let mut digits = Digits::default();
         press(&mut digits, 0, 5, 80, true);
-        assert_eq!(runs(&mut digits, 4_000), [(DEPTH as usize, SHORTEST as usize)]);
+        assert_eq!(runs(&mut digits, 4_000), [(DELAY as usize, SHORTEST as usize)]);
     }
 
     #[test]
@@ -185,7 +178,7 @@ mod tests {
         let played = runs(&mut digits, 40_000);
         assert_eq!(played.len(), QUEUE);
         for (n, run) in played.iter().enumerate() {
-            assert_eq!(*run, (DEPTH as usize + n * (480 + SHORTEST as usize), 480));
+            assert_eq!(*run, (DELAY as usize + n * (480 + SHORTEST as usize), 480));
         }
     }
 
@@ -193,7 +186,7 @@ mod tests {
     fn a_key_whose_release_was_lost_ends() {
         let mut digits = Digits::default();
         press(&mut digits, 0, 5, 160, false);
-        assert_eq!(runs(&mut digits, 8_000), [(DEPTH as usize, (FORGOTTEN - DEPTH) as usize)]);
+        assert_eq!(runs(&mut digits, 8_000), [(DELAY as usize, (FORGOTTEN - DELAY) as usize)]);
         press(&mut digits, 0, 5, 4_000, true);
         assert_eq!(runs(&mut digits, 8_000), []);
     }

@@ -2,12 +2,14 @@
 //!
 //! ```text
 //!  receive --> Latch --> Source --> Playout --decode--> line
-//!                  (events) '-----> Digits -------------^
+//!                        |             '----> Mending ---^
+//!               (events) '-----> Digits -----------------'
 //! ```
 
 use super::{
     control::{Codec, Event, PatchCounters, Trunk},
     digits::Digits,
+    mend::Mending,
     patch_bay::{PERIOD, RtpIo},
     rtcp::{Rtcp, RtpPeer},
 };
@@ -20,7 +22,7 @@ use crate::{
     rtp::{
         latch::Latch,
         packet::Packet,
-        playout::{DEPTH, Filed, Piece, Playout},
+        playout::{Filed, Piece, Playout, Wish},
         reception::{Received, Reception},
         rtcp::is_rtcp,
         source::{Source, Verdict},
@@ -36,7 +38,7 @@ const MAX_STALE: usize = 512;
 const SAMPLES_PER_MS: u32 = 8;
 /// Playout depth in samples for a fax or a modem: 100 ms, which never changes.
 const MODEM_DEPTH: u32 = 800;
-/// Payload type of comfort noise (RFC 3389): part of the stream, heard as silence.
+/// Payload type of comfort noise (RFC 3389): the peer pauses, and says how loud its silence is.
 const COMFORT_NOISE: u8 = 13;
 
 /// The receiving half of a patch.
@@ -47,7 +49,10 @@ pub(super) struct Downlink {
     reception: Reception,
     playout: Playout,
     digits: Digits,
+    mending: Mending,
     counters: PatchCounters,
+    /// Sum of the depths at each packet with audio, in samples, and how many there were.
+    depths: (u64, u64),
 }
 
 /// What a payload type stands for.
@@ -65,7 +70,9 @@ impl Downlink {
             reception: Reception::default(),
             playout,
             digits: Digits::default(),
+            mending: Mending::default(),
             counters: PatchCounters::default(),
+            depths: (0, 0),
         }
     }
 
@@ -101,9 +108,14 @@ impl Downlink {
             self.latch = Latch::new(new.remote, clock);
         }
         if old.codec != new.codec || !new.receive {
-            self.playout.reset();
-            self.digits.clear();
+            self.forget_stream();
         }
+    }
+
+    fn forget_stream(&mut self) {
+        self.playout.reset();
+        self.digits.clear();
+        self.mending.clear();
     }
 
     /// What waited in the socket before the call is not part of it.
@@ -165,8 +177,7 @@ impl Downlink {
         match self.source.judge(packet.ssrc, packet.seq) {
             Verdict::Continues => {}
             Verdict::Begins => {
-                self.playout.reset();
-                self.digits.clear();
+                self.forget_stream();
                 self.reception.begin(self.received(), packet.timestamp, clock);
             }
             Verdict::OnProbation => return None,
@@ -174,17 +185,27 @@ impl Downlink {
         let filed = match kind {
             Kind::Audio => {
                 self.reception.arrived(packet.timestamp, clock);
-                self.playout.file(&packet)
+                self.file_audio(&packet)
             }
             Kind::Event => {
+                let delay = self.playout.until(packet.timestamp);
                 let payload = self.playout.received(len).get(packet.payload.clone())?;
-                self.digits.packet(packet.timestamp, payload);
+                self.digits.packet(packet.timestamp, payload, delay);
                 self.playout.note(&packet)
             }
-            Kind::Silence => self.playout.note(&packet),
+            Kind::Silence => {
+                let level = self.playout.received(len).get(packet.payload.start).copied()?;
+                self.mending.pause(level);
+                self.playout.pause();
+                self.playout.note(&packet)
+            }
         };
         match filed {
             Filed::Waits => self.counters.packets += 1,
+            Filed::Awaited => {
+                self.counters.packets += 1;
+                self.counters.awaited += 1;
+            }
             Filed::Late => {
                 self.counters.packets += 1;
                 self.counters.late += 1;
@@ -196,21 +217,50 @@ impl Downlink {
 
     /// Nothing may be done to the sound any more: it is a fax or a modem.
     pub(super) fn leave_alone(&mut self) {
-        let _ = MODEM_DEPTH;
+        self.playout.set_fixed(Some(MODEM_DEPTH));
     }
 
-    /// One period onto the line, which is silent before. What is missing stays silent. Whether a key sounds.
+    fn file_audio(&mut self, packet: &Packet) -> Filed {
+        let filed = self.playout.file(packet);
+        let depth = self.playout.depth().max(0).unsigned_abs();
+        self.depths = (self.depths.0 + u64::from(depth), self.depths.1 + 1);
+        self.counters.most_depth_samples = self.counters.most_depth_samples.max(depth);
+        filed
+    }
+
+    /// One period onto the line, which is silent before. Whether a key sounds.
+    #[inline]
     pub(super) fn play(&mut self, codec: Codec, line: &mut ColumnMut<'_>) -> bool {
         let law = law(codec);
+        let wish = self.playout.wish();
+        if wish != Wish::Nothing
+            && let Some(period) = self.mending.correct(wish, law, &mut self.playout)
+        {
+            line.write(&period, |&sample| sample);
+        } else {
+            self.play_pieces(law, line);
+        }
+        !self.digits.is_idle() && self.digits.play(line.samples())
+    }
+
+    #[inline]
+    fn play_pieces(&mut self, law: Law, line: &mut ColumnMut<'_>) {
         let mut rest = line.lend();
         let mut left = PERIOD;
         loop {
             let pulled = match self.playout.pull(left) {
                 Piece::Audio(codes) => {
                     g711::decode(law, codes, &mut rest);
-                    codes.len()
+                    let samples = codes.len();
+                    if !self.mending.is_idle() {
+                        self.mending.join(rest.samples().take(samples));
+                    }
+                    samples
                 }
-                Piece::Missing(samples) => samples,
+                Piece::Missing(samples) => {
+                    self.mending.fill(law, &self.playout, samples, &mut rest);
+                    samples
+                }
             };
             left -= pulled;
             if left == 0 {
@@ -218,17 +268,21 @@ impl Downlink {
             }
             rest.skip(pulled);
         }
-        !self.digits.is_idle() && self.digits.play(line.samples())
     }
 
     /// What was received, and the buffer for the next patch.
     pub(super) fn end(self) -> (PatchCounters, Playout) {
+        let mean_depth_samples = (self.depths.0 / self.depths.1.max(1)) as u32;
         let counters = PatchCounters {
             // A packet that came too late was not there when it was due.
             lost: self.source.expected().saturating_sub(self.counters.packets) + self.counters.late,
             loss_runs: self.source.gaps(),
             jitter_p95_ms: self.reception.jitter_p95_ms(),
-            delay_ms: DEPTH / SAMPLES_PER_MS,
+            delay_ms: mean_depth_samples / SAMPLES_PER_MS,
+            concealed_samples: self.mending.concealed_samples(),
+            corrections: self.mending.corrections(),
+            corrections_in_silence: self.mending.corrections_in_silence(),
+            mean_depth_samples,
             ..self.counters
         };
         (counters, self.playout)

@@ -6,6 +6,7 @@ mod digits;
 mod downlink;
 mod ears;
 mod line_end;
+mod mend;
 mod one_way;
 mod patch;
 pub mod patch_bay;

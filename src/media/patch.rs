@@ -261,6 +261,7 @@ impl Patch {
         }
     }
 
+    #[inline]
     fn copy_to_tap(&mut self, clock: u64, said: Said) {
         let Some(tap) = self.tap.as_mut().filter(|_| self.tapping) else { return };
         self.frame.at = clock;

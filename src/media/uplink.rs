@@ -51,6 +51,7 @@ impl Uplink {
     }
 
     /// One period of the office leg to the trunk, as audio or as the key that it is.
+    #[inline]
     pub(super) fn send(
         &mut self,
         rtp: RtpPort,

@@ -48,6 +48,7 @@ impl Latch {
 
     /// Where our packets go.
     #[must_use]
+    #[inline]
     pub const fn remote(&self) -> SocketAddr {
         self.remote
     }

@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 
 /// Something happened outside.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one lives at a time, on the stack")]
 pub enum Input<'a> {
     /// A datagram arrived on the SIP socket.
     Sip {

@@ -8,6 +8,7 @@ use ringside::audio::{
     dtmf::{self, Key},
     fax::{Detector, FaxTone},
     level, tone,
+    tone_plan::TonePlan,
 };
 use std::f64::consts::TAU;
 
@@ -123,12 +124,15 @@ fn answer_tones_are_told_apart_by_their_modulation() {
 fn keys_and_the_tones_of_the_exchange_are_no_fax() {
     let keys: Vec<Key> = "0123456789*#ABCD".chars().filter_map(Key::from_sign).collect();
     assert_eq!(told(&dtmf::dial(&keys)), []);
-    let exchange = [tone::DIAL, tone::BUSY, tone::REORDER, tone::RINGBACK, tone::CALL_WAITING, tone::HOWLER];
-    for tone in exchange {
-        let mut sound = tone::Generator::new(&tone);
-        assert_eq!(told(&(0..80_000).map(|_| sound.advance()).collect::<Vec<_>>()), [], "{tone:?}");
+    for (country, plan) in TonePlan::all() {
+        for tone in [plan.dial, plan.busy, plan.reorder, plan.ringback, plan.call_waiting, plan.howler] {
+            let mut sound = tone::Generator::new(&tone);
+            let sound: Vec<i16> = (0..80_000).map(|_| sound.advance()).collect();
+            assert_eq!(told(&sound), [], "{country}: {tone:?}");
+        }
+        let special = plan.special_information;
+        assert_eq!(told(&tone::render(&special.bursts(), special.dbm0)), [], "{country}");
     }
-    assert_eq!(told(&tone::render(&tone::SPECIAL_INFORMATION, -13.0)), []);
 }
 
 #[test]

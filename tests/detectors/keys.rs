@@ -4,6 +4,7 @@ use crate::signal::{Random, clean, key, read, received, signs, silence, sines};
 use ringside::audio::{
     dtmf::{Heard, Key, Receiver},
     tone,
+    tone_plan::TonePlan,
 };
 
 const PAD: &str = "123A456B789C*0#D";
@@ -126,7 +127,7 @@ fn keys_are_read_through_dial_tone() {
             dialled.extend(key(sign, [level - 2.0, level], 50.0, offset));
             dialled.extend(silence(50.0));
         }
-        let mut dial = tone::Generator::new(&tone::DIAL);
+        let mut dial = tone::Generator::new(&TonePlan::north_america().dial);
         dialled.iter_mut().for_each(|sample| *sample += f64::from(dial.advance()));
         assert_eq!(signs(&clean(&dialled)), PAD, "{level} {offset}");
     }
@@ -149,13 +150,15 @@ fn a_key_that_follows_without_a_pause_ends_the_one_before() {
 
 #[test]
 fn the_tones_of_the_exchange_are_no_keys() {
-    let tones = [tone::DIAL, tone::BUSY, tone::REORDER, tone::RINGBACK, tone::CALL_WAITING, tone::HOWLER];
-    for tone in tones {
+    let tones =
+        |plan: &TonePlan| [plan.dial, plan.busy, plan.reorder, plan.ringback, plan.call_waiting, plan.howler];
+    for (country, tone) in TonePlan::all().flat_map(|(country, plan)| tones(plan).map(|tone| (country, tone)))
+    {
         let mut sound = tone::Generator::new(&tone);
         let mut receiver = Receiver::new();
         for n in 0..1_000 {
             let heard = receiver.hear(&std::array::from_fn(|_| sound.advance()));
-            assert_eq!(heard, Heard::Nothing, "{tone:?} {n}");
+            assert_eq!(heard, Heard::Nothing, "{country}: {tone:?} {n}");
         }
     }
 }

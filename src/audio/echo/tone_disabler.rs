@@ -191,7 +191,7 @@ impl ToneDisabler {
     }
 }
 
-const _: () = assert!(TONE_HZ as usize * PERIOD % SAMPLE_HZ as usize == 0);
+const _: () = assert!((TONE_HZ as usize * PERIOD).is_multiple_of(SAMPLE_HZ as usize));
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,239 @@
+//! What the line hears where audio is missing, and where the playout depth is corrected.
+//!
+//! A correction leaves out or inserts some 10 ms and costs nothing to hear in silence, which is as loud as the
+//! background or nearly so. Where there is no silence for [`PATIENCE`], one pitch period is left out or inserted. Both
+//! are the same cross-fade, from what comes next to what comes a little later or came a little earlier.
+
+use super::patch_bay::PERIOD;
+use crate::{
+    audio::{
+        conceal::{Concealer, HISTORY},
+        g711::{self, Law},
+        interleaved::ColumnMut,
+    },
+    rtp::playout::{Playout, Wish},
+};
+
+/// Samples between two corrections that shorten: 1 s.
+const SHORTEN_EVERY: u32 = 8_000;
+/// Samples above the target that are left from a stall of the network, and taken back sooner: 40 ms.
+const STALLED: u32 = 320;
+/// Samples between two corrections that lengthen, or take back a stall: 100 ms.
+const SOON: u32 = 800;
+/// Samples that a correction waits for silence: 5 s.
+const PATIENCE: u32 = 40_000;
+/// Samples that the depth must be off for a correction outside silence: 20 ms.
+const URGENT: u32 = 160;
+/// Longest and shortest pitch period that is left out or inserted; one that is inserted is no longer than a period of
+/// the line, since what was played is not played again.
+const PITCHES: std::ops::RangeInclusive<usize> = 20..=PERIOD;
+/// Least likeness of two pitch periods.
+const ALIKE: f32 = 0.6;
+/// Mean magnitude of the quietest background that is told from silence, −62 dBm0, and of the loudest, −40 dBm0.
+const FLOORS: (f32, f32) = (10.0, 65.0);
+/// Silence is at most so much louder than the background: 6 dB.
+const MARGIN: f32 = 2.0;
+/// The background is believed to grow by this in a period without silence: twice as loud after 1.4 s.
+const FLOOR_GROWTH: f32 = 1.005;
+
+/// Concealment and corrections of one stream.
+#[derive(Debug)]
+pub(super) struct Mending {
+    concealer: Concealer,
+    /// Mean magnitude of the background.
+    floor: f32,
+    /// The line's time when a correction was first wished for, and when last.
+    wished: (u32, u32),
+    /// The line's time at the last correction.
+    corrected: Option<u32>,
+    concealed_samples: u64,
+    corrections: u64,
+    in_silence: u64,
+}
+
+impl Default for Mending {
+    fn default() -> Self {
+        Self {
+            concealer: Concealer::default(),
+            floor: FLOORS.0,
+            wished: (0, 0),
+            corrected: None,
+            concealed_samples: 0,
+            corrections: 0,
+            in_silence: 0,
+        }
+    }
+}
+
+impl Mending {
+    pub(super) const fn concealed_samples(&self) -> u64 {
+        self.concealed_samples
+    }
+
+    pub(super) const fn corrections(&self) -> u64 {
+        self.corrections
+    }
+
+    pub(super) const fn corrections_in_silence(&self) -> u64 {
+        self.in_silence
+    }
+
+    /// Another stream begins; what was counted stays.
+    pub(super) fn clear(&mut self) {
+        self.concealer.clear();
+    }
+
+    /// The peer pauses; its background is `level` dB below the overload point.
+    pub(super) fn pause(&mut self, level: u8) {
+        self.concealer.set_background(level);
+    }
+
+    /// Whether nothing is being concealed.
+    #[inline]
+    pub(super) const fn is_idle(&self) -> bool {
+        self.concealer.is_idle()
+    }
+
+    /// Cross-fades what was concealed into the audio after it.
+    #[cold]
+    pub(super) fn join<'s>(&mut self, samples: impl Iterator<Item = &'s mut i16>) {
+        self.concealer.join(samples);
+    }
+
+    /// Makes up `samples` samples that are missing. A modem hears silence instead.
+    #[cold]
+    pub(super) fn fill(&mut self, law: Law, playout: &Playout, samples: usize, line: &mut ColumnMut<'_>) {
+        if playout.is_fixed() || !playout.is_running() {
+            return;
+        }
+        if !self.concealer.is_filling() {
+            if playout.is_pausing() {
+                self.concealer.begin_pause();
+            } else {
+                let mut codes = [0; HISTORY];
+                let mut heard = [0; HISTORY];
+                let some = playout.look_back(&mut codes);
+                if some == 0 {
+                    // Nothing was heard yet that could be carried on.
+                    return;
+                }
+                let heard = &mut heard[..some];
+                expand(law, &codes[HISTORY - some..], heard);
+                self.concealer.begin(heard);
+            }
+        }
+        let mut period = [0; PERIOD];
+        let period = &mut period[..samples.min(PERIOD)];
+        self.concealed_samples += u64::from(self.concealer.fill(period));
+        line.write(period, |&sample| sample);
+    }
+
+    /// Shortens or lengthens what comes next, if this is the moment; gives the period to be played instead.
+    #[cold]
+    pub(super) fn correct(&mut self, wish: Wish, law: Law, playout: &mut Playout) -> Option<[i16; PERIOD]> {
+        let line = playout.line();
+        if line.wrapping_sub(self.wished.1) > PERIOD as u32 {
+            self.wished.0 = line;
+        }
+        self.wished.1 = line;
+        let (off, every) = match wish {
+            Wish::Nothing => return None,
+            Wish::Shorten(off) if off < STALLED => (off, SHORTEN_EVERY),
+            Wish::Shorten(off) | Wish::Lengthen(off) => (off, SOON),
+        };
+        let since = |then: Option<u32>| then.is_none_or(|then| line.wrapping_sub(then) >= every);
+        if !self.concealer.is_idle() || !since(self.corrected) {
+            return None;
+        }
+        let audio = match wish {
+            Wish::Lengthen(_) => Around::before(law, playout)?,
+            Wish::Shorten(_) | Wish::Nothing => Around::after(law, playout)?,
+        };
+        let silent = self.is_silent(&audio);
+        let urgent = off >= URGENT && line.wrapping_sub(self.wished.0) >= PATIENCE;
+        let lag = if silent { PERIOD } else { audio.pitch().filter(|_| urgent)? };
+        self.corrections += 1;
+        self.in_silence += u64::from(silent);
+        self.corrected = Some(line);
+        playout.pass(PERIOD as u32, audio.samples_passed(lag));
+        Some(audio.cross_fade(lag))
+    }
+
+    /// Whether both sides of a correction are as quiet as the background; learns that from what it sees.
+    fn is_silent(&mut self, audio: &Around) -> bool {
+        let magnitude = |from: usize| {
+            let half = &audio.samples[from..from + PERIOD];
+            half.iter().map(|&s| f32::from(s.unsigned_abs())).sum::<f32>() / PERIOD as f32
+        };
+        let level = magnitude(0).max(magnitude(PERIOD));
+        self.floor = (self.floor * FLOOR_GROWTH).min(level).clamp(FLOORS.0, FLOORS.1);
+        level <= self.floor * MARGIN
+    }
+}
+
+/// Two periods around a correction.
+struct Around {
+    samples: [i16; 2 * PERIOD],
+    /// Whether the second of them comes next, and the first was played; else both come.
+    lengthens: bool,
+}
+
+impl Around {
+    /// The two periods that come next.
+    fn after(law: Law, playout: &Playout) -> Option<Self> {
+        let mut codes = [0; 2 * PERIOD];
+        (playout.peek(&mut codes) == codes.len()).then(|| Self::new(law, &codes, false))
+    }
+
+    /// The period that was played and the one that comes next.
+    fn before(law: Law, playout: &Playout) -> Option<Self> {
+        let mut codes = [0; 2 * PERIOD];
+        let (before, after) = codes.split_at_mut(PERIOD);
+        let whole =
+            playout.is_seamless() && playout.look_back(before) == PERIOD && playout.peek(after) == PERIOD;
+        whole.then(|| Self::new(law, &codes, true))
+    }
+
+    fn new(law: Law, codes: &[u8; 2 * PERIOD], lengthens: bool) -> Self {
+        let mut samples = [0; 2 * PERIOD];
+        expand(law, codes, &mut samples);
+        Self { samples, lengthens }
+    }
+
+    /// The period of the line's time `lag` samples after, or before, the one that comes next.
+    fn other(&self, lag: usize) -> &[i16] {
+        let from = if self.lengthens { PERIOD - lag } else { lag };
+        &self.samples[from..from + PERIOD]
+    }
+
+    /// The lag within the range of pitches at which both are most alike.
+    fn pitch(&self) -> Option<usize> {
+        let next = self.other(0);
+        let product = |a: &[i16], b: &[i16]| -> f32 {
+            a.iter().zip(b).map(|(&a, &b)| f32::from(a) * f32::from(b)).sum()
+        };
+        let likeness = |lag: usize| {
+            let other = self.other(lag);
+            product(next, other) / (product(next, next) * product(other, other)).sqrt().max(1.0)
+        };
+        let best = PITCHES.max_by(|&a, &b| likeness(a).total_cmp(&likeness(b)))?;
+        (likeness(best) >= ALIKE).then_some(best)
+    }
+
+    fn cross_fade(&self, lag: usize) -> [i16; PERIOD] {
+        let (next, other) = (self.other(0), self.other(lag));
+        std::array::from_fn(|n| {
+            let share = (n + 1) as f32 / (PERIOD + 1) as f32;
+            (f32::from(next[n]) * (1.0 - share) + f32::from(other[n]) * share) as i16
+        })
+    }
+
+    /// Samples of the timeline that the period of a correction takes.
+    const fn samples_passed(&self, lag: usize) -> u32 {
+        if self.lengthens { (PERIOD - lag) as u32 } else { (PERIOD + lag) as u32 }
+    }
+}
+
+fn expand(law: Law, codes: &[u8], samples: &mut [i16]) {
+    samples.iter_mut().zip(codes).for_each(|(sample, &code)| *sample = g711::expand(law, code));
+}

@@ -1,7 +1,8 @@
 //! What the echo canceller reaches on the echo paths of ITU-T G.168 with recorded talkers, and what it costs.
 //!
-//! `cargo bench --bench echo -- --json` prints one object for each figure; `-- --write` writes the committed table
-//! `bench/tables/echo.csv`, from which a change of the sound shows as a difference. Decibels are at-least goals; where
+//! `cargo bench --bench echo -- --json` prints one object for each figure; `-- --write` writes the committed tables:
+//! `tests/echo/table.csv` with every row, from which a change of the sound shows as a difference, and
+//! `bench/tables/echo.csv` with the worst talker of each path. Decibels are at-least goals; where
 //! µ-law itself caps a figure, the cap, measured with an ideal filter in the same run, is printed beside it.
 
 #![allow(clippy::disallowed_methods, reason = "a bench is an edge: it reads and writes its table")]
@@ -23,6 +24,8 @@ use std::{fs, hint::black_box};
 static HEAP: heap::Counting = heap::Counting;
 
 const BENCH: &str = "echo";
+/// The committed summary.
+const SUMMARY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/tables/echo.csv");
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -37,6 +40,7 @@ fn main() {
     let rows: Vec<_> = cases.iter().map(Case::name).zip(figures.iter().cloned()).collect();
     if args.iter().any(|arg| arg == "--write") {
         fs::write(table::FILE, table::to_csv(&rows)).expect("the table can be written");
+        fs::write(SUMMARY, summary(&cases, &figures)).expect("the table can be written");
     }
     for path in PATHS {
         let goal = |case: &Case| case.path == path && case.part == Part::Linear && case.erl_db == ERL_DB;
@@ -49,6 +53,26 @@ fn main() {
     report_sound("worst path, processed", &cases, &figures, |case| case.part == Part::Processed);
     report_changes(&rows);
     report_cost();
+}
+
+/// The linear canceller at an ERL of 10 dB with the worst talker of each path, and the goals.
+fn summary(cases: &[Case], figures: &[Figures]) -> String {
+    let mut text = "# What the echo canceller takes away, worst of the recorded talkers, without its non-linear part\n\
+        # cargo bench --bench echo -- --write\n\
+        path,ERLE after 2 s (dB),ERLE steady (dB),near talker to rest in double talk (dB),ERLE after double talk (dB)\n"
+        .to_owned();
+    let mut row = |label: &str, figures: [f64; 4]| {
+        let figures = figures.map(|figure| format!("{figure:.1}")).join(",");
+        text.push_str(&format!("{label},{figures}\n"));
+    };
+    for path in PATHS {
+        let is_one = |case: &Case| case.path == path && case.part == Part::Linear && case.erl_db == ERL_DB;
+        let reached =
+            cases.iter().zip(figures).filter(|(case, _)| is_one(case)).map(|(_, figures)| figures.reached);
+        row(path, reached.fold([f64::MAX; 4], |worst, one| std::array::from_fn(|n| worst[n].min(one[n]))));
+    }
+    row("goal", FIGURES.map(|(_, goal)| goal));
+    text
 }
 
 /// The least of each figure over some rows, with the cap of that row.

@@ -8,7 +8,7 @@ use ringside::audio::echo::EchoCanceller;
 use std::ops::Range;
 
 /// Where it is.
-pub(crate) const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/tables/echo.csv");
+pub(crate) const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/echo/table.csv");
 /// The echo paths.
 pub(crate) const PATHS: [&str; 8] = ["D2", "D3", "D4", "D5", "D6", "D7", "D8", "D9"];
 /// Echo return loss that the goals are about.

@@ -234,6 +234,7 @@ impl Downlink {
         let law = law(codec);
         let wish = self.playout.wish();
         if wish != Wish::Nothing
+            && self.mending.is_due(self.playout.line())
             && let Some(period) = self.mending.correct(wish, law, &mut self.playout)
         {
             line.write(&period, |&sample| sample);

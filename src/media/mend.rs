@@ -20,6 +20,10 @@ const SHORTEN_EVERY: u32 = 8_000;
 const STALLED: u32 = 320;
 /// Samples between two corrections that lengthen, or take back a stall: 100 ms.
 const SOON: u32 = 800;
+/// Samples between two looks for silence: 40 ms. A pause between two words is longer.
+const LOOK_EVERY: u32 = 320;
+/// Codes of which one is looked at to tell silence.
+const LOOK_AT: usize = 4;
 /// Samples that a correction waits for silence: 5 s.
 const PATIENCE: u32 = 40_000;
 /// Samples that the depth must be off for a correction outside silence: 20 ms.
@@ -33,8 +37,8 @@ const ALIKE: f32 = 0.6;
 const FLOORS: (f32, f32) = (10.0, 65.0);
 /// Silence is at most so much louder than the background: 6 dB.
 const MARGIN: f32 = 2.0;
-/// The background is believed to grow by this in a period without silence: twice as loud after 1.4 s.
-const FLOOR_GROWTH: f32 = 1.005;
+/// The background is believed to grow by this from look to look without silence: twice as loud after 1.4 s.
+const FLOOR_GROWTH: f32 = 1.02;
 
 /// Concealment and corrections of one stream.
 #[derive(Debug)]
@@ -46,6 +50,8 @@ pub(super) struct Mending {
     wished: (u32, u32),
     /// The line's time at the last correction.
     corrected: Option<u32>,
+    /// The line's time at the last look for silence, and for a pitch period.
+    looked: (u32, u32),
     concealed_samples: u64,
     corrections: u64,
     in_silence: u64,
@@ -58,6 +64,7 @@ impl Default for Mending {
             floor: FLOORS.0,
             wished: (0, 0),
             corrected: None,
+            looked: (0, 0),
             concealed_samples: 0,
             corrections: 0,
             in_silence: 0,
@@ -128,11 +135,17 @@ impl Mending {
         line.write(period, |&sample| sample);
     }
 
+    /// Whether it is time to look for a moment in which a correction is not heard.
+    #[inline]
+    pub(super) const fn is_due(&self, line: u32) -> bool {
+        line.wrapping_sub(self.looked.0) >= LOOK_EVERY
+    }
+
     /// Shortens or lengthens what comes next, if this is the moment; gives the period to be played instead.
     #[cold]
     pub(super) fn correct(&mut self, wish: Wish, law: Law, playout: &mut Playout) -> Option<[i16; PERIOD]> {
         let line = playout.line();
-        if line.wrapping_sub(self.wished.1) > PERIOD as u32 {
+        if line.wrapping_sub(self.wished.1) > LOOK_EVERY + PERIOD as u32 {
             self.wished.0 = line;
         }
         self.wished.1 = line;
@@ -142,16 +155,28 @@ impl Mending {
             Wish::Shorten(off) | Wish::Lengthen(off) => (off, SOON),
         };
         let since = |then: Option<u32>| then.is_none_or(|then| line.wrapping_sub(then) >= every);
+        self.looked.0 = line;
         if !self.concealer.is_idle() || !since(self.corrected) {
             return None;
         }
-        let audio = match wish {
-            Wish::Lengthen(_) => Around::before(law, playout)?,
-            Wish::Shorten(_) | Wish::Nothing => Around::after(law, playout)?,
+        let codes = match wish {
+            Wish::Lengthen(_) => before(playout)?,
+            Wish::Shorten(_) | Wish::Nothing => after(playout)?,
         };
-        let silent = self.is_silent(&audio);
-        let urgent = off >= URGENT && line.wrapping_sub(self.wished.0) >= PATIENCE;
-        let lag = if silent { PERIOD } else { audio.pitch().filter(|_| urgent)? };
+        let silent = self.is_silent(law, &codes);
+        let urgent = off >= URGENT
+            && line.wrapping_sub(self.wished.0) >= PATIENCE
+            && line.wrapping_sub(self.looked.1) >= SOON;
+        if !silent && !urgent {
+            return None;
+        }
+        let audio = Around::new(law, &codes, matches!(wish, Wish::Lengthen(_)));
+        let lag = if silent {
+            PERIOD
+        } else {
+            self.looked.1 = line;
+            audio.pitch()?
+        };
         self.corrections += 1;
         self.in_silence += u64::from(silent);
         self.corrected = Some(line);
@@ -160,12 +185,14 @@ impl Mending {
     }
 
     /// Whether both sides of a correction are as quiet as the background; learns that from what it sees.
-    fn is_silent(&mut self, audio: &Around) -> bool {
-        let magnitude = |from: usize| {
-            let half = &audio.samples[from..from + PERIOD];
-            half.iter().map(|&s| f32::from(s.unsigned_abs())).sum::<f32>() / PERIOD as f32
+    fn is_silent(&mut self, law: Law, codes: &[u8; 2 * PERIOD]) -> bool {
+        let magnitude = |half: &[u8]| {
+            let some = half.iter().step_by(LOOK_AT);
+            let sum: u32 = some.map(|&code| u32::from(g711::expand(law, code).unsigned_abs())).sum();
+            sum as f32 / (PERIOD / LOOK_AT) as f32
         };
-        let level = magnitude(0).max(magnitude(PERIOD));
+        let (first, second) = codes.split_at(PERIOD);
+        let level = magnitude(first).max(magnitude(second));
         self.floor = (self.floor * FLOOR_GROWTH).min(level).clamp(FLOORS.0, FLOORS.1);
         level <= self.floor * MARGIN
     }
@@ -178,22 +205,21 @@ struct Around {
     lengthens: bool,
 }
 
+/// The two periods that come next.
+fn after(playout: &Playout) -> Option<[u8; 2 * PERIOD]> {
+    let mut codes = [0; 2 * PERIOD];
+    (playout.peek(&mut codes) == codes.len()).then_some(codes)
+}
+
+/// The period that was played and the one that comes next.
+fn before(playout: &Playout) -> Option<[u8; 2 * PERIOD]> {
+    let mut codes = [0; 2 * PERIOD];
+    let (before, after) = codes.split_at_mut(PERIOD);
+    let whole = playout.is_seamless() && playout.look_back(before) == PERIOD && playout.peek(after) == PERIOD;
+    whole.then_some(codes)
+}
+
 impl Around {
-    /// The two periods that come next.
-    fn after(law: Law, playout: &Playout) -> Option<Self> {
-        let mut codes = [0; 2 * PERIOD];
-        (playout.peek(&mut codes) == codes.len()).then(|| Self::new(law, &codes, false))
-    }
-
-    /// The period that was played and the one that comes next.
-    fn before(law: Law, playout: &Playout) -> Option<Self> {
-        let mut codes = [0; 2 * PERIOD];
-        let (before, after) = codes.split_at_mut(PERIOD);
-        let whole =
-            playout.is_seamless() && playout.look_back(before) == PERIOD && playout.peek(after) == PERIOD;
-        whole.then(|| Self::new(law, &codes, true))
-    }
-
     fn new(law: Law, codes: &[u8; 2 * PERIOD], lengthens: bool) -> Self {
         let mut samples = [0; 2 * PERIOD];
         expand(law, codes, &mut samples);
@@ -209,15 +235,19 @@ impl Around {
     /// The lag within the range of pitches at which both are most alike.
     fn pitch(&self) -> Option<usize> {
         let next = self.other(0);
+        // In eighths, a sum of 80 products fits 32 bits.
         let product = |a: &[i16], b: &[i16]| -> f32 {
-            a.iter().zip(b).map(|(&a, &b)| f32::from(a) * f32::from(b)).sum()
+            let sum: i32 = a.iter().zip(b).map(|(&a, &b)| i32::from(a >> 3) * i32::from(b >> 3)).sum();
+            sum as f32
         };
+        let own = product(next, next);
         let likeness = |lag: usize| {
             let other = self.other(lag);
-            product(next, other) / (product(next, next) * product(other, other)).sqrt().max(1.0)
+            product(next, other) / (own * product(other, other)).sqrt().max(1.0)
         };
-        let best = PITCHES.max_by(|&a, &b| likeness(a).total_cmp(&likeness(b)))?;
-        (likeness(best) >= ALIKE).then_some(best)
+        let lags = PITCHES.map(|lag| (lag, likeness(lag)));
+        let (best, alike) = lags.max_by(|a, b| a.1.total_cmp(&b.1))?;
+        (alike >= ALIKE).then_some(best)
     }
 
     fn cross_fade(&self, lag: usize) -> [i16; PERIOD] {

@@ -156,11 +156,13 @@ impl Patch {
         self.follow(clock, io);
         self.downlink.receive(self.rtp, &self.trunk, clock, &mut self.rtcp, io, events);
         let is_key = self.downlink.play(self.trunk.codec, playback);
-        let notice = self.due_notice(clock);
-        mix(playback.samples(), self.notice_samples(&notice));
+        let notice = self.notice.is_some().then(|| self.due_notice(clock));
+        if let Some(range) = &notice {
+            mix(playback.samples(), self.notice_samples(range));
+        }
         let said = self.listen((line, capture), playback, is_key, events);
-        if !notice.is_empty() {
-            self.announce(&notice, events);
+        if let Some(range) = notice.filter(|range| !range.is_empty()) {
+            self.announce(&range, events);
         }
         self.copy_to_tap(clock, said);
         let office = (&mut self.frame.office, said.key);
@@ -171,6 +173,7 @@ impl Patch {
     }
 
     /// Both legs of this period: what is on the line, and what the person at it says.
+    #[inline]
     fn listen(
         &mut self,
         (line, capture): (&mut LineEnd, Column<'_>),
@@ -236,6 +239,7 @@ impl Patch {
     ///
     /// It begins when the trunk's address is settled, so that a caller behind a translator does not miss it; a caller
     /// who stays silent is not waited for long.
+    #[cold]
     fn due_notice(&self, clock: u64) -> Range<usize> {
         let settled = self.downlink.is_settled();
         let due = |notice: &&Notice| settled || clock >= notice.by;

@@ -65,7 +65,9 @@ impl Uplink {
             self.outgoing.skip(PERIOD as u32);
             return;
         }
-        if let Some(payload_type) = trunk.event_pt_out {
+        if (key != OfficeKey::None || self.pressed.is_some())
+            && let Some(payload_type) = trunk.event_pt_out
+        {
             self.press(key);
             if let Some(pressed) = &mut self.pressed {
                 let packet = pressed.pass(PERIOD as u32, payload_type, &mut self.outgoing);

@@ -1,4 +1,5 @@
 //! What the data plane does to the sound of a call, in virtual time: keys, echo, fax, gain, one-way audio.
+#![cfg(feature = "sim")]
 
 mod media {
     pub(crate) mod plane;
@@ -7,17 +8,25 @@ mod media {
 use media::plane::{OFFICE, PERIOD, Plane, Sent, event_packet, rtp, speech, trunk};
 use ringside::{
     audio::{
+        caller_id::{
+            CallerId, Heard, LocalTime, Received, Receiver, Standard,
+            waiting::{CallWaiting, Outcome},
+        },
         dtmf::{Generator, Key},
+        fsk::Variant,
         g711::{self, Law},
         level,
         sine::Oscillator,
+        tone_plan::TonePlan,
     },
+    id::RtpPort,
     media::{
-        control::{Event, TapFrame, Trunk},
+        control::{Command, Event, TapFrame, Trunk},
         patch_bay::PortAudio,
     },
-    record::LegKind,
+    record::{LegKind, Presentation},
     rtp::telephone_event::Events,
+    sim::phone_alert::AlertDetector,
 };
 
 /// Telephone-events both ways, as every trunk offers them.
@@ -260,6 +269,73 @@ fn gains_act_on_everything_the_port_plays_and_says() {
     let counters = talk.plane.unpatch(0);
     assert!(counters.sound.caller.active_tenths_dbm0.unwrap().abs_diff(-100) <= 3);
     assert!(counters.sound.office.active_tenths_dbm0.unwrap().abs_diff(-140) <= 3);
+}
+
+#[test]
+fn a_waiting_call_is_shown_by_a_phone_that_acknowledges_and_the_trunk_hears_none_of_it() {
+    let id = CallerId {
+        number: Some("3125550142".to_owned()),
+        name: Some("ADS Jane Doe".to_owned()),
+        presentation: Presentation::Allowed,
+        at: LocalTime { month: 11, day: 25, hour: 9, minute: 5 },
+    };
+    let tone = TonePlan::north_america().call_waiting;
+    for answers in [true, false] {
+        let mut talk = Talk::new(Plane::new(1, 1), with_events());
+        talk.talk(&[], &silence(200));
+        let waiting = Box::new(CallWaiting::new(&id, Standard::Bell202, &tone, 2));
+        talk.plane.command(Command::Announce { rtp: RtpPort(0), waiting });
+        let mut phone = DisplayPhone::new(answers);
+        for _ in 0..300 {
+            talk.plane.says(0, &phone.says());
+            phone.hears(&talk.plane.tick_and_hear(0));
+        }
+        let outcome = talk.plane.events().iter().find_map(|event| match event {
+            Event::Announced { outcome, .. } => Some(*outcome),
+            _ => None,
+        });
+        let right = if answers { Outcome::Shown } else { Outcome::NotAcknowledged };
+        assert_eq!(outcome, Some(Some(right)));
+        let shown = phone.shown.map(|shown| (shown.number, shown.name));
+        let right = Some((id.number.clone(), id.name.clone())).filter(|_| answers);
+        assert_eq!(shown, right);
+        assert!(talk.sent_events().is_empty());
+        assert_eq!(loud(&talk.sent_audio()), 0);
+    }
+}
+
+/// A phone with a Type II display: it hears CAS, acknowledges with a D, and reads the data.
+struct DisplayPhone {
+    alert: AlertDetector,
+    display: Receiver,
+    answers: bool,
+    /// What it will say.
+    saying: Vec<i16>,
+    shown: Option<Received>,
+}
+
+impl DisplayPhone {
+    fn new(answers: bool) -> Self {
+        let (alert, display) = (AlertDetector::default(), Receiver::new(Variant::Bell202));
+        Self { alert, display, answers, saying: Vec::new(), shown: None }
+    }
+
+    fn says(&mut self) -> [i16; PERIOD] {
+        let mut saying = std::mem::take(&mut self.saying).into_iter();
+        let period = std::array::from_fn(|_| saying.next().unwrap_or(0));
+        self.saying = saying.collect();
+        period
+    }
+
+    fn hears(&mut self, period: &[i16; PERIOD]) {
+        let alerts = period.iter().filter(|&&sample| self.alert.hear(sample)).count();
+        if alerts > 0 && self.answers {
+            self.saying = [silence(20), key('D', 60)].concat();
+        }
+        if let Some(Heard::Frame(frame)) = self.display.feed(period) {
+            self.shown = frame.parse().ok();
+        }
+    }
 }
 
 #[test]

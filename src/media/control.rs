@@ -5,7 +5,12 @@
 
 pub use crate::audio::tap_frame::{TAP_SAMPLES, TapFrame};
 use crate::{
-    audio::{fax::FaxTone, sound_report::SoundReport, tone::Tone},
+    audio::{
+        caller_id::waiting::{CallWaiting, Outcome},
+        fax::FaxTone,
+        sound_report::SoundReport,
+        tone::Tone,
+    },
     id::{RtpPort, Slot},
     record::LegKind,
     rtp::emodel::Robustness,
@@ -55,6 +60,13 @@ pub enum Command {
         rtp: RtpPort,
         /// Trunk side from now on.
         trunk: Trunk,
+    },
+    /// Announces another call to the phone of a patch; [`Event::Announced`] follows.
+    Announce {
+        /// The patch.
+        rtp: RtpPort,
+        /// What is announced.
+        waiting: Box<CallWaiting>,
     },
     /// Parts the two sides; [`Event::Unpatched`] follows.
     Unpatch {
@@ -155,6 +167,15 @@ pub enum Event {
         from: LegKind,
         /// What was heard.
         tone: FaxTone,
+    },
+    /// The announcement of another call is over.
+    Announced {
+        /// The patch.
+        rtp: RtpPort,
+        /// Whether the phone showed who calls; `None` if the patch ended before.
+        outcome: Option<Outcome>,
+        /// To be freed off the media thread.
+        waiting: Box<CallWaiting>,
     },
     /// The sides were parted.
     Unpatched {

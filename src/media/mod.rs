@@ -13,5 +13,6 @@ pub mod patch_bay;
 mod rtcp;
 mod tap;
 mod uplink;
+mod waiting;
 
 pub use patch_bay::{PatchBay, RtpIo};

@@ -20,9 +20,11 @@ use super::{
     rtcp::{Farewell, Rtcp},
     tap::{Leg, Tap},
     uplink::Uplink,
+    waiting::Waiting,
 };
 use crate::{
     audio::{
+        caller_id::waiting::CallWaiting,
         interleaved::{Column, ColumnMut, mix},
         sound_report::{SoundReport, tenths},
     },
@@ -44,6 +46,8 @@ pub(super) struct Patch {
     uplink: Uplink,
     rtcp: Rtcp,
     notice: Option<Notice>,
+    /// Another call that is being announced to the phone.
+    waiting: Option<Waiting>,
     tap: Option<Tap>,
     ahead: Ahead,
     /// `None`: the sound passes unheard.
@@ -72,6 +76,7 @@ pub(super) struct Remains {
     pub(super) tap: Option<rtrb::Producer<TapFrame>>,
     pub(super) playout: Playout,
     pub(super) farewell: Option<Farewell>,
+    pub(super) waiting: Option<Box<CallWaiting>>,
 }
 
 impl Patch {
@@ -94,6 +99,7 @@ impl Patch {
             trunk,
             tapping: notice.is_none(),
             notice: notice.map(|samples| Notice { samples, at: 0, by: clock + NOTICE_PATIENCE_SAMPLES }),
+            waiting: None,
             tap: tap.map(Tap::new),
             ahead,
             ears,
@@ -104,6 +110,11 @@ impl Patch {
 
     pub(super) const fn slot(&self) -> Slot {
         self.slot
+    }
+
+    /// Announces another call to the phone; what was announced before is given back.
+    pub(super) fn announce_waiting(&mut self, waiting: Box<CallWaiting>) -> Option<Box<CallWaiting>> {
+        self.waiting.replace(Waiting::new(waiting)).map(Waiting::into_spent)
     }
 
     /// Applies a new SDP answer.
@@ -141,7 +152,8 @@ impl Patch {
             ..received
         };
         let notice = self.notice.map(|notice| notice.samples);
-        Remains { counters, notice, tap: tap.map(|tap| tap.ring), playout, farewell }
+        let waiting = self.waiting.map(Waiting::into_spent);
+        Remains { counters, notice, tap: tap.map(|tap| tap.ring), playout, farewell, waiting }
     }
 
     /// One period. `playback` is silent before; what is played to the line is added to it.
@@ -160,7 +172,13 @@ impl Patch {
         if let Some(range) = &notice {
             mix(playback.samples(), self.notice_samples(range));
         }
-        let said = self.listen((line, capture), playback, is_key, events);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.sound(playback);
+        }
+        let mut said = self.listen((line, capture), playback, is_key, events);
+        if self.waiting.is_some() {
+            said = self.hear_waiting(said, events);
+        }
         if let Some(range) = notice.filter(|range| !range.is_empty()) {
             self.announce(&range, events);
         }
@@ -202,6 +220,19 @@ impl Patch {
         if ears.is_fax() && !was_fax {
             line.leave_alone();
             self.downlink.leave_alone();
+        }
+        said
+    }
+
+    /// The phone's answer to the announcement is not for the trunk.
+    #[cold]
+    fn hear_waiting(&mut self, said: Said, events: &mut impl FnMut(Event)) -> Said {
+        let Some(waiting) = &mut self.waiting else { return said };
+        let said = waiting.hear(said, &mut self.frame.office);
+        if let outcome @ Some(_) = waiting.outcome()
+            && let Some(waiting) = self.waiting.take()
+        {
+            events(Event::Announced { rtp: self.rtp, outcome, waiting: waiting.into_spent() });
         }
         said
     }

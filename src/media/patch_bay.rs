@@ -147,6 +147,15 @@ impl PatchBay {
                     patch.change(trunk, clock);
                 }
             }
+            Command::Announce { rtp, waiting } => {
+                let left = match self.patch_mut(rtp) {
+                    Some(patch) => patch.announce_waiting(waiting),
+                    None => Some(waiting),
+                };
+                if let Some(waiting) = left {
+                    events(Event::Announced { rtp, outcome: None, waiting });
+                }
+            }
             Command::Unpatch { rtp } => self.unpatch(rtp, events),
             Command::Play { slot, sound } => self.play(slot, sound, events),
             Command::Hush { slot } => {
@@ -238,6 +247,9 @@ impl PatchBay {
         if let Some(place) = self.farewells.get_mut(usize::from(rtp.0)) {
             self.must_say |= remains.farewell.is_some();
             *place = remains.farewell;
+        }
+        if let Some(waiting) = remains.waiting {
+            events(Event::Announced { rtp, outcome: None, waiting });
         }
         remains.notice.into_iter().for_each(|samples| events(Event::Spent(samples)));
         events(Event::Unpatched { rtp, counters: remains.counters, tap: remains.tap });

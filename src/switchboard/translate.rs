@@ -143,7 +143,8 @@ pub(super) fn media(event: &media::Event) -> Option<(RtpPort, CallEvent)> {
         }
         media::Event::OneWay { rtp, silent } => Some((*rtp, CallEvent::OneWay(*silent))),
         media::Event::Fax { rtp, tone, .. } => Some((*rtp, CallEvent::Fax(*tone))),
-        media::Event::Spent(_) => None,
+        // Nobody announces a waiting call yet.
+        media::Event::Announced { .. } | media::Event::Spent(_) => None,
     }
 }
 

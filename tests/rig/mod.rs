@@ -290,6 +290,9 @@ impl Rig {
                 (Self::port_name(PortId(slot.0)), "hush".to_owned())
             }
             Output::Media(media::Command::Patch { .. }) => ("media".to_owned(), "patch".to_owned()),
+            Output::Media(media::Command::Announce { rtp, .. }) => {
+                ("media".to_owned(), format!("announce {}", rtp.0))
+            }
             Output::Patch { rtp, slot, recording, .. } => (
                 "media".to_owned(),
                 format!(

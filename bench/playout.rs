@@ -49,8 +49,8 @@ fn main() {
 /// The table as it is committed.
 fn table() -> String {
     let mut table = String::from(
-        "# Late packets in percent and mean buffer in ms, four networks\n# cargo bench --bench playout -- --write\n\
-         network,late,dropped,mean buffer,late at fixed 40,late at fixed 60,late at fixed 100\n",
+        "# Late packets and mean playout buffer on four networks\n# cargo bench --bench playout -- --write\n\
+         network,late (%),dropped (%),mean buffer (ms),late at fixed 40 ms (%),late at fixed 60 ms (%),late at fixed 100 ms (%)\n",
     );
     for network in network::NETWORKS {
         let trace = traces::run(&network, network::PACKETS);

@@ -51,9 +51,9 @@ fn main() {
 /// The table as it is committed.
 fn table() -> String {
     let mut table = String::from(
-        "# PESQ of recorded speech by lost packets and jitter, and of others without jitter\n\
+        "# Recorded speech by lost packets and jitter, and what others make of the same losses without jitter\n\
          # cargo bench --bench quality -- --write\n\
-         loss,jitter 0 ms,jitter 20 ms,jitter 40 ms,jitter 80 ms,spandsp,zero-fill\n",
+         loss,jitter 0 ms (PESQ),jitter 20 ms (PESQ),jitter 40 ms (PESQ),jitter 80 ms (PESQ),spandsp (PESQ),zero-fill (PESQ)\n",
     );
     let speech = listening::speech();
     for loss in LOSSES {

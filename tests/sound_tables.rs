@@ -44,11 +44,11 @@ fn late_packets_and_depth_are_those_of_the_table() {
         let row = &table[network.name];
         let trace = traces::run(&network, network::PACKETS);
         let now = [
-            ("late", trace.late_percent),
-            ("dropped", trace.dropped_percent),
-            ("mean buffer", trace.mean_buffer_ms),
-            ("late at fixed 40", trace.fixed_late_percent[0]),
-            ("late at fixed 100", trace.fixed_late_percent[2]),
+            ("late (%)", trace.late_percent),
+            ("dropped (%)", trace.dropped_percent),
+            ("mean buffer (ms)", trace.mean_buffer_ms),
+            ("late at fixed 40 ms (%)", trace.fixed_late_percent[0]),
+            ("late at fixed 100 ms (%)", trace.fixed_late_percent[2]),
         ];
         for (column, now) in now {
             // The table has one or two digits behind the point.
@@ -56,20 +56,24 @@ fn late_packets_and_depth_are_those_of_the_table() {
         }
         assert!(trace.corrections > 0.0 && trace.in_silence_percent > 80.0, "{}", network.name);
     }
-    assert!(table["dsl"]["late"] <= 0.5 && table["dsl"]["mean buffer"] <= 45.0);
-    assert!(table["lte"]["late"] <= 0.5 && table["lte"]["mean buffer"] <= 110.0);
+    assert!(table["dsl"]["late (%)"] <= 0.5 && table["dsl"]["mean buffer (ms)"] <= 45.0);
+    assert!(table["lte"]["late (%)"] <= 0.5 && table["lte"]["mean buffer (ms)"] <= 110.0);
 }
 
 #[test]
 fn speech_after_losses_scores_as_in_the_table() {
     let (table, speech) = (committed("quality"), listening::speech());
     for (loss, jitter_ms) in [(5, 0), (3, 40)] {
-        let then = table[&format!("{loss} %")][&format!("jitter {jitter_ms} ms")];
+        let then = table[&format!("{loss} %")][&format!("jitter {jitter_ms} ms (PESQ)")];
         let now = listening::ours(&speech, loss, jitter_ms);
         assert!((then - now).abs() <= TOLERANCE, "{loss} % {jitter_ms} ms: {now}, in the table {then}");
     }
     for (loss, least) in [("1 %", 4.25), ("3 %", 3.80), ("5 %", 3.60), ("10 %", 3.10)] {
         let row = &table[loss];
-        assert!(row["jitter 0 ms"] >= least && row["jitter 0 ms"] >= row["spandsp"] - TOLERANCE, "{loss}");
+        assert!(
+            row["jitter 0 ms (PESQ)"] >= least
+                && row["jitter 0 ms (PESQ)"] >= row["spandsp (PESQ)"] - TOLERANCE,
+            "{loss}"
+        );
     }
 }

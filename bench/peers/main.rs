@@ -116,21 +116,24 @@ fn main() {
     }
     let rounds = number_behind("--rounds").unwrap_or(ROUNDS);
     let length = Duration::from_secs(number_behind("--seconds").unwrap_or(SECONDS));
-    let mut programs = vec![own::start(CALLS)];
+    let mut own =
+        [own::start("ringside", CALLS, true), own::start("ringside_no_echo_canceller", CALLS, false)];
+    let mut peers = Vec::new();
     let mut rows = Vec::new();
     for (name, started) in [("baresip", baresip::start(CALLS)), ("rtpengine", rtpengine::start(CALLS))] {
         match started {
-            Ok(program) => programs.push(program),
+            Ok(program) => peers.push(program),
             Err(why) => rows.push(absent(name, &why)),
         }
     }
     for _ in 0..rounds {
-        programs.iter_mut().for_each(|program| program.measure(length));
+        own.iter_mut().chain(&mut peers).for_each(|program| program.measure(length));
     }
-    rows.extend(figures(&programs));
+    rows.extend(own.iter().flat_map(|own| compare(own, &peers)));
+    rows.extend(figures(&own[0], &peers));
     rows.iter().for_each(Row::print);
     if asked("--write") {
-        write_table(&programs);
+        write_table(&own, &peers);
     }
 }
 
@@ -180,21 +183,26 @@ const CARD: &str = "sim-card";
 /// The part of the process from which on a thread is shown alone.
 const WORTH_A_ROW: f64 = 0.01;
 
-fn figures(programs: &[Program]) -> Vec<Row> {
+/// The product's threads, alone and held against the peers' processes.
+fn compare(own: &Program, peers: &[Program]) -> Vec<Row> {
     let mut rows = Vec::new();
-    let (own, peers) = programs.split_first().expect("the product is always here");
-    let ns = "ns";
     for (metric, threads) in OWN {
-        let value = own.median(|round| round.of(threads));
-        rows.push(row(format!("ringside_{metric}_ns_per_packet"), value, ns, None));
+        let (name, value) = (own.name, own.median(|round| round.of(threads)));
+        rows.push(row(format!("{name}_{metric}_ns_per_packet"), value, "ns", None));
         for peer in peers {
             let ratio = value / peer.median(Round::all);
-            rows.push(row(format!("ringside_{metric}_to_{}", peer.name), ratio, "ratio", Some(1.0)));
+            rows.push(row(format!("{name}_{metric}_to_{}", peer.name), ratio, "ratio", Some(1.0)));
         }
     }
+    rows
+}
+
+fn figures(own: &Program, peers: &[Program]) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let ns = "ns";
     let without_card = own.median(|round| round.all() - round.of(&[CARD]));
     rows.push(row("ringside_without_card_ns_per_packet".to_owned(), without_card, ns, None));
-    for program in programs {
+    for program in [own].into_iter().chain(peers) {
         let name = program.name;
         rows.push(row(format!("{name}_process_ns_per_packet"), program.median(Round::all), ns, None));
         let bytes = program.median(|round| round.recorded_bytes);
@@ -214,17 +222,18 @@ fn figures(programs: &[Program]) -> Vec<Row> {
 }
 
 /// The table behind the README's picture.
-fn write_table(programs: &[Program]) {
-    let own = &programs[0];
+fn write_table(own: &[Program; 2], peers: &[Program]) {
+    let [own, plain] = own;
     let us = |ns: f64| ns / 1_000.0;
     let mut lines = vec![
         format!("# CPU time per RTP packet of a recorded call, {CALLS} calls, same run"),
         "# cargo bench --bench peers -- --install --seconds 10 --write".to_owned(),
         "program,CPU time per packet (µs),what is counted".to_owned(),
         format!(
-            "ringside,{:.1},media thread: G.711 both ways and the tap",
-            us(own.median(|r| r.of(OWN[0].1)))
+            "ringside without echo canceller,{:.1},media thread: G.711 both ways; keys; fax tones; levels; the tap",
+            us(plain.median(|r| r.of(OWN[0].1)))
         ),
+        format!("ringside,{:.1},the same with the echo canceller", us(own.median(|r| r.of(OWN[0].1)))),
         format!(
             "ringside + encoder,{:.1},media and storage threads: Opus of both legs",
             us(own.median(|r| r.of(OWN[1].1)))
@@ -234,7 +243,7 @@ fn write_table(programs: &[Program]) {
         ("baresip", "process: G.711 both ways and two WAV files"),
         ("rtpengine", "process: forwards and writes pcap"),
     ];
-    for peer in &programs[1..] {
+    for peer in peers {
         let what = said.iter().find(|(name, _)| *name == peer.name).map_or("", |(_, what)| what);
         lines.push(format!("{},{:.1},{what}", peer.name, us(peer.median(Round::all))));
     }

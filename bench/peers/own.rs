@@ -14,10 +14,15 @@ const SETTLING: Duration = Duration::from_secs(4);
 const OFFICE: &str = "keep_audio_s = 0\n[[phone]]\nport = \"*\"\nanswer_after_rings = 1\nanswer_delay_ms = 200\n\
     say = \"hello.wav\"\n";
 
-pub(crate) fn start(calls: usize) -> Program {
+/// As it is, or without the echo cancellers, which neither peer has.
+pub(crate) fn start(name: &'static str, calls: usize, echo_canceller: bool) -> Program {
     let phones: Vec<String> = (1..=24).map(|n| format!("PHONE{n}")).collect();
     let phones: Vec<&str> = phones.iter().map(String::as_str).collect();
-    let running = Site::new("sim24", &phones, OFFICE).start(BINARY);
+    let site = Site::new("sim24", &phones, OFFICE);
+    for phone in phones.iter().filter(|_| !echo_canceller) {
+        site.append(&format!("\n[[phone]]\nport = \"{phone}\"\necho_canceller = false\n"));
+    }
+    let running = site.start(BINARY);
     let caller = Caller::new(running.sip).expect("loopback");
     let sockets: Vec<_> = (0..calls).map(|_| load::socket().expect("loopback")).collect();
     for (n, socket) in sockets.iter().enumerate() {
@@ -28,7 +33,7 @@ pub(crate) fn start(calls: usize) -> Program {
     let mut load = Load::new(legs.map(|(n, (socket, to))| Leg::new(n, socket, to)).collect());
     load.run(SETTLING);
     Program {
-        name: "ringside",
+        name,
         process: running.id(),
         load,
         recordings: running.path("data"),

@@ -68,8 +68,13 @@ impl Site {
             "\n[[trunk]]\nname = \"registrar\"\nmode = \"register\"\nregistrar = \"{registrar}\"\nuser = \"box\"\n\
              password = \"open sesame\"\n"
         );
+        self.append(&trunk);
+    }
+
+    /// Adds lines to the end of the configuration.
+    pub(crate) fn append(&self, lines: &str) {
         let path = self.path("site.toml");
-        fs::write(&path, fs::read_to_string(&path).unwrap() + &trunk).unwrap();
+        fs::write(&path, fs::read_to_string(&path).unwrap() + lines).unwrap();
     }
 
     /// Writes the configuration with RTP ports of its own; parallel sites get different ones.

@@ -162,12 +162,7 @@ impl Spectrum {
             return Self::SILENCE;
         }
         let high = highpass.filter(&tables.sections, &samples);
-        let mut parts = [0.0_f32; 16];
-        for (x, waves) in high.iter().zip(&tables.waves) {
-            for (part, wave) in parts.iter_mut().zip(waves) {
-                *part += x * wave;
-            }
-        }
+        let parts = correlated(&high, &tables.waves);
         let sum = samples
             .as_chunks::<8>()
             .0
@@ -212,6 +207,18 @@ impl Spectrum {
         let below = (self.whole - explained - rest).max(0.0);
         Fit { waves: [low, high], explained, rest, below }
     }
+}
+
+/// Sum over the period of each wave times the sample. Inside a larger function it is not vectorised.
+#[inline(never)]
+fn correlated(samples: &[f32; PERIOD], waves: &[[f32; 16]; PERIOD]) -> [f32; 16] {
+    let mut parts = [0.0_f32; 16];
+    for (x, waves) in samples.iter().zip(waves) {
+        for (part, wave) in parts.iter_mut().zip(waves) {
+            *part += x * wave;
+        }
+    }
+    parts
 }
 
 /// Sum of squares, in lanes so that it is vectorised.

@@ -9,7 +9,7 @@
 use ringside::{
     call::bubble::{Bubble, BubbleState},
     id::CallId,
-    record::{CallRecord, Ended, Presentation},
+    record::{CallRecord, Ended, LegKind, Presentation},
     time::WallTime,
     web::{self, Calls, Health, LiveBubbles, Metrics, State},
 };
@@ -161,7 +161,10 @@ impl Office {
             ended: Some(Ended::Cancelled),
             ..bubble(10, "+16305550162", "Google Ads")
         });
-        self.state.live.publish(answered(11, "+442079460123", "Radio spot", "PHONE2", 187_000));
+        self.state.live.publish(Bubble {
+            silent: Some(LegKind::Trunk),
+            ..answered(11, "+442079460123", "Radio spot", "PHONE2", 187_000)
+        });
         self.state.live.publish(Bubble {
             caller_name: Some("Dana Ortiz".to_owned()),
             ..answered(12, "+12065550173", "Spring mailer", "PHONE1", 42_000)

@@ -77,6 +77,8 @@ const checkLivePage = async (context) => {
   assert(words.includes("Ringing") && words.includes("On the phone"), `states in words, not colour alone: ${words}`);
   assert.match(await page.title(), /^\d+ live(, \d+ ringing)? · ringside$/);
   assert(await page.$(".bubble.live .rec"), "REC is shown");
+  const alarms = await page.$$eval(".bubble .alarm", (all) => all.map((one) => one.textContent));
+  assert.deepEqual(alarms, ["The caller is not heard"]);
   assert((await page.textContent("#announcement")).length > 0, "a screen reader is told");
 
   step("the timer of a call runs");

@@ -8,6 +8,8 @@
 
 #[path = "daemon/killed.rs"]
 mod killed;
+#[path = "daemon/line.rs"]
+mod line;
 #[path = "daemon/mixed.rs"]
 mod mixed;
 #[path = "daemon/office.rs"]

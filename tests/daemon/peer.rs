@@ -38,6 +38,8 @@ pub struct Peer {
     stamp: u32,
     /// What was received last, by 20 ms frames: RTP sequence and sound.
     pub heard: Vec<(u16, Vec<i16>)>,
+    /// Every telephone-event packet received: its timestamp and its payload.
+    pub events: Vec<(u32, [u8; 4])>,
 }
 
 /// A message of the box.
@@ -95,6 +97,7 @@ impl Peer {
             packets: 0,
             stamp: 0,
             heard: Vec::new(),
+            events: Vec::new(),
         }
     }
 
@@ -267,6 +270,11 @@ impl Peer {
     fn listen(&mut self) -> bool {
         let mut buffer = [0; 2048];
         let Ok((length, _)) = self.rtp.recv_from(&mut buffer) else { return false };
+        if buffer[1] & 0x7f == EVENTS {
+            let stamp = u32::from_be_bytes(buffer[4..8].try_into().unwrap());
+            self.events.push((stamp, buffer[12..16].try_into().unwrap()));
+            return true;
+        }
         let sound = buffer[12..length].iter().map(|code| g711::expand(Law::Mu, *code)).collect();
         self.heard.push((u16::from_be_bytes([buffer[2], buffer[3]]), sound));
         true

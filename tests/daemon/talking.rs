@@ -9,6 +9,7 @@ use crate::shared::{
 };
 use ringside::{
     record::{CallRecord, Ended, RecordingState},
+    rtp::telephone_event::Events,
     sim::{observe::What, phone::Happening, supervision::HungUpOn},
 };
 use std::time::Duration;
@@ -113,6 +114,35 @@ fn a_digit_of_the_caller_is_heard_as_its_two_tones() {
     assert!((4..=7).contains(&sounding), "{blocks:?}");
     assert!(blocks.iter().all(|(low, _, other)| *other < 800.0 || other < low), "{blocks:?}");
     assert_eq!(peer.bye().status(), Some(200));
+}
+
+#[test]
+fn a_key_at_the_phone_reaches_the_trunk_as_an_event_and_is_in_no_recording() {
+    let script = "answer_after_rings = 1\nanswer_delay_ms = 300\nkeys = [{ at_ms = 4000, digits = \"7#\" }]";
+    let inside = Inside::start(Site::new(&[&[script]], ""));
+    let mut peer = talking(&inside);
+    peer.talk(Duration::from_secs(4), None);
+    let mut events = Events::default();
+    let pressed: Vec<u8> = peer
+        .events
+        .iter()
+        .filter_map(|(stamp, payload)| events.packet(*stamp, payload))
+        .filter(|press| press.first)
+        .map(|press| press.code)
+        .collect();
+    assert_eq!(pressed, [7, 11], "{:?}", peer.events);
+    // ITU-T Q.23: 7 is 852 and 1209 Hz, # is 941 and 1477 Hz.
+    let leaked: usize = [852.0, 1209.0, 941.0, 1477.0].map(|hz| peer.packets_with(hz)).iter().sum();
+    assert!(leaked <= 2, "{leaked} packets carry a tone of the keys");
+    assert_eq!(peer.bye().status(), Some(200));
+    let record = record(&inside);
+    let (_, office) = sound::decode(&inside.site.data().join(record.recording.path.unwrap()));
+    // The notice speaks, but is over by then.
+    let office = office.get(3 * SECOND + SECOND / 2..).unwrap();
+    let loudest = |hz| office.chunks_exact(sound::FRAME).map(|b| sound::peak_at(b, hz)).fold(0.0, f64::max);
+    for hz in [852.0, 1209.0, 941.0, 1477.0] {
+        assert!(loudest(hz) < 300.0, "{hz} Hz of a key is in the recording, {}", loudest(hz));
+    }
 }
 
 #[test]

@@ -40,25 +40,18 @@ const NAMES: [&str; 14] = [
 const LEVELS: [f32; 3] = [-20.0, -17.5, -15.0];
 /// Longest clip: 30 s. What is longer becomes several.
 const CLIP: usize = 240_000;
-/// Of so many clips one is used, unless the whole hour is asked for.
-const SHARE: usize = 6;
 
-/// The clips, each with an active level between -20 and -15 dBm0: every sixth of them (about 12 minutes, evenly over all
-/// sources), or all (70 minutes) with `RINGSIDE_LONG` set.
+/// The clips, 69 minutes of them, each with an active level between -20 and -15 dBm0.
 ///
 /// # Panics
 /// If a package is missing, with its name.
 pub fn hour() -> impl Iterator<Item = Vec<i16>> {
-    let share = if std::env::var_os("RINGSIDE_LONG").is_some() { 1 } else { SHARE };
     let folders = [PROMPTS[0], PROMPTS[1], MUSIC];
     let files = folders.into_iter().flat_map(|(package, folder)| wav_files(package, Path::new(folder)));
     let sounds = files.map(|file| read_wav(&file)).chain(talkers());
     let clips = sounds.flat_map(|sound| sound.chunks(CLIP).map(<[i16]>::to_vec).collect::<Vec<_>>());
     let heard = clips.filter(|clip| clip.iter().any(|&sample| sample.unsigned_abs() > 100));
-    heard.enumerate().filter(move |(n, _)| n % share == 0).map(|(n, clip)| {
-        // Every share of the clips has all levels.
-        at_level(&clip, LEVELS[(n + n / SHARE) % LEVELS.len()])
-    })
+    heard.enumerate().map(|(n, clip)| at_level(&clip, LEVELS[n % LEVELS.len()]))
 }
 
 /// Natural speech of a dozen people, as recorded.

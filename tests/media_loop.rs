@@ -10,8 +10,8 @@ use ringside::{
         rtp_socket::RtpSockets,
     },
     media::{
+        PatchBay, RtpIo,
         control::{Codec, Command, Event, Sound, Trunk},
-        patch_bay::{PatchBay, RtpIo},
     },
     rtp::ntp::NtpTime,
     sim::{

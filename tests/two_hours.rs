@@ -10,8 +10,8 @@ use ringside::{
         pcm::{Pcm, PcmSettings},
     },
     media::{
+        PatchBay, RtpIo,
         control::{Codec, Command, Event, TapFrame, Trunk},
-        patch_bay::{PatchBay, RtpIo},
     },
     rtp::ntp::NtpTime,
     sim::{

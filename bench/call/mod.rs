@@ -2,12 +2,14 @@
 //! out. The patch bay, the playout and the concealment are those of the product.
 
 use ringside::{
-    audio::g711::{self, Law},
+    audio::{
+        PERIOD,
+        g711::{self, Law},
+    },
     id::{RtpPort, Slot},
     media::{
         PatchBay, RtpIo,
         control::{Codec, Command, Event, PatchCounters, Trunk},
-        patch_bay::PERIOD,
     },
     rtp::{ntp::NtpTime, packet::Outgoing},
 };

@@ -2,8 +2,9 @@
 //! all calls, which costs the media thread nothing.
 
 use ringside::{
+    audio::PERIOD,
     id::RtpPort,
-    media::{RtpIo, patch_bay::PERIOD},
+    media::RtpIo,
     rtp::{ntp::NtpTime, packet::Outgoing},
 };
 use std::{

@@ -6,6 +6,7 @@ use crate::{
 };
 use ringside::{
     audio::{
+        PERIOD,
         g711::{self, Law},
         interleaved::{Column, ColumnMut},
     },
@@ -13,7 +14,7 @@ use ringside::{
     media::{
         PatchBay,
         control::{Codec, Command as Order, TapFrame, Trunk},
-        patch_bay::{Listening, PERIOD, PortAudio},
+        patch_bay::{Listening, PortAudio},
     },
 };
 use std::{hint::black_box, net::SocketAddr};

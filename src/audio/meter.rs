@@ -1,9 +1,7 @@
 //! The level of a leg, period by period and over the call.
 
-use super::level::FULL_SCALE_DBM0;
+use super::{PERIOD, level::FULL_SCALE_DBM0};
 
-/// Samples of a period.
-const PERIOD: usize = 80;
 /// What is weaker than this, in dBm0, is silence: noise of a quiet line and room.
 pub const SILENCE_DBM0: f32 = -55.0;
 /// What is louder than this, in dBm0, is somebody talking (ITU-T P.56: active speech lies about 15 dB above).

@@ -18,3 +18,6 @@ pub mod tap_frame;
 pub mod tone;
 pub mod tone_plan;
 pub mod wav;
+
+/// Samples of a period: 10 ms at 8 kHz, the step of everything that works on sound as it passes.
+pub const PERIOD: usize = 80;

@@ -1,7 +1,7 @@
 //! What a tap delivers: 10 ms of both legs of a call at one instant of the line's clock.
 
 /// Samples of one tap frame: 10 ms at 8 kHz.
-pub const TAP_SAMPLES: usize = 80;
+pub const TAP_SAMPLES: usize = super::PERIOD;
 
 /// 10 ms of both legs of a call, stamped by the line's clock.
 #[derive(Clone, Copy, Debug)]

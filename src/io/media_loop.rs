@@ -11,8 +11,8 @@
 
 use super::pcm::{Pcm, PcmError};
 use crate::media::{
+    PatchBay, RtpIo,
     control::{Command, Event},
-    patch_bay::{PatchBay, RtpIo},
 };
 use std::{
     io::{self, Read, Write},

@@ -5,7 +5,7 @@ use super::{
     arrival::{note_arrivals, receive},
     clock::Clock,
 };
-use crate::{id::RtpPort, media::patch_bay::RtpIo, rtp::ntp::NtpTime};
+use crate::{id::RtpPort, media::RtpIo, rtp::ntp::NtpTime};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     io,

@@ -3,7 +3,7 @@
 //! The card plays what it is given a few periods later, while what it captured has just been on the line. The tap wants
 //! both legs as they were on the line at one moment, so the caller leg waits here for as long as it waits in the card.
 
-use super::patch_bay::PERIOD;
+use crate::audio::PERIOD;
 
 /// Periods that may wait in the card: the buffer of a board has no more.
 pub(super) const MAX_LEAD_PERIODS: usize = 4;

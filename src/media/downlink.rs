@@ -10,11 +10,12 @@ use super::{
     control::{Codec, Event, PatchCounters, Trunk},
     digits::Digits,
     mend::Mending,
-    patch_bay::{PERIOD, RtpIo},
     rtcp::{Rtcp, RtpPeer},
+    rtp_io::RtpIo,
 };
 use crate::{
     audio::{
+        PERIOD,
         g711::{self, Law},
         interleaved::ColumnMut,
     },

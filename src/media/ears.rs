@@ -1,8 +1,9 @@
 //! What is listened for on both legs of a call: keys, fax tones, levels, audio that goes one way only.
 
-use super::{control::Event, one_way::OneWay, patch_bay::PERIOD, tap::Leg};
+use super::{control::Event, one_way::OneWay, tap::Leg};
 use crate::{
     audio::{
+        PERIOD,
         dtmf::{Heard, Key, Receiver},
         fax::Detector,
         meter::Meter,

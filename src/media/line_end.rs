@@ -1,6 +1,6 @@
 //! What belongs to a slot and outlives its calls: the port's gains, and the echo canceller that knows its line.
 
-use super::patch_bay::PERIOD;
+use crate::audio::PERIOD;
 use crate::audio::{
     echo::EchoCanceller,
     gain::Gain,

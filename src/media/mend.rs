@@ -4,7 +4,7 @@
 //! background or nearly so. Where there is no silence for [`PATIENCE`], one pitch period is left out or inserted. Both
 //! are the same cross-fade, from what comes next to what comes a little later or came a little earlier.
 
-use super::patch_bay::PERIOD;
+use crate::audio::PERIOD;
 use crate::{
     audio::{
         conceal::{Concealer, HISTORY},

@@ -11,8 +11,10 @@ mod one_way;
 mod patch;
 pub mod patch_bay;
 mod rtcp;
+mod rtp_io;
 mod tap;
 mod uplink;
 mod waiting;
 
-pub use patch_bay::{PatchBay, RtpIo};
+pub use patch_bay::PatchBay;
+pub use rtp_io::RtpIo;

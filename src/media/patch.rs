@@ -16,14 +16,15 @@ use super::{
     downlink::Downlink,
     ears::{Ears, Said},
     line_end::LineEnd,
-    patch_bay::{PERIOD, RtpIo},
     rtcp::{Farewell, Rtcp},
+    rtp_io::RtpIo,
     tap::{Leg, Tap},
     uplink::Uplink,
     waiting::Waiting,
 };
 use crate::{
     audio::{
+        PERIOD,
         caller_id::waiting::CallWaiting,
         interleaved::{Column, ColumnMut, mix},
         sound_report::{SoundReport, tenths},

@@ -5,44 +5,25 @@
 
 use super::{
     ahead::{Ahead, MAX_LEAD_PERIODS},
-    control::{Command, Event, PatchCounters, Sound, TAP_SAMPLES, TapFrame, Trunk},
+    control::{Command, Event, PatchCounters, Sound, TapFrame, Trunk},
     ears::Ears,
     line_end::LineEnd,
     patch::Patch,
     rtcp::Farewell,
+    rtp_io::RtpIo,
 };
 use crate::{
     audio::{
+        PERIOD,
         interleaved::{Column, ColumnMut},
         tone::Generator,
     },
     id::{RtpPort, Slot},
-    rtp::{ntp::NtpTime, playout::Playout},
+    rtp::playout::Playout,
 };
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 pub use super::line_end::PortAudio;
-
-/// Samples of one slot in one tick: 10 ms at 8 kHz.
-pub const PERIOD: usize = TAP_SAMPLES;
-
-/// The sockets of the RTP ports, as the data plane sees them; never blocks.
-pub trait RtpIo {
-    /// Receives one waiting datagram into `buf`, cut to its length; `None` if none waits.
-    fn receive(&mut self, rtp: RtpPort, buf: &mut [u8]) -> Option<(usize, SocketAddr)>;
-
-    /// Sends one datagram; one that cannot be sent now is dropped, as RTP that comes late is of no use.
-    fn send(&mut self, rtp: RtpPort, to: SocketAddr, bytes: &[u8]);
-
-    /// Receives one datagram that waits at the RTCP port beside an RTP port, with the time at which it arrived.
-    fn receive_control(&mut self, rtp: RtpPort, buf: &mut [u8]) -> Option<(usize, SocketAddr, NtpTime)>;
-
-    /// Sends one datagram from the RTCP port beside an RTP port, or drops it.
-    fn send_control(&mut self, rtp: RtpPort, to: SocketAddr, bytes: &[u8]);
-
-    /// The time of day, by the clock of [`Self::receive_control`]; asked for a few times in ten seconds of a call.
-    fn now(&self) -> NtpTime;
-}
 
 /// What a slot of the PCM bus carries toward its line.
 #[derive(Debug, Default)]

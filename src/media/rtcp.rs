@@ -9,7 +9,7 @@
 
 use super::{
     control::{PatchCounters, Trunk},
-    patch_bay::RtpIo,
+    rtp_io::RtpIo,
 };
 use crate::{
     id::RtpPort,

@@ -3,7 +3,8 @@
 //! A key is known for certain only some 40 ms after it began. Frames wait here for [`HELD`] periods, so that its
 //! whole sound can be silenced in the recording, from its first sample on, while the call itself is not delayed.
 
-use super::{control::TapFrame, patch_bay::PERIOD};
+use super::control::TapFrame;
+use crate::audio::PERIOD;
 use crate::record::LegKind;
 
 /// Periods held back: 80 ms.

@@ -5,14 +5,9 @@
 //!                                        '-----(key)-------> telephone-event, the tone itself is not heard
 //! ```
 
-use super::{
-    control::Trunk,
-    downlink::law,
-    ears::OfficeKey,
-    patch_bay::{PERIOD, RtpIo},
-};
+use super::{control::Trunk, downlink::law, ears::OfficeKey, rtp_io::RtpIo};
 use crate::{
-    audio::g711,
+    audio::{PERIOD, g711},
     id::RtpPort,
     rtp::{
         packet::{HEADER_BYTES, Outgoing},

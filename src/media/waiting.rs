@@ -2,11 +2,9 @@
 //!
 //! The phone's acknowledgement is a key that is meant for us: the trunk hears neither its tone nor a telephone-event.
 
-use super::{
-    ears::{OfficeKey, Said},
-    patch_bay::PERIOD,
-};
+use super::ears::{OfficeKey, Said};
 use crate::audio::{
+    PERIOD,
     caller_id::waiting::{CallWaiting, Outcome, Step},
     dtmf::Key,
     interleaved::ColumnMut,

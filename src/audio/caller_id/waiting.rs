@@ -12,14 +12,13 @@
 
 use super::{CallType, CallerId, Message, Preamble, Standard, delivery::ALERT_HZ};
 use crate::audio::{
+    PERIOD,
     dtmf::Key,
     fsk::Variant,
     sine::Oscillator,
     tone::{Generator, Tone},
 };
 
-/// Samples of a period: 10 ms.
-const PERIOD: usize = 80;
 /// Length of the subscriber alerting signal, the call waiting tone, in periods: 300 ms (GR-506 17.2.6).
 const BEEPING: u16 = 30;
 /// Length of the CPE alerting signal: 80 to 85 ms.

@@ -5,10 +5,9 @@
 //! beforehand. What the fit does not explain is told apart into what is above and what is below the high-pass.
 
 use super::{HIGH_HZ, LOW_HZ};
+pub(super) use crate::audio::PERIOD;
 use std::{f64::consts::TAU, sync::LazyLock};
 
-/// Samples of a period: 10 ms.
-pub(super) const PERIOD: usize = 80;
 const RATE: f64 = 8_000.0;
 
 /// Energy of a period below which it is silence: -48 dBm0, as both frequencies of the weakest key are 20 dB more.

@@ -26,14 +26,13 @@ mod residual;
 mod tone_disabler;
 mod two_path;
 
+use super::PERIOD;
 use history::History;
 use kernel::energy;
 use residual::{Heard, Residual};
 use tone_disabler::ToneDisabler;
 use two_path::TwoPath;
 
-/// Samples of a period: 10 ms.
-const PERIOD: usize = 80;
 /// Taps: a tail of 32 ms behind a pure delay of up to 10 ms.
 const TAPS: usize = 336;
 /// Part of measured energies that is left a period later: the last two seconds.

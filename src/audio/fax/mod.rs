@@ -13,13 +13,11 @@
 mod flags;
 mod steady;
 
-use super::level;
+use super::{PERIOD, level};
 use flags::Flags;
 use std::{f64::consts::TAU, sync::LazyLock};
 use steady::{Answer, Calling, Half};
 
-/// Samples of a period: 10 ms.
-const PERIOD: usize = 80;
 /// Samples of a block, 1.25 ms, and blocks of a period.
 const BLOCK: usize = 10;
 const BLOCKS: usize = PERIOD / BLOCK;

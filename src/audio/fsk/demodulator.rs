@@ -11,11 +11,9 @@
 //! level: the middle is that of their means.
 
 use super::{BIT_RATE, Variant};
-use crate::audio::{level, sine::SAMPLE_HZ};
+use crate::audio::{PERIOD, level, sine::SAMPLE_HZ};
 use std::f32::consts::{SQRT_2, TAU};
 
-/// Samples that are taken at once: 10 ms.
-const PERIOD: usize = 80;
 /// A bit is 6 2/3 samples.
 const BIT_SAMPLES: f32 = SAMPLE_HZ as f32 / BIT_RATE as f32;
 /// Taps of a correlator: one bit, rounded up.

@@ -4,10 +4,9 @@
 //! [`Reading`]: the level, and by how many Hz the tone is off, told from how far its phase turned in between. The
 //! window is 80 ms: frequencies 40 Hz apart are two, and an edge of a burst is where the reading has half its height.
 
+pub(super) use crate::audio::PERIOD;
 use std::f32::consts::{PI, TAU};
 
-/// Samples of a period: 10 ms at 8 kHz.
-pub(super) const PERIOD: usize = 80;
 /// Periods of the window.
 pub(super) const WINDOW: usize = 8;
 /// Periods per second.

@@ -204,6 +204,12 @@ fn a_fax_is_told_once_and_then_left_alone() {
     let sent = talk.sent_audio().split_off(before);
     assert!(sent.len() > 8_000);
     assert_eq!(sent[..], right[..sent.len()]);
+    // 100 ms, and not for the next call.
+    let depth = talk.plane.unpatch(0).mean_depth_samples;
+    talk.plane.patch(0, 0, with_events(), None);
+    talk.talk(&speech(6, 80_000), &silence(10_000));
+    let next = talk.plane.unpatch(0).mean_depth_samples;
+    assert!(depth > 600 && next <= 320, "{depth} samples for a fax, {next} for a call");
 }
 
 #[test]

@@ -223,6 +223,8 @@ impl PatchBay {
         });
         let remains = patch.end(jack);
         let mut playout = remains.playout;
+        // The next call on it may be no fax.
+        playout.set_fixed(None);
         playout.reset();
         self.playouts.push(playout);
         if let Some(place) = self.farewells.get_mut(usize::from(rtp.0)) {

@@ -10,6 +10,7 @@ mod demo;
 mod load;
 pub mod recordings;
 mod run;
+mod said;
 mod show;
 
 use crate::{config::Colours, id::CallId};

@@ -1,6 +1,6 @@
 //! One call for a person: its facts in words, then its way.
 
-use super::calls::{recording, start};
+use super::said::{recording, start};
 use crate::{
     number::E164,
     record::{CallRecord, LegKind},

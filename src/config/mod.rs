@@ -10,6 +10,7 @@
 //! once. The file holds site facts; a key that is left out has the default its field names.
 
 mod check;
+mod checker;
 mod error;
 mod net;
 mod numbers;

@@ -2,7 +2,7 @@
 
 use super::{
     Campaign, Phone, RingGroup, TrackingNumber,
-    check::{Checker, optional},
+    checker::{Checker, optional},
     error::{Problem, did_you_mean},
     raw,
 };

@@ -1,5 +1,6 @@
 //! Line chips behind `embedded_hal::spi::SpiDevice`: register-level drivers, one file or folder per part.
 
+pub mod si3050;
 pub mod si3215;
 
 /// What an FXS port feeds its loop with (Si3210/15 register 64, LF).

@@ -109,6 +109,15 @@ impl World {
         self.lines.get_mut(index).map(|(_, line)| line)
     }
 
+    /// The chip of an FXO port, in the order of the profile: to look into it, to break it.
+    pub fn daa(&mut self, index: usize) -> Option<&mut si3050::Model> {
+        let place = self.lines.get(index)?.0;
+        match &mut self.chains.get_mut(place.chain)?.chips {
+            Chips::Daas(chips) => chips.get_mut(place.index),
+            Chips::Slics(_) => None,
+        }
+    }
+
     /// Makes the next transfers of an SPI chain fail.
     pub fn fail_spi(&mut self, chain: usize, transfers: u32) {
         if let Some(chain) = self.chains.get_mut(chain) {

@@ -165,6 +165,12 @@ impl Profile {
         self.ports_of(PortKind::Fxo)
     }
 
+    /// Every port with its id, in the order of the file.
+    pub fn numbered_ports(&self) -> impl Iterator<Item = (PortId, &Port)> {
+        // `check_ports` keeps the list within MAX_PORTS, so the ids cannot run out.
+        (0..).map(PortId).zip(&self.ports)
+    }
+
     /// The port with this id.
     #[must_use]
     pub fn port(&self, id: PortId) -> Option<&Port> {
@@ -172,8 +178,7 @@ impl Profile {
     }
 
     fn ports_of(&self, kind: PortKind) -> impl Iterator<Item = (PortId, &Port)> {
-        // `check_ports` keeps the list within MAX_PORTS, so the ids cannot run out.
-        (0..).map(PortId).zip(&self.ports).filter(move |(_, port)| port.kind == kind)
+        self.numbered_ports().filter(move |(_, port)| port.kind == kind)
     }
 
     fn check_pcm(&self) -> Result<(), ProfileError> {

@@ -7,7 +7,7 @@ use ringside::chip::Linefeed::{self, Active, OnHookTransmission, Open, ReverseAc
 use ringside::chip::PortChange::{self, Down, LoopClosed, LoopOpened, PowerAlarm, Reset, RingTripped, Up};
 use ringside::chip::si3215::POLL_MS;
 use ringside::id::PortId;
-use ringside::io::line_io::{LineCommand, LineIo};
+use ringside::io::line_io::{Change, LineCommand, LineIo};
 use ringside::sim::observe::{PhoneSnapshot, What};
 use ringside::sim::office::{Answer, Office, Script, Speech};
 use ringside::sim::si3215::Model;
@@ -64,13 +64,17 @@ impl Rig {
             self.ms += 1;
             if self.ms.is_multiple_of(POLL_MS) {
                 let (ms, changes) = (self.ms, &mut self.changes);
-                self.lines.turn(Instant(ms * 1000), &mut |e| changes.push((ms, e.port, e.change)));
+                self.lines.turn(Instant(ms * 1000), &mut |e| {
+                    if let Change::Fxs(change) = e.change {
+                        changes.push((ms, e.port, change));
+                    }
+                });
             }
         }
     }
 
     fn feed(&mut self, port: PortId, linefeed: Linefeed) {
-        self.lines.command(LineCommand { port, linefeed }, Instant(self.ms * 1000));
+        self.lines.command(LineCommand::feed(port, linefeed), Instant(self.ms * 1000), &mut |_| ());
     }
 
     /// Rings as the box does: 2 s on, 4 s of on-hook transmission; stops at the first change.

@@ -128,9 +128,9 @@ fn happen(rig: &mut Rig, dice: &mut Dice, observer: &mut Observer, n: u64) {
             }
         }
         15 if dice.below(20) == 0 => {
-            rig.give(Input::Line { port, change: PortChange::Reset });
+            rig.give(Input::Fxs { port, change: PortChange::Reset });
             observe(rig, observer);
-            rig.give(Input::Line { port, change: PortChange::Up });
+            rig.give(Input::Fxs { port, change: PortChange::Up });
             if let Some(phone) = rig.phones.get_mut(&port) {
                 (phone.off_hook, phone.loop_closed) = (false, false);
             }
@@ -213,7 +213,7 @@ fn one_lost_order_to_stop_ringing_is_noticed() {
         let mut lost = false;
         storm(seed, |rig| {
             for output in rig.out.iter().filter(|_| !lost) {
-                if let Output::Line { port, feed: Linefeed::Active } = output
+                if let Output::Fxs { port, feed: Linefeed::Active } = output
                     && let Some(phone) = rig.phones.get_mut(port).filter(|phone| !phone.off_hook)
                 {
                     phone.feed = Linefeed::Ringing;

@@ -6,9 +6,10 @@
 
 use embedded_hal::spi::{Operation, SpiDevice};
 use ringside::board::Profile;
-use ringside::chip::{Linefeed, PortChange};
+use ringside::chip::si3050::Balance;
+use ringside::chip::{LineChange, LineOrder, Linefeed, PortChange};
 use ringside::id::PortId;
-use ringside::io::line_io::{LineCommand, LineEvent, LineIo};
+use ringside::io::line_io::{Change, LineCommand, LineEvent, LineIo, Order};
 use ringside::sim::hybrid::EchoPath;
 use ringside::sim::observe::What;
 use ringside::sim::office::{Office, OfficeError, Script};
@@ -30,6 +31,7 @@ struct Rig {
     slic_spi: SimSpi,
     daa_spi: SimSpi,
     events: Vec<LineEvent>,
+    lines_said: Vec<LineEvent>,
     up: Vec<i16>,
 }
 
@@ -40,13 +42,14 @@ impl Rig {
         let spi = |chain| SimSpi::new(world.clone(), chain);
         let lines = LineIo::new(&profile, vec![spi(0), spi(1)]).unwrap();
         let (slic_spi, daa_spi) = (spi(0), spi(1));
-        Self { world, lines, slic_spi, daa_spi, events: Vec::new(), up: Vec::new() }
+        Self { world, lines, slic_spi, daa_spi, events: Vec::new(), lines_said: Vec::new(), up: Vec::new() }
     }
 
     fn started(office: &Office) -> Self {
         let mut rig = Self::new(office);
         rig.pass(2000, |_| 0);
         rig.events.clear();
+        rig.lines_said.clear();
         rig
     }
 
@@ -59,13 +62,22 @@ impl Rig {
             self.world.step(&down, &mut up, SLOTS);
             self.up.extend(up.chunks(SLOTS).map(|frame| frame[0]));
             let now = self.world.lock().now();
-            self.lines.turn(now, &mut |event| self.events.push(event));
+            let (events, said) = (&mut self.events, &mut self.lines_said);
+            self.lines.turn(now, &mut |event| match event.change {
+                Change::Fxs(_) => events.push(event),
+                Change::Fxo(_) => said.push(event),
+                Change::Readings(_) => {}
+            });
         }
     }
 
     fn feed(&mut self, linefeed: Linefeed) {
+        self.order(PHONE1, Order::Feed(linefeed));
+    }
+
+    fn order(&mut self, port: PortId, order: Order) {
         let now = self.world.lock().now();
-        self.lines.command(LineCommand { port: PHONE1, linefeed }, now);
+        self.lines.command(LineCommand { port, order }, now, &mut |_| ());
     }
 
     fn happened(&self) -> Vec<What> {
@@ -105,7 +117,7 @@ fn the_person_at_phone_1_answers_the_second_ring_and_talks_until_reorder() {
             rig.pass(3000, |_| 0);
         }
     }
-    let answered = LineEvent { port: PHONE1, change: PortChange::LoopClosed };
+    let answered = LineEvent { port: PHONE1, change: Change::Fxs(PortChange::LoopClosed) };
     assert_eq!(rig.events, [answered]);
     let before = rig.up.len();
     rig.pass(20_000, |_| 0);
@@ -115,7 +127,7 @@ fn the_person_at_phone_1_answers_the_second_ring_and_talks_until_reorder() {
         let wave = |hz: f32| (2.0 * PI * hz * t as f32 / 8000.0).sin() * 1500.0;
         if t / 2000 % 2 == 0 { (wave(480.0) + wave(620.0)) as i16 } else { 0 }
     });
-    let opened = LineEvent { port: PHONE1, change: PortChange::LoopOpened };
+    let opened = LineEvent { port: PHONE1, change: Change::Fxs(PortChange::LoopOpened) };
     assert_eq!(rig.events, [answered, opened]);
     let happened = rig.happened();
     assert!(happened.ends_with(&[What::HungUpOn(HungUpOn::Tone), What::HungUp]), "{happened:?}");
@@ -170,25 +182,28 @@ fn keys_pressed_at_the_phone_reach_the_slot() {
 }
 
 #[test]
-fn an_fxo_chip_links_up_and_sees_the_battery_of_the_exchange() {
-    let mut rig = Rig::new(&Office::empty(0));
+fn an_office_line_is_seized_and_let_go_through_the_thread_of_the_chips() {
+    let mut rig = Rig::started(&Office::empty(0));
     // Control byte of the second chip of the chain: its number bit-reversed.
     let read = |spi: &mut SimSpi, register: u8| {
         let mut value = [0];
         spi.transaction(&mut [Operation::Write(&[0x68, register]), Operation::Read(&mut value)]).unwrap();
         value[0]
     };
-    assert_eq!((read(&mut rig.daa_spi, 2), read(&mut rig.daa_spi, 11) >> 4), (0x03, 0));
-    rig.daa_spi.write(&[0x28, 6, 0x00]).unwrap();
-    rig.pass(104, |_| 0);
     assert_eq!((read(&mut rig.daa_spi, 11), read(&mut rig.daa_spi, 12) & 0x40), (0x33, 0x40));
     assert_eq!(read(&mut rig.daa_spi, 29) as i8, -48);
-    rig.daa_spi.write(&[0x28, 5, 0x09]).unwrap();
-    rig.pass(16, |_| 0);
+    let line2 = PortId(3);
+    rig.order(line2, Order::Line(LineOrder::OffHook));
+    rig.pass(208, |_| 0);
     assert_eq!((read(&mut rig.daa_spi, 29) as i8, read(&mut rig.daa_spi, 28)), (-7, 31));
+    rig.order(line2, Order::Balance(Balance { acim: 2, hybrid: [0; 8] }));
+    assert_eq!(read(&mut rig.daa_spi, 30), 2);
+    rig.order(line2, Order::Line(LineOrder::Monitor));
     rig.world.lock().line(1).unwrap().battery_volts = 0.0;
-    rig.pass(16, |_| 0);
-    assert_eq!(read(&mut rig.daa_spi, 29), 0);
+    rig.pass(1400, |_| 0);
+    let changes: Vec<_> = rig.lines_said.iter().filter(|e| e.port == line2).map(|e| e.change).collect();
+    let expected = [LineChange::OffHook, LineChange::BatteryLost, LineChange::LineDead].map(Change::Fxo);
+    assert_eq!(changes, expected);
 }
 
 #[test]
@@ -232,9 +247,9 @@ fn the_thread_starts_the_chips_obeys_orders_and_opens_the_loops_when_it_ends() {
         panic!("nothing came");
     };
     for _ in 0..2 {
-        turn_until(&|| events.try_recv().is_ok_and(|e| e.change == PortChange::Up));
+        turn_until(&|| events.try_recv().is_ok_and(|e| e.change == Change::Fxs(PortChange::Up)));
     }
-    orders.send(LineCommand { port: PHONE1, linefeed: Linefeed::Ringing }).unwrap();
+    orders.send(LineCommand::feed(PHONE1, Linefeed::Ringing)).unwrap();
     turn_until(&|| world.lock().snapshot()[0].ringing);
     drop(orders);
     thread.join().unwrap();

@@ -37,9 +37,9 @@ impl Edges {
     /// Performs one output; the answer is the call whose bubble the office can see now.
     pub(super) fn perform(&mut self, output: Output) -> Option<CallId> {
         match output {
-            Output::Line { port, feed } => {
+            Output::Fxs { port, feed } => {
                 // The line thread ends only with the daemon.
-                let _ = self.lines.send(LineCommand { port, linefeed: feed });
+                let _ = self.lines.send(LineCommand::feed(port, feed));
             }
             Output::CallerId { slot, id, delivery } => {
                 self.order(Command::Play { slot, sound: Sound::Once(Arc::from(delivery.render(&id))) })

@@ -3,6 +3,7 @@
 use super::StartError;
 use crate::{
     board::Profile,
+    chip::si3050::country::Termination,
     config::Config,
     io::{
         line_io::{self, LineCommand, LineEvent, LineIo},
@@ -48,7 +49,7 @@ pub(super) fn profile(config: &Config, config_dir: &Path) -> Result<(Profile, Pa
 ///
 /// # Errors
 /// A device cannot be opened, or the simulated office is not as it should be.
-pub(super) fn open(profile: &Profile, path: &Path) -> Result<Opened, StartError> {
+pub(super) fn open(profile: &Profile, path: &Path, termination: Termination) -> Result<Opened, StartError> {
     let bad = |why: String| StartError::Board { path: path.to_owned(), why };
     let pcm = PcmSettings {
         device: profile.pcm.device.clone(),
@@ -60,11 +61,12 @@ pub(super) fn open(profile: &Profile, path: &Path) -> Result<Opened, StartError>
     #[cfg(feature = "sim")]
     if let Some(sim) = &profile.sim {
         let office = path.parent().unwrap_or(Path::new(".")).join(&sim.office);
-        let (simulated, lines) = simulated::Simulated::start(profile, &office).map_err(bad)?;
+        let (simulated, lines) = simulated::Simulated::start(profile, &office, termination).map_err(bad)?;
         return Ok(Opened { hardware: Hardware { simulated: Some(simulated) }, lines, pcm });
     }
     let devices = line_io::open_spidev(profile).map_err(|error| bad(error.to_string()))?;
-    let lines = LineIo::new(profile, devices).map_err(|error| bad(error.to_string()))?;
+    let lines =
+        LineIo::new(profile, devices).map_err(|error| bad(error.to_string()))?.with_termination(termination);
     let hardware = Hardware {
         #[cfg(feature = "sim")]
         simulated: None,
@@ -85,7 +87,7 @@ impl Hardware {
 
 #[cfg(feature = "sim")]
 mod simulated {
-    use super::{LineIo, LineLoop, Profile};
+    use super::{LineIo, LineLoop, Profile, Termination};
     use crate::sim::{
         card::{Card, CardSettings, Clock},
         office::Office,
@@ -106,11 +108,17 @@ mod simulated {
     }
 
     impl Simulated {
-        pub(super) fn start(profile: &Profile, office: &Path) -> Result<(Self, LineLoop), String> {
+        pub(super) fn start(
+            profile: &Profile,
+            office: &Path,
+            termination: Termination,
+        ) -> Result<(Self, LineLoop), String> {
             let office = Office::load(office).map_err(|error| error.to_string())?;
             let world = World::new(profile, &office).map_err(|error| error.to_string())?.share();
             let devices = (0..profile.spi.len()).map(|chain| SimSpi::new(world.clone(), chain)).collect();
-            let lines = LineIo::new(profile, devices).map_err(|error| error.to_string())?;
+            let lines = LineIo::new(profile, devices)
+                .map_err(|error| error.to_string())?
+                .with_termination(termination);
             let settings = CardSettings {
                 name: profile.pcm.device.split_once(':').map_or("sim", |(_, name)| name).to_owned(),
                 slots: usize::from(profile.pcm.slots),

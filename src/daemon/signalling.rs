@@ -2,10 +2,10 @@
 
 use super::{edges::Edges, starting::Starting};
 use crate::{
-    chip::PortChange,
     id::PortId,
     io::{
         clock::Clock,
+        line_io::{Change, LineEvent},
         sip_socket::{MAX_DATAGRAM, SipSocket},
         storage::Storage,
     },
@@ -31,7 +31,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(super) enum Message {
     /// A line chip reports a change.
-    Line(PortId, PortChange),
+    Line(LineEvent),
     /// Storage reports.
     Storage(lifecycle::Event),
     /// Stop.
@@ -69,10 +69,7 @@ impl Signalling {
                     self.give(Input::Deadline);
                 }
                 Some(message) = self.inbox.recv() => match message {
-                    Message::Line(port, change) => {
-                        self.give(Input::Line { port, change });
-                        self.starting.heard(port, self.clock.now());
-                    }
+                    Message::Line(LineEvent { port, change }) => self.line(port, change),
                     Message::Storage(event) => {
                         self.edges.stored(&event);
                         self.give(Input::Storage(event));
@@ -106,6 +103,16 @@ impl Signalling {
             let quiet = self.switchboard.calls() == 0 && !self.edges.has_patches();
             quiet || tokio::time::Instant::now() >= by
         })
+    }
+
+    fn line(&mut self, port: PortId, change: Change) {
+        match change {
+            Change::Fxs(change) => {
+                self.give(Input::Fxs { port, change });
+                self.starting.heard(port, self.clock.now());
+            }
+            Change::Fxo(_) | Change::Readings(_) => {}
+        }
     }
 
     /// Handles a datagram and those that wait behind it.

@@ -4,6 +4,7 @@ use crate::{
     audio::{caller_id::Delivery, tone_plan::TonePlan},
     board::Profile,
     call::machine::{Port, Settings as CallSettings},
+    chip::si3050::country::{TBR21, Termination},
     config::{Config, RecordingPolicy, TrunkMode},
     id::Slot,
     line::fxs,
@@ -61,6 +62,11 @@ pub(super) fn port_audio(config: &Config, profile: &Profile) -> impl Iterator<It
 /// Tones of the site's country. The check of the configuration lets no country pass that has none.
 fn tones(config: &Config) -> &'static TonePlan {
     TonePlan::for_country(&config.site.country).unwrap_or_else(TonePlan::north_america)
+}
+
+/// What the site's office lines ask for. A country that the table does not have gets the world's most common line.
+pub(super) fn termination(config: &Config) -> Termination {
+    Termination::of_country(&config.site.country).unwrap_or(TBR21)
 }
 
 /// Settings of the SIP endpoint; resolves the registrars' names.

@@ -27,8 +27,8 @@ pub enum Input<'a> {
         /// Its bytes.
         bytes: &'a [u8],
     },
-    /// A line chip reports a change.
-    Line {
+    /// The chip of an FXS port reports a change.
+    Fxs {
         /// The port.
         port: PortId,
         /// The change.
@@ -58,8 +58,8 @@ pub enum Output {
         /// Its bytes.
         bytes: Vec<u8>,
     },
-    /// Feed a port's loop.
-    Line {
+    /// Feed the loop of an FXS port.
+    Fxs {
         /// The port.
         port: PortId,
         /// How.

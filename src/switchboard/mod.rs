@@ -97,7 +97,7 @@ impl Switchboard {
     pub fn handle(&mut self, input: Input<'_>, now: Instant, out: &mut Vec<Output>) {
         match input {
             Input::Sip { source, bytes } => self.tell_sip(sip::Event::Datagram { source, bytes }, now),
-            Input::Line { port, change } => self.tell_line(port, fxs::Event::Chip(change), now),
+            Input::Fxs { port, change } => self.tell_line(port, fxs::Event::Chip(change), now),
             Input::Media(event) => self.media(event, now),
             Input::Storage(storage::Event::Journaled { call, ms }) => {
                 self.tell_call(call, CallEvent::Journaled(ms), now);

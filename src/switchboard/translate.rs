@@ -113,7 +113,7 @@ pub(super) fn start_recording(record: &CallRecord) -> Option<StorageCommand> {
 pub(super) fn line(command: fxs::Command, port: PortId, slot: Slot) -> (Option<Output>, Option<CallEvent>) {
     let play = |sound| Some(Output::Media(media::Command::Play { slot, sound }));
     match command {
-        fxs::Command::Feed(feed) => (Some(Output::Line { port, feed }), None),
+        fxs::Command::Feed(feed) => (Some(Output::Fxs { port, feed }), None),
         fxs::Command::Play(tone) => (play(media::Sound::Tone(tone)), None),
         fxs::Command::Hush => (Some(Output::Media(media::Command::Hush { slot })), None),
         fxs::Command::SendCallerId(id, delivery) => {

@@ -136,7 +136,7 @@ impl Rig {
         for n in 0..phones {
             let phone = Phone { feed: Linefeed::Active, off_hook: false, loop_closed: false };
             rig.phones.insert(PortId(n), phone);
-            rig.give(Input::Line { port: PortId(n), change: PortChange::Up });
+            rig.give(Input::Fxs { port: PortId(n), change: PortChange::Up });
         }
         rig.log.clear();
         rig
@@ -152,7 +152,7 @@ impl Rig {
         }
         self.out.extend(out);
         for (port, change) in self.loop_changes() {
-            self.give(Input::Line { port, change });
+            self.give(Input::Fxs { port, change });
         }
     }
 
@@ -179,10 +179,10 @@ impl Rig {
         phone.off_hook = off_hook;
         if off_hook && phone.feed == Linefeed::Ringing {
             phone.loop_closed = true;
-            return self.give(Input::Line { port, change: PortChange::RingTripped });
+            return self.give(Input::Fxs { port, change: PortChange::RingTripped });
         }
         for (port, change) in self.loop_changes() {
-            self.give(Input::Line { port, change });
+            self.give(Input::Fxs { port, change });
         }
     }
 
@@ -260,7 +260,7 @@ impl Rig {
     fn watch(&mut self, output: &Output) {
         let (who, what) = match output {
             Output::Sip { bytes, .. } => ("trunk".to_owned(), self.trunk_hears(bytes)),
-            Output::Line { port, feed } => {
+            Output::Fxs { port, feed } => {
                 if let Some(phone) = self.phones.get_mut(port) {
                     phone.feed = *feed;
                 }

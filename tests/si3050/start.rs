@@ -5,7 +5,7 @@ use embedded_hal_mock::eh1::spi::{Mock, Transaction};
 use ringside::chip::si3050::bus::Chain;
 use ringside::chip::si3050::country::{ETSI, FCC, TBR21, Termination};
 use ringside::chip::si3050::reg::Reg;
-use ringside::chip::si3050::{Command, Event, Gain, Problem, Settings, Si3050};
+use ringside::chip::si3050::{Balance, Command, Event, Gain, Problem, Settings, Si3050};
 use ringside::id::Slot;
 use ringside::time::Instant;
 
@@ -198,10 +198,10 @@ fn gains_and_hybrid_reach_the_chip_and_survive_a_reset() {
     let (tx, rx) = (Gain::of_tenths_db(120).unwrap(), Gain::of_tenths_db(-5).unwrap());
     rig.with(0, |chip, chain| {
         chip.set_gains(tx, rx, chain).unwrap();
-        chip.set_hybrid([1, -1, 3, 4, 5, 6, 7, 8], chain).unwrap();
+        chip.set_balance(Balance { acim: 3, hybrid: [1, -1, 3, 4, 5, 6, 7, 8] }, chain).unwrap();
     });
-    let expected = [0x0C, 0x10, 0x00, 0x15, 1, 0xFF, 3, 8];
-    let loaded = |rig: &Rig| rig.chip(0, |chip| [38, 39, 40, 41, 45, 46, 47, 52].map(|r| chip.peek(r)));
+    let expected = [3, 0x0C, 0x10, 0x00, 0x15, 1, 0xFF, 3, 8];
+    let loaded = |rig: &Rig| rig.chip(0, |chip| [30, 38, 39, 40, 41, 45, 46, 47, 52].map(|r| chip.peek(r)));
     assert_eq!(loaded(&rig), expected);
     rig.chip(0, |chip| chip.reset());
     rig.run(400);

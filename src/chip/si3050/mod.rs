@@ -136,6 +136,15 @@ impl Gain {
     }
 }
 
+/// How the 2-wire end is matched to its line, for the least echo.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Balance {
+    /// ACIM, 0..=15: the impedance of [`Termination::acim`].
+    pub acim: u8,
+    /// Coefficients of the hybrid; all 0 leaves the echo as it is.
+    pub hybrid: [i8; 8],
+}
+
 /// How a port is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -286,18 +295,26 @@ impl Si3050 {
         self.load(&values, chain)
     }
 
-    /// Sets the hybrid's coefficients, now if the port is up and at every start.
+    /// Sets impedance and hybrid, now if the port is up and at every start.
     ///
     /// # Errors
     /// [`Problem::Spi`].
-    pub fn set_hybrid<S: SpiDevice>(
+    pub fn set_balance<S: SpiDevice>(
         &mut self,
-        coefficients: [i8; 8],
+        balance: Balance,
         chain: &mut Chain<S>,
     ) -> Result<(), Error<S::Error>> {
-        self.settings.hybrid = coefficients;
+        self.settings.termination.acim = balance.acim;
+        self.settings.hybrid = balance.hybrid;
         let values = self.settings.hybrid();
+        self.load(&[(Reg::AcTermination, self.settings.termination.ac())], chain)?;
         self.load(&values, chain)
+    }
+
+    /// The same chip on a line that asks for `termination`; for one that has not started yet.
+    #[must_use]
+    pub fn with_termination(&self, termination: Termination) -> Self {
+        Self::new(self.index, Settings { termination, ..self.settings })
     }
 
     /// Looks at the line, or takes start-up or recovery a step further.

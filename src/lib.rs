@@ -15,6 +15,7 @@ pub mod audio;
 pub mod board;
 pub mod chip;
 pub mod config;
+pub mod dialling;
 pub mod directory;
 pub mod rtp;
 

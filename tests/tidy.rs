@@ -18,6 +18,7 @@ const RANKS: [(&str, u8); 20] = [
     ("board", 1),
     ("chip", 1),
     ("config", 1),
+    ("dialling", 1),
     ("directory", 1),
     ("rtp", 1),
     ("call", 2),
@@ -35,11 +36,12 @@ const RANKS: [(&str, u8); 20] = [
 const TOP: u8 = 6;
 
 /// Imports between equals, each for its reason.
-const EQUALS: [(&str, &str); 5] = [
+const EQUALS: [(&str, &str); 6] = [
     ("id", "time"),   // an id begins with the time it was made
     ("record", "id"), // a record is made of the other words
     ("record", "number"),
     ("record", "time"),
+    ("dialling", "audio"),   // what is dialled is keys
     ("directory", "config"), // the directory is built from the configuration
 ];
 

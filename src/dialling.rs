@@ -252,7 +252,7 @@ mod tests {
             ("DE", "110", "ppe"),
             ("DE", "116117", "ppmmmm"),
             ("AU", "000", "ppe"),
-            ("ZA", "10111", "pppme"),
+            ("ZA", "10111", "ppmme"),
         ] {
             assert_eq!(course(country, number), expected, "{country} {number}");
         }

@@ -5,3 +5,4 @@ pub mod event;
 pub mod incoming;
 pub mod machine;
 mod story;
+pub mod untracked;

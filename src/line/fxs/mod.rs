@@ -3,11 +3,11 @@
 //! ```text
 //!            Ring                 ring trip, loop closed
 //!   Idle ───────────► Ringing ─────────────────────────► OffHook ◄──────────┐ flash
-//!   ▲ ▲ loop closed      │ StopRing                       │   │ loop opened │
-//!   │ └──── Lifting ◄─┐  │                        Release │   └─► Opened ───┤
-//!   │                 │  │                                ▼                 │ ≥ 1 s: on hook
-//!   ├─────────────────┴──┘◄── loop stays open ── CurrentOff ► Settling      │
-//!   │                                                           │ loop closed
+//!   ▲ ▲ loop closed      │ StopRing                       ▲ │   │ loop opened│
+//!   │ └──── Lifting ─────┼────── for 64 ms ───────────────┘ │   └─► Opened ──┤
+//!   │                    │                          Release ▼                │ ≥ 1 s: on hook
+//!   ├────────────────────┘◄── loop stays open ── CurrentOff ► Settling       │
+//!   │                                            Reorder ──┐    │ loop closed│
 //!   │                                        30 s ── Reorder ◄──┘           │
 //!   │◄── loop opened for 1 s ── Parked ◄── 60 s ── Howler ◄┘                │
 //!   └───────────────────────────────────────────────────────────────────────┘
@@ -47,10 +47,14 @@ pub enum Event {
     Chip(PortChange),
     /// A call wants this phone to ring; its caller ID is sent once, when [`Settings::caller_id`] says.
     Ring(Option<CallerId>),
+    /// Who calls, learned while the phone rings already: sent in the first pause that is long enough.
+    ShowCaller(CallerId),
     /// The call no longer rings here.
     StopRing,
     /// The far end hung up while the handset is off hook.
     Release,
+    /// What was dialled on the handset leads nowhere.
+    Reorder,
     /// A deadline passed.
     Deadline,
 }
@@ -68,7 +72,7 @@ pub enum Command {
     Hush,
     /// Tell the call: the first ring burst has begun.
     RingBegan,
-    /// Tell the call: the handset was lifted.
+    /// Tell the call, or whoever gives dial tone: the handset was lifted.
     OffHook,
     /// Tell the call: the handset was hung up.
     OnHook,
@@ -126,6 +130,8 @@ struct Ringing {
     until: Instant,
     caller_id: Option<CallerId>,
     lift_at: Option<Instant>,
+    /// In a pause, and while caller ID is sent in it: when the next burst begins.
+    burst_at: Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,8 +208,10 @@ impl Fxs {
         self.state = match event {
             Event::Chip(change) => self.chip(state, change, now, out),
             Event::Ring(caller_id) => self.ring(state, caller_id, now, out),
+            Event::ShowCaller(id) => self.show_caller(state, id, now),
             Event::StopRing => stop_ring(state, out),
             Event::Release => self.release(state, now, out),
+            Event::Reorder => self.refuse(state, now, out),
             Event::Deadline => self.due(state, now, out),
         };
     }
@@ -231,7 +239,33 @@ impl Fxs {
             }
         };
         out.push(Command::Feed(feed));
-        Ringing { burst: 0, phase, until: now.after_ms(ms), caller_id, lift_at: None }
+        Ringing { burst: 0, phase, until: now.after_ms(ms), caller_id, lift_at: None, burst_at: now }
+    }
+
+    /// Caller ID that came late: at once in a pause that has begun and has room for it, else after the next burst.
+    fn show_caller(&self, state: State, id: CallerId, now: Instant) -> State {
+        let State::Ringing(mut ringing) = state else { return state };
+        let delivery = self.settings.caller_id;
+        if ringing.phase == Phase::Pause && delivery.timing == Timing::AfterFirstRing {
+            let pause_ms = self.settings.burst_ms(ringing.burst).1;
+            let silent_for_ms = pause_ms.saturating_sub(ringing.burst_at.ms_since(now));
+            let begins = now.after_ms(delivery.timing.silence_ms().saturating_sub(silent_for_ms));
+            if begins.after_ms(delivery.duration_ms(&id) + Timing::BEFORE_RING_MS) <= ringing.burst_at {
+                (ringing.phase, ringing.until) = (Phase::BeforeCallerId, begins);
+            }
+        }
+        ringing.caller_id = Some(id);
+        State::Ringing(ringing)
+    }
+
+    fn refuse(&self, state: State, now: Instant, out: &mut Vec<Command>) -> State {
+        match state {
+            State::OffHook | State::Opened { .. } => {
+                out.push(Command::Play(self.settings.tones.reorder));
+                State::Reorder { until: now.after_ms(self.settings.reorder_ms) }
+            }
+            same => same,
+        }
     }
 
     fn release(&self, state: State, now: Instant, out: &mut Vec<Command>) -> State {
@@ -248,9 +282,8 @@ impl Fxs {
     fn due(&self, state: State, now: Instant, out: &mut Vec<Command>) -> State {
         match state {
             State::Lifting { until } if now >= until => {
-                // Nobody called: there is no line to give yet.
-                out.push(Command::Play(self.settings.tones.reorder));
-                State::Reorder { until: now.after_ms(self.settings.reorder_ms) }
+                out.push(Command::OffHook);
+                State::OffHook
             }
             State::Ringing(r) if r.lift_at.is_some_and(|at| now >= at) => lifted(out),
             State::Ringing(r) if now >= r.until => State::Ringing(self.next_phase(r, out)),
@@ -365,7 +398,7 @@ impl Fxs {
                 if is_early {
                     (Phase::CallerId, sent_ms + Timing::BEFORE_RING_MS)
                 } else {
-                    (Phase::Pause, pause_ms - silence_ms)
+                    (Phase::Pause, r.burst_at.ms_since(r.until))
                 }
             }
             Phase::CallerId => {
@@ -374,6 +407,7 @@ impl Fxs {
             }
             Phase::Burst => {
                 out.push(Command::Feed(Linefeed::OnHookTransmission));
+                r.burst_at = r.until.after_ms(pause_ms);
                 let needs_ms = |id| silence_ms + delivery.duration_ms(id) + Timing::BEFORE_RING_MS;
                 let fits = !is_early && r.caller_id.as_ref().is_some_and(|id| needs_ms(id) <= pause_ms);
                 if fits { (Phase::BeforeCallerId, silence_ms) } else { (Phase::Pause, pause_ms) }
@@ -404,7 +438,7 @@ impl Fxs {
 
 impl Ringing {
     const fn first_burst(caller_id: Option<CallerId>, until: Instant) -> Self {
-        Self { burst: 0, phase: Phase::Burst, until, caller_id, lift_at: None }
+        Self { burst: 0, phase: Phase::Burst, until, caller_id, lift_at: None, burst_at: until }
     }
 }
 

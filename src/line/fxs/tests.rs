@@ -179,13 +179,33 @@ fn a_phone_hung_up_under_the_howler_is_silent_and_idle_and_a_bounce_of_its_hook_
     for (open_ms, idle) in [(1_000, true), (200, false)] {
         let mut rig = Rig::up();
         rig.chip(PortChange::LoopClosed);
+        rig.wait(64);
+        rig.give(Event::Reorder);
         rig.wait(40_000);
-        assert_eq!(rig.took(), log(&[(64, "Reorder"), (30_064, "Howler")]));
+        assert_eq!(rig.took(), log(&[(64, "OffHook"), (64, "Reorder"), (30_064, "Howler")]));
         rig.chip(PortChange::LoopOpened);
         rig.wait(open_ms);
         rig.chip(PortChange::LoopClosed);
         assert_eq!(rig.took()[0].1, "Hush");
         assert_eq!(rig.port.deadline().is_none(), !idle);
+    }
+}
+
+#[test]
+fn a_caller_who_is_known_late_is_shown_in_the_pause_that_has_begun_if_there_is_room() {
+    let id = || caller_id().unwrap();
+    for (known_ms, sent_ms) in [(500, 2_600), (2_100, 2_600), (3_400, 3_400), (5_600, 8_600), (6_100, 8_600)]
+    {
+        let mut rig = Rig::up();
+        rig.give(Event::Ring(None));
+        rig.wait(known_ms);
+        rig.give(Event::ShowCaller(id()));
+        rig.wait(14_000 - known_ms);
+        let log = rig.took();
+        let sent: Vec<_> = log.iter().filter(|(_, what)| what == "SendCallerId").map(|(ms, _)| *ms).collect();
+        assert_eq!(sent, [sent_ms], "known after {known_ms} ms");
+        let bursts: Vec<_> = log.iter().filter(|(_, what)| what == "Ringing").map(|(ms, _)| *ms).collect();
+        assert_eq!(bursts, [0, 6_000, 12_000], "known after {known_ms} ms");
     }
 }
 
@@ -200,9 +220,12 @@ fn phones_ring_and_sound_as_in_their_country() {
     assert_eq!(fed, log(&[(0, "Ringing"), (400, pause), (600, "Ringing"), (1000, pause), (3000, "Ringing")]));
     let mut out = Vec::new();
     let mut port = Fxs::new(settings("GB"));
-    for (ms, event) in
-        [(0, Event::Chip(PortChange::Up)), (0, Event::Chip(PortChange::LoopClosed)), (64, Event::Deadline)]
-    {
+    for (ms, event) in [
+        (0, Event::Chip(PortChange::Up)),
+        (0, Event::Chip(PortChange::LoopClosed)),
+        (64, Event::Deadline),
+        (64, Event::Reorder),
+    ] {
         port.handle(event, Instant::ZERO.after_ms(ms), &mut out);
     }
     assert!(matches!(out.last(), Some(Command::Play(tone)) if *tone == british.reorder));

@@ -17,8 +17,22 @@ pub enum Event {
     RingBegan(PortId),
     /// Caller ID went out on a port.
     CallerIdSent(PortId),
-    /// A handset was lifted.
+    /// A handset was lifted, or a flash of its hook took the call that waited.
     OffHook(PortId),
+    /// The far end of the office line answered.
+    LineAnswered(PortId, Evidence),
+    /// The office line could not be used.
+    LineRefused(PortId, LineFault),
+    /// An emergency call takes the port away.
+    Taken(PortId),
+    /// The caller has heard why.
+    ReasonSaid,
+    /// The phone talks to somebody else for a while.
+    Parked,
+    /// The phone is back.
+    Resumed(PortId),
+    /// Two people have been heard, each for some seconds.
+    TwoWay,
     /// The answering handset was hung up.
     OnHook(PortId),
     /// A port failed.
@@ -52,6 +66,79 @@ pub enum Event {
     Stopped,
     /// A deadline passed.
     Deadline,
+}
+
+/// What shows that somebody answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// A handset went off hook.
+    OffHook,
+    /// The exchange reversed the line.
+    Polarity,
+    /// A voice was heard.
+    Voice,
+    /// Nothing spoke against it for long enough.
+    Assumed,
+}
+
+impl Evidence {
+    /// Its name in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OffHook => "off_hook",
+            Self::Polarity => "polarity",
+            Self::Voice => "voice",
+            Self::Assumed => "assumed",
+        }
+    }
+}
+
+/// Why a port cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineFault {
+    /// Its chip failed.
+    Broken,
+    /// The line has no battery.
+    Dead,
+    /// Another phone on the line is off hook.
+    InUse,
+    /// Somebody called on it in the same moment.
+    Glare,
+    /// No dial tone came.
+    NoDialTone,
+    /// The forwarding number is busy, or the network is.
+    FarEndBusy,
+    /// An emergency call took it.
+    Taken,
+}
+
+impl LineFault {
+    /// Its name in records.
+    #[must_use]
+    pub const fn why(self) -> &'static str {
+        match self {
+            Self::Broken => "line_fault",
+            Self::Dead => "line_dead",
+            Self::InUse => "line_in_use",
+            Self::Glare => "glare",
+            Self::NoDialTone => "no_dial_tone",
+            Self::FarEndBusy => "forwarding_number_busy",
+            Self::Taken => "taken_for_emergency",
+        }
+    }
+
+    /// Whether the caller may find the line free a little later.
+    #[must_use]
+    pub const fn is_busy(self) -> bool {
+        matches!(self, Self::InUse | Self::Glare | Self::FarEndBusy)
+    }
+
+    /// What the trunk is answered: 486 lets it roll over.
+    #[must_use]
+    pub const fn sip_status(self) -> u16 {
+        if self.is_busy() { 486 } else { 480 }
+    }
 }
 
 /// How the trunk side ended.
@@ -96,6 +183,12 @@ pub enum Command {
     },
     /// Change the trunk side of the patch.
     Change(Trunk),
+    /// Take the patch off its port; the trunk's side and the recording go on in silence.
+    Park,
+    /// Put it on a port again.
+    Unpark(PortId),
+    /// Tell the caller that an emergency call needs the line.
+    SayTaken,
     /// Part the two sides.
     Unpatch,
     /// Show the bubble.

@@ -2,15 +2,18 @@
 //!
 //! ```text
 //!   offer ──► Ringing ── off hook ──► Answered ── a side hangs up ──► Closing ── counters or 200 ms ──► Ended
+//!     │          │                      │ line taken: Leaving, until the caller has heard why ──► Closing │
 //!     │          └── cancelled, nobody answers, lines lost ─────────────────────────────────────────────►│
 //!     └── every port busy, line fault, no common codec ──────────────────────────────────────────────────►┘
 //! ```
-//! "Answered" means that a handset went off hook, never that a 200 was sent. The record is saved exactly once.
+//! "Answered" means that a handset went off hook, or that the far end of the office line was proven to answer, never
+//! that a 200 was sent. The record is saved exactly once.
 
 use super::{
     bubble::{Bubble, BubbleState},
-    event::{Command, Event, TrunkEnd},
+    event::{Command, Event, Evidence, LineFault, TrunkEnd},
     incoming::{Identity, Incoming, Route},
+    ring_group::{Port, PortKind, RingGroup},
     story,
 };
 use crate::{
@@ -22,15 +25,8 @@ use crate::{
 
 /// How long the end of a call waits for the patch's counters.
 const CLOSING_MS: u64 = 200;
-
-/// One analog port of the ring group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Port {
-    /// Its index.
-    pub id: PortId,
-    /// Its name in the board profile.
-    pub name: String,
-}
+/// How long a caller whose line was taken may listen to why.
+const LEAVING_MS: u64 = 8_000;
 
 /// Site settings that shape every call.
 #[derive(Clone, Debug)]
@@ -43,37 +39,11 @@ pub struct Settings {
     pub records: bool,
 }
 
-/// What the ring group looks like when a call comes in.
-#[derive(Clone, Debug)]
-pub enum RingGroup {
-    /// These ports are idle and ring.
-    Idle(Vec<Port>),
-    /// Every port is busy.
-    Busy,
-    /// No port of the group is up.
-    Fault,
-    /// The daemon stops.
-    Closed,
-}
-
-impl RingGroup {
-    /// Judges a group by its ports: each with whether it is up, and whether it is idle. Without `room` for another
-    /// call's audio everybody is busy.
-    pub fn choose(ports: impl Iterator<Item = (Port, bool, bool)>, room: bool) -> Self {
-        let up: Vec<(Port, bool)> =
-            ports.filter(|(_, up, _)| *up).map(|(port, _, idle)| (port, idle)).collect();
-        if up.is_empty() {
-            return Self::Fault;
-        }
-        let idle: Vec<Port> = up.into_iter().filter(|(_, idle)| *idle).map(|(port, _)| port).collect();
-        if idle.is_empty() || !room { Self::Busy } else { Self::Idle(idle) }
-    }
-}
-
 #[derive(Clone, Debug)]
 enum State {
     Ringing { until: Instant, ports: Vec<Port> },
     Answered(Talk),
+    Leaving { talk: Talk, until: Instant },
     Closing { until: Instant },
     Ended,
 }
@@ -84,6 +54,8 @@ struct Talk {
     since: Instant,
     patched_at: Option<Instant>,
     held_since: Option<Instant>,
+    /// The phone talks to somebody else.
+    parked: bool,
 }
 
 /// One tracked call.
@@ -134,11 +106,13 @@ impl Call {
             (None, RingGroup::Closed) => {
                 call.refuse(503, Ended::Failed, "daemon_stopped", now, out);
             }
-            (None, RingGroup::Idle(ports)) => {
+            (None, RingGroup::Loop) => call.refuse(482, Ended::Failed, "loop", now, out),
+            (None, RingGroup::Rings(ports)) => {
                 out.push(Command::JournalRinging(call.record.clone()));
                 call.show(BubbleState::Ringing, out);
                 out.extend(ports.iter().map(|port| Command::Ring(port.id)));
-                out.push(Command::Ringing);
+                // Of the far end of a line nobody knows yet whether it rings.
+                out.extend(ports.iter().any(|port| port.kind != PortKind::Line).then_some(Command::Ringing));
                 call.state = State::Ringing { until: now.after_ms(settings.ring_timeout_ms), ports };
             }
         }
@@ -149,7 +123,9 @@ impl Call {
     #[must_use]
     pub const fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Ringing { until, .. } | State::Closing { until } => Some(*until),
+            State::Ringing { until, .. } | State::Leaving { until, .. } | State::Closing { until } => {
+                Some(*until)
+            }
             State::Answered(_) | State::Ended => None,
         }
     }
@@ -166,7 +142,7 @@ impl Call {
         match &self.state {
             State::Ringing { ports, .. } => ports.iter().any(|p| p.id == port),
             State::Answered(talk) => talk.port.id == port,
-            State::Closing { .. } | State::Ended => false,
+            State::Leaving { .. } | State::Closing { .. } | State::Ended => false,
         }
     }
 
@@ -187,7 +163,18 @@ impl Call {
         self.note(event, now);
         let state = std::mem::replace(&mut self.state, State::Ended);
         self.state = match (state, event) {
-            (State::Ringing { ports, .. }, Event::OffHook(port)) => self.answer(ports, port, now, wall, out),
+            (State::Ringing { ports, .. }, Event::OffHook(port)) => {
+                self.answer(ports, (port, Evidence::OffHook), now, wall, out)
+            }
+            (State::Ringing { ports, .. }, Event::LineAnswered(port, evidence)) => {
+                self.answer(ports, (port, evidence), now, wall, out)
+            }
+            (State::Ringing { until, ports }, Event::RingBegan(port)) => {
+                // The number is dialled: from now on the far end may be ringing.
+                let is_line = |p: &Port| p.id == port && p.kind == PortKind::Line;
+                out.extend(ports.iter().any(is_line).then_some(Command::Ringing));
+                State::Ringing { until, ports }
+            }
             (State::Ringing { ports, .. }, Event::Cancelled) => {
                 self.give_up(&ports, None, Ended::Cancelled, now, out)
             }
@@ -207,13 +194,43 @@ impl Call {
                 self.hang_up(&talk, Ended::Interrupted, now, out)
             }
             (State::Ringing { until, ports }, Event::PortLost(port)) => {
-                self.lose_port(ports, port, until, now, out)
+                self.lose_port((ports, until), port, LineFault::Broken, now, out)
+            }
+            (State::Ringing { until, ports }, Event::LineRefused(port, fault)) => {
+                self.lose_port((ports, until), port, fault, now, out)
+            }
+            (State::Ringing { until, ports }, Event::Taken(port)) => {
+                self.lose_port((ports, until), port, LineFault::Taken, now, out)
             }
             (State::Answered(talk), Event::Media(trunk)) => State::Answered(self.join(talk, trunk, now, out)),
             (State::Answered(talk), Event::OneWay(silent)) => {
                 self.silent = silent;
                 self.show(BubbleState::Live, out);
                 State::Answered(talk)
+            }
+            (State::Answered(talk), Event::Parked) => State::Answered(self.park(talk, now, out)),
+            (State::Answered(talk), Event::Resumed(port)) => {
+                State::Answered(self.resume(talk, port, now, out))
+            }
+            (State::Answered(talk), Event::TwoWay) => {
+                self.promote();
+                State::Answered(talk)
+            }
+            (State::Answered(talk), Event::Taken(port)) if port == talk.port.id => self.leave(talk, now, out),
+            (State::Leaving { talk, .. }, Event::TrunkEnded(_)) => {
+                self.hang_up(&talk, Ended::Interrupted, now, out)
+            }
+            (State::Leaving { talk, .. }, Event::ReasonSaid | Event::Stopped) => {
+                out.push(Command::HangUp);
+                self.hang_up(&talk, Ended::Interrupted, now, out)
+            }
+            (State::Leaving { talk, until }, Event::Deadline) if now >= until => {
+                out.push(Command::HangUp);
+                self.hang_up(&talk, Ended::Interrupted, now, out)
+            }
+            (State::Leaving { talk, until }, Event::Media(trunk)) => {
+                out.push(Command::Change(trunk));
+                State::Leaving { talk, until }
             }
             (State::Answered(talk), Event::TrunkEnded(end)) => {
                 out.push(Command::Release(talk.port.id));
@@ -255,7 +272,7 @@ impl Call {
     fn answer(
         &mut self,
         ports: Vec<Port>,
-        by: PortId,
+        (by, evidence): (PortId, Evidence),
         now: Instant,
         wall: WallTime,
         out: &mut Vec<Command>,
@@ -271,16 +288,16 @@ impl Call {
         self.record.timing_ms.sip_200_sent = Some(at_ms);
         self.record.answered = true;
         self.record.answered_by = Some(AnsweredBy {
-            kind: "handset".to_owned(),
+            kind: story::answerer(port.kind).to_owned(),
             port: port.name.clone(),
-            evidence: "off_hook".to_owned(),
+            evidence: evidence.name().to_owned(),
         });
         self.record.outcome.sip_status = Some(200);
         self.record.route.push(story::hop(&port.name, at_ms, "answered"));
         story::line_leg(&mut self.record, &port.name);
         self.answered_at = Some(wall);
         out.extend([Command::Answer, Command::JournalAnswered(self.record.clone())]);
-        let talk = Talk { port, since: now, patched_at: None, held_since: None };
+        let talk = Talk { port, since: now, patched_at: None, held_since: None, parked: false };
         self.state = State::Answered(talk.clone());
         self.show(BubbleState::Live, out);
         State::Answered(talk)
@@ -293,7 +310,7 @@ impl Call {
         }
         // RFC 3264 8.4: who puts a call on hold may go on sending, music for instance, but wants nothing of us.
         let held = !trunk.send;
-        if let (Some(since), false) = (talk.held_since, held) {
+        if let (Some(since), false) = (talk.held_since, held || talk.parked) {
             self.record.timing_ms.hold += now.ms_since(since);
             talk.held_since = None;
         } else if held {
@@ -315,9 +332,9 @@ impl Call {
 
     fn lose_port(
         &mut self,
-        mut ports: Vec<Port>,
+        (mut ports, until): (Vec<Port>, Instant),
         lost: PortId,
-        until: Instant,
+        fault: LineFault,
         now: Instant,
         out: &mut Vec<Command>,
     ) -> State {
@@ -325,8 +342,51 @@ impl Call {
         if !ports.is_empty() {
             return State::Ringing { until, ports };
         }
-        self.record.outcome.why = Some("line_fault".to_owned());
-        self.give_up(&[], Some(480), Ended::Failed, now, out)
+        self.record.outcome.why = Some(fault.why().to_owned());
+        let ended = if fault.is_busy() { Ended::Busy } else { Ended::Failed };
+        self.give_up(&[], Some(fault.sip_status()), ended, now, out)
+    }
+
+    /// The phone takes another call: this one goes on without it.
+    fn park(&mut self, mut talk: Talk, now: Instant, out: &mut Vec<Command>) -> Talk {
+        talk.parked = true;
+        talk.held_since.get_or_insert(now);
+        out.extend(talk.patched_at.is_some().then_some(Command::Park));
+        talk
+    }
+
+    fn resume(&mut self, mut talk: Talk, port: PortId, now: Instant, out: &mut Vec<Command>) -> Talk {
+        talk.parked = false;
+        if let Some(since) = talk.held_since.take() {
+            self.record.timing_ms.hold += now.ms_since(since);
+        }
+        out.extend(talk.patched_at.is_some().then_some(Command::Unpark(port)));
+        talk
+    }
+
+    /// Two people have been heard: no machine answered.
+    fn promote(&mut self) {
+        if let Some(by) = &mut self.record.answered_by
+            && (by.kind == story::answerer(PortKind::Exchange) || by.evidence == Evidence::Assumed.name())
+        {
+            by.evidence = "two_way_speech".to_owned();
+            if by.kind == story::answerer(PortKind::Exchange) {
+                by.kind = "human".to_owned();
+            }
+        }
+    }
+
+    /// An emergency call needs the line: the caller is told why, and then let go.
+    fn leave(&mut self, talk: Talk, now: Instant, out: &mut Vec<Command>) -> State {
+        self.record.outcome.why = Some(LineFault::Taken.why().to_owned());
+        let at_ms = now.ms_since(self.began);
+        self.record.route.push(story::hop(&talk.port.name, at_ms, "taken for an emergency call"));
+        if talk.patched_at.is_none() {
+            out.push(Command::HangUp);
+            return self.hang_up(&talk, Ended::Interrupted, now, out);
+        }
+        out.extend([Command::Park, Command::SayTaken]);
+        State::Leaving { talk, until: now.after_ms(LEAVING_MS) }
     }
 
     /// It rang and was not answered.

@@ -4,5 +4,6 @@ pub mod bubble;
 pub mod event;
 pub mod incoming;
 pub mod machine;
+pub mod ring_group;
 mod story;
 pub mod untracked;

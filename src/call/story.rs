@@ -3,6 +3,7 @@
 use super::{
     event::Event,
     incoming::{Identity, Incoming, Route},
+    ring_group::PortKind,
 };
 use crate::{
     audio::{
@@ -53,6 +54,15 @@ pub(super) fn begin(identity: &Identity, incoming: Incoming, route: &Route, poli
         sync: Sync::default(),
         journaled_ms: None,
         sip_call_id: incoming.sip_call_id,
+    }
+}
+
+/// Who answers at a port of this kind.
+pub(super) const fn answerer(kind: PortKind) -> &'static str {
+    match kind {
+        PortKind::Phone => "handset",
+        PortKind::Exchange => "pbx",
+        PortKind::Line => "line",
     }
 }
 
@@ -135,6 +145,13 @@ pub(super) fn note(record: &mut CallRecord, event: Event, at_ms: u64) {
         }
         Event::RingBegan(_)
         | Event::CallerIdSent(_)
+        | Event::LineAnswered(..)
+        | Event::LineRefused(..)
+        | Event::Taken(_)
+        | Event::ReasonSaid
+        | Event::Parked
+        | Event::Resumed(_)
+        | Event::TwoWay
         | Event::OffHook(_)
         | Event::OnHook(_)
         | Event::PortLost(_)

@@ -3,6 +3,8 @@
 pub mod si3050;
 pub mod si3215;
 
+pub use si3050::{Command as LineOrder, Event as LineChange};
+
 /// What an FXS port feeds its loop with (Si3210/15 register 64, LF).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Linefeed {

@@ -1,3 +1,4 @@
 //! Analog ports as machines: ring cadence, hook, flash, disconnect.
 
+pub mod fxo;
 pub mod fxs;

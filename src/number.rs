@@ -72,6 +72,18 @@ impl Dialplan {
         COUNTRIES.iter().map(|(country, _)| *country)
     }
 
+    /// The digits with which `number` is dialled on an ordinary line of this country: trunk prefix and national number
+    /// at home, international prefix and the whole number abroad.
+    #[must_use]
+    pub fn dialled(&self, number: &E164) -> String {
+        let digits = number.digits();
+        let national = digits.strip_prefix(self.country_code).filter(|national| self.is_national(national));
+        match national {
+            Some(national) => format!("{}{national}", self.trunk_prefix),
+            None => format!("{}{digits}", self.international_prefix),
+        }
+    }
+
     /// The digits behind the `+` that `digits`, dialled in this country, stand for.
     fn international(&self, digits: &str) -> Option<String> {
         let abroad = digits.strip_prefix(self.international_prefix).or_else(|| digits.strip_prefix("00"));
@@ -243,6 +255,18 @@ mod tests {
             ("CA", "011442079460123", "+442079460123"),
         ] {
             assert_eq!(dialled(text, country).as_deref(), Some(number), "{country} {text}");
+        }
+    }
+
+    #[test]
+    fn every_country_dials_its_numbers_so_that_it_reads_them_back() {
+        for country in Dialplan::countries() {
+            let plan = Dialplan::for_country(country).unwrap();
+            let national = "2".repeat(plan.national_digits.0);
+            for number in [format!("+{}{national}", plan.country_code), "+88213125550".to_owned()] {
+                let text = plan.dialled(&number.parse().unwrap());
+                assert_eq!(dialled(&text, country), Some(number), "{country} {text}");
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 //! Analog ports as machines: ring cadence, hook, flash, disconnect.
 
+pub mod fxo;
 pub mod fxs;
 pub mod two_calls;

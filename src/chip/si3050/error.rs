@@ -51,7 +51,7 @@ pub enum Problem<E> {
     Overload,
     /// An order for a port that is not up.
     NotUp,
-    /// A flash of a line that is on hook.
+    /// A flash of, or digits for, a line that is on hook.
     OnHook,
 }
 
@@ -81,7 +81,7 @@ impl<E: fmt::Debug> fmt::Display for Problem<E> {
                 "too much loop current, the line was hung up; check that the jack is on an analog line, not on a PBX",
             ),
             Self::NotUp => f.write_str("the port is not up; wait until its chip has started"),
-            Self::OnHook => f.write_str("the line is on hook and cannot be flashed; seize it first"),
+            Self::OnHook => f.write_str("the line is on hook and can neither be flashed nor dialled on; seize it first"),
         }
     }
 }

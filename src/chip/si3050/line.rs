@@ -2,6 +2,7 @@
 
 use super::bus::Registers;
 use super::detect::{Battery, Draw, HOLD_MS, Held, Ring};
+use super::pulse::Pulsing;
 use super::reg::{self, Reg};
 use super::{Error, Event, POLL_MS, Polarity, Readings, SPI_FAULTS_MAX, Settings, startup};
 use crate::time::Instant;
@@ -31,16 +32,24 @@ pub(super) enum Hook {
     Flash {
         until: Instant,
     },
+    /// Open and closed for digits.
+    Pulse(Pulsing),
 }
 
 impl Hook {
-    /// R5. The line stays monitored while off hook and in a flash.
+    /// R5. The line stays monitored while off hook, in a flash and in pulses.
     fn code(self) -> u8 {
         match self {
             Self::On => 0,
             Self::Monitor | Self::Flash { .. } => reg::daa1::MONITOR,
-            Self::Off => reg::daa1::MONITOR | reg::daa1::OFF_HOOK,
+            Self::Pulse(pulsing) if pulsing.is_open() => reg::daa1::MONITOR,
+            Self::Pulse(_) | Self::Off => reg::daa1::MONITOR | reg::daa1::OFF_HOOK,
         }
+    }
+
+    /// Whether the line is seized, and its loop opened for a moment now and then: nothing that is measured is news.
+    fn is_interrupted(self) -> bool {
+        matches!(self, Self::Flash { .. } | Self::Pulse(_))
     }
 }
 
@@ -117,6 +126,7 @@ impl Line {
     pub(super) fn due(&self) -> Instant {
         match self.hook {
             Hook::Flash { until } => until.min(self.sample_at),
+            Hook::Pulse(pulsing) => pulsing.until().min(self.sample_at),
             Hook::On | Hook::Monitor | Hook::Off => self.sample_at,
         }
     }
@@ -178,6 +188,27 @@ impl Line {
         }
     }
 
+    /// Opens and closes the loop for digits when it is due.
+    fn pulse<S: SpiDevice>(
+        &mut self,
+        regs: &mut Registers<'_, S>,
+        now: Instant,
+        out: &mut Vec<Event>,
+    ) -> Result<(), Error<S::Error>> {
+        let Hook::Pulse(pulsing) = self.hook else { return Ok(()) };
+        if now < pulsing.until() {
+            return Ok(());
+        }
+        if let Some(next) = pulsing.next() {
+            self.hook = Hook::Pulse(next);
+            return regs.write(Reg::Daa1, self.hook.code());
+        }
+        out.push(Event::Pulsed);
+        self.hook = Hook::Off;
+        self.settle(Hook::Off, now);
+        Ok(())
+    }
+
     fn look<S: SpiDevice>(
         &mut self,
         regs: &mut Registers<'_, S>,
@@ -191,6 +222,7 @@ impl Line {
             out.push(Event::Flashed);
             self.set(Hook::Off, regs, now, out)?;
         }
+        self.pulse(regs, now, out)?;
         if now < self.sample_at {
             return Ok(None);
         }
@@ -219,7 +251,8 @@ impl Line {
             None
         };
         self.judge_ring(control, now, out);
-        if now >= self.settled_at {
+        let has_settled = now >= self.settled_at && !matches!(self.hook, Hook::Pulse(_));
+        if has_settled {
             self.readings = Some(Readings { volts, milliamps });
             self.judge_supply(volts, milliamps, now, out);
             self.judge_polarity(volts, now, out);
@@ -297,7 +330,7 @@ impl Line {
     }
 
     fn judge_supply(&mut self, volts: i8, milliamps: Option<f32>, now: Instant, out: &mut Vec<Event>) {
-        if matches!(self.hook, Hook::Flash { .. }) {
+        if self.hook.is_interrupted() {
             return;
         }
         let seen = match milliamps {

@@ -20,6 +20,7 @@ pub mod country;
 mod detect;
 mod error;
 mod line;
+pub mod pulse;
 pub mod reg;
 mod startup;
 
@@ -30,6 +31,7 @@ pub use detect::Battery;
 use embedded_hal::spi::SpiDevice;
 pub use error::{Error, Problem};
 use line::{Fault, Hook, Line};
+use pulse::{PulseTrain, Pulsing};
 use reg::Reg;
 use startup::StartUp;
 
@@ -77,6 +79,8 @@ pub enum Event {
     OffHook,
     /// The flash is over; the line is off hook and settles.
     Flashed,
+    /// The digits are pulsed; the line is off hook and settles.
+    Pulsed,
     /// Too much loop current; the driver has hung up.
     Overload,
 }
@@ -94,6 +98,11 @@ pub enum Command {
     Flash {
         /// 80..=1000 ms, brought into that range.
         open_ms: u16,
+    },
+    /// Dials by opening the loop of a seized line.
+    Pulse {
+        /// What is dialled.
+        digits: PulseTrain,
     },
 }
 
@@ -218,7 +227,7 @@ impl Si3050 {
         self.line().is_some()
     }
 
-    /// Whether the port holds the line (not while it flashes).
+    /// Whether the port holds the line (not while it flashes or pulses).
     #[must_use]
     pub fn is_off_hook(&self) -> bool {
         self.line().is_some_and(Line::is_off_hook)
@@ -269,13 +278,14 @@ impl Si3050 {
             Command::OnHook => Hook::On,
             Command::Monitor => Hook::Monitor,
             Command::OffHook => Hook::Off,
-            Command::Flash { .. } if !line.is_off_hook() => {
+            Command::Flash { .. } | Command::Pulse { .. } if !line.is_off_hook() => {
                 return Err(regs.error(Reg::Daa1, Problem::OnHook));
             }
             Command::Flash { open_ms } => {
                 let open_ms = open_ms.clamp(*FLASH_MS.start(), *FLASH_MS.end());
                 Hook::Flash { until: now.after_ms(open_ms.into()) }
             }
+            Command::Pulse { digits } => Hook::Pulse(Pulsing::new(digits, now)),
         };
         line.set(hook, regs, now, out)
     }

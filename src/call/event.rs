@@ -27,13 +27,11 @@ pub enum Event {
     Taken(PortId),
     /// The caller has heard why.
     ReasonSaid,
-    /// The phone talks to somebody else for a while.
+    /// The phone talks to somebody else for a while; [`Self::OffHook`] when it is back.
     Parked,
-    /// The phone is back.
-    Resumed(PortId),
     /// Two people have been heard, each for some seconds.
     TwoWay,
-    /// The answering handset was hung up.
+    /// The answering handset was hung up, or the far end of the line; of a line that was dialled on: it is busy.
     OnHook(PortId),
     /// A port failed.
     PortLost(PortId),

@@ -209,7 +209,7 @@ impl Call {
                 State::Answered(talk)
             }
             (State::Answered(talk), Event::Parked) => State::Answered(self.park(talk, now, out)),
-            (State::Answered(talk), Event::Resumed(port)) => {
+            (State::Answered(talk), Event::OffHook(port)) if talk.parked => {
                 State::Answered(self.resume(talk, port, now, out))
             }
             (State::Answered(talk), Event::TwoWay) => {
@@ -236,6 +236,10 @@ impl Call {
                 out.push(Command::Release(talk.port.id));
                 let ended = if end == TrunkEnd::HungUp { Ended::CallerHungUp } else { Ended::TrunkLost };
                 self.hang_up(&talk, ended, now, out)
+            }
+            (State::Ringing { until, ports }, Event::OnHook(port)) => {
+                // A phone that rings is on hook; it is a line, whose far end is busy.
+                self.lose_port((ports, until), port, LineFault::FarEndBusy, now, out)
             }
             (State::Answered(talk), Event::OnHook(port)) if port == talk.port.id => {
                 out.push(Command::HangUp);

@@ -150,7 +150,6 @@ pub(super) fn note(record: &mut CallRecord, event: Event, at_ms: u64) {
         | Event::Taken(_)
         | Event::ReasonSaid
         | Event::Parked
-        | Event::Resumed(_)
         | Event::TwoWay
         | Event::OffHook(_)
         | Event::OnHook(_)

@@ -1,15 +1,21 @@
 //! What goes into the switchboard and what comes out of it.
 
 use crate::{
-    audio::caller_id::{CallerId, Delivery},
+    audio::{caller_id::CallerId, caller_id::Delivery, dtmf::Key},
     call::{
         bubble::Bubble,
-        machine::{Port, Settings as CallSettings},
+        machine::Settings as CallSettings,
+        ring_group::Port,
+        untracked::{self, Kind, Via},
     },
-    chip::{Linefeed, PortChange},
+    chip::{LineChange, LineOrder, Linefeed, PortChange},
     id::{CallId, PortId, RtpPort, Slot},
-    line::fxs,
+    line::{
+        fxo::{self, Alarm, HangUp},
+        fxs,
+    },
     media::control as media,
+    number::{Dialplan, E164},
     recording::lifecycle as storage,
     sip::event as sip,
     time::WallTime,
@@ -33,6 +39,13 @@ pub enum Input<'a> {
         port: PortId,
         /// The change.
         change: PortChange,
+    },
+    /// The chip of an FXO port reports a change.
+    Fxo {
+        /// The port.
+        port: PortId,
+        /// The change.
+        change: LineChange,
     },
     /// The media thread reports.
     Media(media::Event),
@@ -65,6 +78,13 @@ pub enum Output {
         /// How.
         feed: Linefeed,
     },
+    /// Order the chip of an FXO port.
+    Fxo {
+        /// The port.
+        port: PortId,
+        /// What.
+        order: LineOrder,
+    },
     /// Send caller ID on a slot.
     CallerId {
         /// The slot.
@@ -74,12 +94,45 @@ pub enum Output {
         /// How.
         delivery: Delivery,
     },
+    /// Announce another call to the phone on a slot, in its conversation.
+    Announce {
+        /// The slot.
+        slot: Slot,
+        /// Who calls.
+        id: CallerId,
+    },
     /// Order the media thread.
     Media(media::Command),
+    /// Listen to a slot.
+    Listen {
+        /// The slot.
+        slot: Slot,
+        /// For what.
+        to: Listening,
+    },
+    /// Dial on a slot.
+    Dial {
+        /// The slot.
+        slot: Slot,
+        /// The keys, in order.
+        keys: Vec<Key>,
+    },
+    /// Say something on a slot without a call.
+    Say {
+        /// The slot.
+        slot: Slot,
+        /// What.
+        words: Words,
+    },
+    /// Say something to the far end of a patch that has no slot.
+    SayToTrunk {
+        /// The patch.
+        rtp: RtpPort,
+        /// What.
+        words: Words,
+    },
     /// Join a slot with the trunk.
     Patch {
-        /// The call.
-        call: CallId,
         /// Local RTP address.
         rtp: RtpPort,
         /// Line side.
@@ -92,6 +145,8 @@ pub enum Output {
         rtcp_seed: u128,
         /// The recording to start, if the call is recorded.
         recording: Option<storage::Command>,
+        /// Whether both ends hear the notice of the site's policy.
+        notice: bool,
     },
     /// Show a bubble.
     Show(Box<Bubble>),
@@ -104,17 +159,110 @@ pub enum Output {
         /// Where it stands now.
         state: sip::Registration,
     },
+    /// Tell the people.
+    Report(Report),
+}
+
+/// What is listened for on a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listening {
+    /// Keys of a handset that dials.
+    Phone,
+    /// Whatever an exchange says.
+    Line,
+}
+
+/// Something to be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// The emergency call could not be placed.
+    Unplaced,
+    /// The line is needed for an emergency call.
+    Taken,
+}
+
+/// Something that the people who run the box are told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Report {
+    /// Somebody dialled an emergency number.
+    EmergencyDialled {
+        /// On which phone.
+        phone: PortId,
+        /// What.
+        keys: Vec<Key>,
+        /// How it goes out.
+        via: Via,
+    },
+    /// A line needs somebody to look at it, or does no more.
+    LineAlarm {
+        /// The line.
+        line: PortId,
+        /// What is wrong.
+        alarm: Alarm,
+        /// Whether it is now.
+        on: bool,
+    },
+    /// A call of our own came back: a number forwards to us in a circle.
+    Loop {
+        /// The tracking number that it came back to.
+        tracking_number: E164,
+    },
+    /// A line has shown how its exchange ends calls.
+    Learned {
+        /// The line.
+        line: PortId,
+        /// With what.
+        how: HangUp,
+        /// See [`fxo::Command::Learned`].
+        ms: u64,
+    },
+    /// A call that is not tracked is over.
+    Untracked {
+        /// What it was.
+        kind: Kind,
+        /// Whether somebody answered.
+        joined: bool,
+    },
+}
+
+/// One port of the board.
+#[derive(Debug)]
+pub struct JackSettings {
+    /// Its id, its name, and what is behind it.
+    pub port: Port,
+    /// Its slot on the PCM bus.
+    pub slot: Slot,
+    /// How its machine is set.
+    pub machine: MachineSettings,
+}
+
+/// How a port's machine is set.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "read once at the start")]
+pub enum MachineSettings {
+    /// An FXS port.
+    Fxs(fxs::Settings),
+    /// An FXO port.
+    Fxo(fxo::Settings),
 }
 
 /// What the board and the site give to the switchboard.
 #[derive(Debug)]
 pub struct Settings {
-    /// Ports in the order of their ids, with their PCM slots.
-    pub ports: Vec<(Port, Slot)>,
-    /// Settings of every FXS port.
-    pub line: fxs::Settings,
-    /// Settings of every call.
+    /// Every port.
+    pub jacks: Vec<JackSettings>,
+    /// Settings of every tracked call.
     pub call: CallSettings,
+    /// Settings of what is dialled on the phones.
+    pub dial_out: untracked::Settings,
+    /// Ports that ring when somebody calls the office line.
+    pub direct_phones: Vec<PortId>,
+    /// Whether a call may be announced to a phone on which somebody talks.
+    pub call_waiting: bool,
+    /// How numbers are dialled.
+    pub dialplan: Dialplan,
+    /// The numbers of the office's own lines.
+    pub line_numbers: Vec<E164>,
     /// Local RTP addresses, in the order of their ids.
     pub rtp: Vec<SocketAddr>,
     /// The office's time zone, for the date and time on the phones' displays.

@@ -32,6 +32,8 @@ pub struct Settings {
     pub plan: &'static DialPlan,
     /// Whether an emergency call may go out over the trunk when no line works.
     pub emergency_trunk: bool,
+    /// How long it takes to tell a person that the emergency call could not be placed, in ms.
+    pub unplaced_ms: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -55,7 +57,7 @@ enum State {
         until: Option<Instant>,
     },
     /// The person is told that nothing works.
-    Saying,
+    Saying { until: Instant },
     Ended,
 }
 
@@ -90,7 +92,7 @@ impl DialOut {
     pub const fn line(&self) -> Option<PortId> {
         match self.state {
             State::Seizing { line } | State::Talking { line } | State::Parked { line } => Some(line),
-            State::Dialling { .. } | State::Seeking | State::Trunk { .. } | State::Saying | State::Ended => {
+            State::Dialling { .. } | State::Seeking | State::Trunk { .. } | State::Saying { .. } | State::Ended => {
                 None
             }
         }
@@ -100,13 +102,12 @@ impl DialOut {
     #[must_use]
     pub const fn deadline(&self) -> Option<Instant> {
         match self.state {
-            State::Dialling { until } | State::Trunk { until: Some(until) } => Some(until),
+            State::Dialling { until } | State::Trunk { until: Some(until) } | State::Saying { until } => Some(until),
             State::Seeking
             | State::Seizing { .. }
             | State::Talking { .. }
             | State::Parked { .. }
             | State::Trunk { until: None }
-            | State::Saying
             | State::Ended => None,
         }
     }
@@ -148,7 +149,7 @@ impl DialOut {
                 out.push(Command::Part(phone));
                 State::Parked { line }
             }
-            (State::Parked { line }, Event::Resumed(_)) => {
+            (State::Parked { line }, Event::OffHook(_)) => {
                 out.push(Command::Join { phone, line });
                 State::Talking { line }
             }
@@ -169,15 +170,15 @@ impl DialOut {
             (State::Trunk { .. }, Event::TrunkMedia(trunk)) => self.talk_on_trunk(trunk, out),
             (State::Trunk { until: Some(until) }, Event::Deadline) if now >= until => {
                 out.push(Command::HangUpTrunk);
-                self.say_unplaced(out)
+                self.say_unplaced(now, out)
             }
-            (State::Trunk { until: Some(_) }, Event::TrunkEnded) => self.say_unplaced(out),
+            (State::Trunk { until: Some(_) }, Event::TrunkEnded) => self.say_unplaced(now, out),
             (state @ State::Trunk { until: None }, Event::TrunkEnded) => {
                 let ended = self.hang_up(&state, out);
                 out.push(Command::Release(phone));
                 ended
             }
-            (State::Saying, Event::Said) => self.reorder(out),
+            (State::Saying { until }, Event::Deadline) if now >= until => self.reorder(out),
             (same, _) => same,
         };
     }
@@ -225,7 +226,7 @@ impl DialOut {
             return self.reorder(out);
         }
         if !self.settings.emergency_trunk {
-            return self.say_unplaced(out);
+            return self.say_unplaced(now, out);
         }
         self.report(Via::Trunk, out);
         out.push(Command::PlaceOnTrunk(self.keys.clone()));
@@ -238,10 +239,10 @@ impl DialOut {
         State::Trunk { until: None }
     }
 
-    fn say_unplaced(&self, out: &mut Vec<Command>) -> State {
+    fn say_unplaced(&self, now: Instant, out: &mut Vec<Command>) -> State {
         self.report(Via::Nothing, out);
         out.push(Command::SayUnplaced(self.phone));
-        State::Saying
+        State::Saying { until: now.after_ms(self.settings.unplaced_ms) }
     }
 
     fn report(&self, via: Via, out: &mut Vec<Command>) {
@@ -269,7 +270,7 @@ impl DialOut {
                 out.extend(until.is_none().then_some(Command::UnpatchTrunk));
                 out.push(Command::HangUpTrunk);
             }
-            State::Saying => out.push(Command::Quiet(self.phone)),
+            State::Saying { .. } => out.push(Command::Quiet(self.phone)),
         }
         self.end(out)
     }

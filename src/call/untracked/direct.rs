@@ -82,7 +82,7 @@ impl Direct {
                 out.push(Command::Part(phone));
                 State::Parked { phone }
             }
-            (State::Parked { .. }, Event::Resumed(phone)) => {
+            (State::Parked { .. }, Event::OffHook(phone)) => {
                 out.push(Command::Join { phone, line: self.line });
                 State::Talking { phone }
             }
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_call_that_is_parked_is_joined_again() {
         let talk = [Event::OffHook(PHONES[0]), Event::LineSeized];
-        let out = course(&[&talk[..], &[Event::Parked, Event::Resumed(PHONES[0])]].concat());
+        let out = course(&[&talk[..], &[Event::Parked, Event::OffHook(PHONES[0])]].concat());
         let join = Command::Join { phone: PHONES[0], line: LINE };
         assert_eq!(out[3..], [Command::Part(PHONES[0]), join]);
     }

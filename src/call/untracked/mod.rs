@@ -39,10 +39,8 @@ pub enum Event {
     PhoneLost(PortId),
     /// A key was pressed on the phone that dials.
     Key(Key),
-    /// The phone talks to somebody else for a while.
+    /// The phone talks to somebody else for a while; [`Self::OffHook`] when it is back.
     Parked,
-    /// The phone is back.
-    Resumed(PortId),
     /// The caller on the line gave up.
     RingStopped,
     /// The line is off hook.
@@ -65,8 +63,6 @@ pub enum Event {
     TrunkEnded,
     /// An emergency call needs the line.
     Taken,
-    /// What was said to the phone is over.
-    Said,
     /// The daemon stops.
     Stopped,
     /// A deadline passed.

@@ -111,6 +111,12 @@ impl Fxo {
         !matches!(self.state, State::Down)
     }
 
+    /// Whether the exchange feeds the line, as far as is known.
+    #[must_use]
+    pub const fn is_fed(&self) -> bool {
+        !matches!(self.state, State::Waking { .. } | State::NoBattery { .. })
+    }
+
     /// Whether a call waits to be answered.
     #[must_use]
     pub const fn is_ringing(&self) -> bool {

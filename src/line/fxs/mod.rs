@@ -173,6 +173,12 @@ impl Fxs {
         matches!(self.state, State::Idle)
     }
 
+    /// Whether a person is on the phone, or about to be: the handset is up, and nothing is wrong.
+    #[must_use]
+    pub const fn is_off_hook(&self) -> bool {
+        matches!(self.state, State::OffHook)
+    }
+
     /// Whether the chip is up.
     #[must_use]
     pub const fn is_up(&self) -> bool {

@@ -16,7 +16,7 @@ impl Dialler {
     fn lifted(emergency_trunk: bool) -> Self {
         let plan = DialPlan::for_country("US").unwrap();
         let mut out = Vec::new();
-        let call = DialOut::begin(PHONE, Settings { plan, emergency_trunk }, Instant::ZERO, &mut out);
+        let call = DialOut::begin(PHONE, Settings { plan, emergency_trunk, unplaced_ms: 5_000 }, Instant::ZERO, &mut out);
         assert_eq!(out, [Command::DialTone(PHONE)]);
         Self { call, ms: 0, out: Vec::new() }
     }
@@ -159,7 +159,7 @@ fn when_nothing_works_the_person_is_told() {
         }
         let said = phone.said();
         assert_eq!(said[said.len() - 2..], [report("911", Via::Nothing), Command::SayUnplaced(PHONE)]);
-        phone.give(Event::Said);
+        phone.wait(5_000);
         assert_eq!(phone.said()[1..], [Command::Reorder(PHONE), end(Kind::Emergency, false)]);
     }
 }

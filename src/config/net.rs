@@ -34,6 +34,13 @@ impl Cidr {
         let address = address.to_canonical();
         address.is_ipv4() == self.network.is_ipv4() && masked(address, self.prefix_bits) == self.network
     }
+
+    /// The address, if the range holds only one.
+    #[must_use]
+    pub const fn host(&self) -> Option<IpAddr> {
+        let width = if self.network.is_ipv4() { 32 } else { 128 };
+        if self.prefix_bits == width { Some(self.network) } else { None }
+    }
 }
 
 /// `address` with every bit behind the first `prefix_bits` cleared.

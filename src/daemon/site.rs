@@ -87,7 +87,7 @@ pub(super) fn sip(config: &Config, local: SocketAddr) -> io::Result<sip::Setting
             }),
         };
         let (did_source, allow) = (trunk.did_source.clone(), trunk.allow.clone());
-        Ok(sip::Trunk { name: trunk.name.clone(), mode, did_source, allow })
+        Ok(sip::Trunk { name: trunk.name.clone(), mode, did_source, allow, emergency: None })
     });
     let unknown = || io::Error::other(format!("no dial plan for country `{}`", config.site.country));
     let dialplan = Dialplan::for_country(&config.site.country).ok_or_else(unknown)?;

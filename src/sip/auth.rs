@@ -143,6 +143,23 @@ pub fn challenge(response: &Message) -> Option<(Challenge, &'static str)> {
     Some((strongest, answers))
 }
 
+/// How often one request was asked for a password, so that a wrong one is not tried in a loop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tries(u8);
+
+impl Tries {
+    /// Whether `challenge` is worth an answer: the first one, and one more if it says that only the nonce was old.
+    pub fn allow(&mut self, challenge: &Challenge) -> bool {
+        let allowed = match self.0 {
+            0 => true,
+            1 => challenge.is_stale(),
+            _ => false,
+        };
+        self.0 += u8::from(allowed);
+        allowed
+    }
+}
+
 /// A password that a challenge was met with; it authorises requests until the server has a new nonce.
 #[derive(Clone)]
 pub struct Login {

@@ -1,13 +1,19 @@
-//! A dialog as its called side keeps it (RFC 3261 section 12), and the call in it.
+//! A dialog as either side keeps it (RFC 3261 section 12), and the call in it.
 //!
 //! ```text
-//!   INVITE ──► Early ──200──► Up ──BYE from the caller──► gone
-//!              │              │ └──the office hangs up, no ACK, session expired──► Leaving ──BYE answered──► gone
-//!              └──CANCEL, BYE, refused, expired──► gone
+//!   INVITE from the trunk ──► Early ──our 200──► Up ──BYE from the peer──► gone
+//!                             │                  ▲ └──the office hangs up, no ACK, session expired──► Leaving
+//!                             │                  │                                 gone ◄──BYE answered──┘
+//!                             └──CANCEL, BYE, refused, expired──► gone
+//!   INVITE of the box ──► Calling ──its 200──────┘
+//!                         └──refused, unanswered, cancelled──► gone
 //! ```
-//! The office may hang up before the ACK has come; the BYE then waits for it (RFC 3261 section 15).
+//! The office may hang up before the ACK has come; the BYE then waits for it (RFC 3261 section 15). If it hangs up
+//! while the box calls, the INVITE is cancelled, and the answer that comes anyhow is met with ACK and BYE.
 
 use super::{
+    calling::Calling,
+    client_invite::Invite,
     event::{DialogId, TrunkId},
     message::{Message, Method, NameAddr, Outgoing},
     negotiation::Negotiation,
@@ -27,7 +33,7 @@ pub const MAX_ROUTES: usize = 16;
 /// One call on its trunk side.
 #[derive(Debug)]
 pub struct Dialog {
-    /// Trunk it came by.
+    /// Trunk it came or went by.
     pub trunk: TrunkId,
     /// Where it stands.
     pub state: State,
@@ -37,13 +43,15 @@ pub struct Dialog {
     pub timer: Option<SessionTimer>,
     /// Offer and answer.
     pub negotiation: Negotiation,
-    /// Set when the office hung up before the ACK came: the Reason of the BYE to send then.
+    /// Set when the office hung up before the ACK came, or before the answer to our INVITE: the Reason of the BYE to
+    /// send then.
     pub hang_up: Option<Option<&'static str>>,
-    /// Whether the caller confirmed our first 200.
+    /// Whether the first 200 was confirmed.
     pub acked: bool,
-    /// Where the last request of the peer came from.
+    /// Where the last request of the peer came from; until there is one, where our INVITE went.
     pub source: SocketAddr,
     id: DialogId,
+    placed: bool,
     ids: Ids,
     target: Uri,
     remote_cseq: u32,
@@ -63,6 +71,8 @@ pub enum State {
         /// When the caller wants it to be over (Expires, RFC 3261 13.3.1).
         expires_at: Option<Instant>,
     },
+    /// Placed: our INVITE has no final answer yet. However many callees it finds, they all speak in this dialog.
+    Calling(Box<Calling>),
     /// Answered.
     Up,
     /// Our BYE is on its way.
@@ -106,6 +116,7 @@ impl Dialog {
             acked: false,
             source: invite.source(),
             id,
+            placed: false,
             target,
             remote_cseq: invite.cseq(),
             local_cseq: 0,
@@ -126,6 +137,62 @@ impl Dialog {
         })
     }
 
+    /// The dialog of a call that the box places by `trunk`, to be sent to `peer`.
+    #[must_use]
+    pub fn placed(id: DialogId, trunk: TrunkId, peer: SocketAddr, first: Invite, state: State) -> Self {
+        Self {
+            trunk,
+            state,
+            success: None,
+            timer: None,
+            negotiation: Negotiation::default(),
+            hang_up: None,
+            acked: false,
+            source: peer,
+            id,
+            placed: true,
+            target: first.uri,
+            remote_cseq: 0,
+            local_cseq: first.cseq,
+            peer_allows_update: false,
+            ids: Ids {
+                call_id: first.call_id,
+                local_tag: first.from.tag().unwrap_or_default().to_owned(),
+                remote_tag: None,
+                local: first.from,
+                remote: first.to,
+                routes: Vec::new(),
+            },
+        }
+    }
+
+    /// Our next INVITE, while the box calls (RFC 3261 8.1.1): what it repeats, and the request so far.
+    pub fn invite(&mut self, branch: String, via: String) -> (Invite, Outgoing) {
+        let request = self.request(&Method::Invite, &via);
+        let invite = Invite {
+            branch,
+            via,
+            uri: self.target.clone(),
+            from: self.ids.local.clone(),
+            to: self.ids.remote.clone(),
+            call_id: self.ids.call_id.clone(),
+            cseq: self.local_cseq,
+        };
+        (invite, request)
+    }
+
+    /// A callee has answered our INVITE with `success`: it is the other side now (RFC 3261 12.1.2).
+    ///
+    /// Without a Contact the target stays where the INVITE went.
+    pub fn join(&mut self, success: &Message) {
+        self.ids.remote_tag = success.to_tag().map(str::to_owned);
+        self.ids.remote = success.to().clone();
+        self.ids.routes = success.record_routes().iter().rev().cloned().collect();
+        self.refresh_target(success);
+        self.acked = true;
+        self.state = State::Up;
+    }
+
     /// Its identity.
     #[must_use]
     pub const fn id(&self) -> DialogId {
@@ -138,12 +205,24 @@ impl Dialog {
         &self.ids.local_tag
     }
 
+    /// Whether the box placed the call.
+    #[must_use]
+    pub const fn is_placed(&self) -> bool {
+        self.placed
+    }
+
     /// Whether `message` from the peer belongs to this dialog (RFC 3261 12.2.2).
     #[must_use]
     pub fn owns(&self, message: &Message) -> bool {
         message.to_tag() == Some(self.local_tag())
             && message.call_id() == self.ids.call_id
-            && message.from_tag() == self.ids.remote_tag.as_deref()
+            && (self.is_calling() || message.from_tag() == self.ids.remote_tag.as_deref())
+    }
+
+    /// Whether our INVITE has no final answer yet.
+    #[must_use]
+    pub const fn is_calling(&self) -> bool {
+        matches!(self.state, State::Calling(_))
     }
 
     /// Whether the transaction is the one that this dialog is still to answer.
@@ -160,6 +239,10 @@ impl Dialog {
 
     /// Notes a new request of the peer; false if it is older than one already seen (RFC 3261 12.2.2).
     pub fn accepts_sequence(&mut self, message: &Message) -> bool {
+        if self.is_calling() {
+            // Each callee counts for itself; the one that answers counts on.
+            return true;
+        }
         let in_order = message.cseq() >= self.remote_cseq;
         if in_order {
             self.remote_cseq = message.cseq();
@@ -191,6 +274,16 @@ impl Dialog {
     /// Our next request in this dialog, with `via` as its Via (RFC 3261 12.2.1.1).
     pub fn request(&mut self, method: &Method, via: &str) -> Outgoing {
         self.local_cseq += 1;
+        self.numbered(method, self.local_cseq, via)
+    }
+
+    /// The ACK of the 2xx to our INVITE `cseq` (RFC 3261 13.2.2.4): a transaction of its own, with `via` as its Via.
+    #[must_use]
+    pub fn ack(&self, cseq: u32, via: &str) -> Outgoing {
+        self.numbered(&Method::Ack, cseq, via)
+    }
+
+    fn numbered(&self, method: &Method, cseq: u32, via: &str) -> Outgoing {
         let strict = self.strict_route();
         let outgoing = Outgoing::request(method, self.request_uri())
             .with_header("Via", via)
@@ -198,7 +291,7 @@ impl Dialog {
             .with_header("From", &self.ids.local.to_string())
             .with_header("To", &self.ids.remote.to_string())
             .with_header("Call-ID", &self.ids.call_id)
-            .with_header("CSeq", &format!("{} {method}", self.local_cseq));
+            .with_header("CSeq", &format!("{cseq} {method}"));
         let routes = self.ids.routes.iter().skip(usize::from(strict.is_some()));
         let outgoing = routes.fold(outgoing, |out, route| out.with_header("Route", &route.to_string()));
         match strict {
@@ -229,7 +322,7 @@ impl Dialog {
         let state = match &self.state {
             State::Early { expires_at, .. } => *expires_at,
             State::Up => self.timer.map(|timer| timer.deadline()),
-            State::Leaving => None,
+            State::Calling(_) | State::Leaving => None,
         };
         state.into_iter().chain(self.success.as_ref().map(Success::deadline)).min()
     }

@@ -42,15 +42,39 @@ pub enum Event<'a> {
         /// The final answer.
         rejection: Rejection,
     },
-    /// The office hung up: BYE, as soon as the caller has confirmed the answer.
+    /// A handset calls out. The answer comes by the same identity: `Progress` and `Media` as the call gets on, then
+    /// `Answered`, or `Refused`.
+    Place {
+        /// From [`Endpoint::reserve`](super::endpoint::Endpoint::reserve).
+        dialog: DialogId,
+        /// Trunk to go by.
+        trunk: TrunkId,
+        /// What was dialled: digits, `*` and `#`, or `+` and digits; or `urn:service:sos`.
+        to: &'a str,
+        /// Our RTP address, as SDP is to name it.
+        rtp: SocketAddr,
+        /// How urgent it is.
+        priority: Priority,
+    },
+    /// The office hung up: BYE, as soon as the caller has confirmed the answer; CANCEL for a placed call that has no
+    /// answer yet. Nothing more is said about the call.
     HangUp {
-        /// Answered call.
+        /// Answered or placed call.
         dialog: DialogId,
         /// Value of the Reason header (RFC 3326): `Q.850;cause=16`.
         reason: Option<&'static str>,
     },
     /// The daemon stops: calls end, registrations are taken back.
     Shutdown,
+}
+
+/// How urgent a placed call is (RFC 3261 20.26).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// Says nothing.
+    Normal,
+    /// `Priority: emergency`.
+    Emergency,
 }
 
 /// A final answer that refuses a call.
@@ -79,9 +103,29 @@ pub enum Command {
         /// Its facts.
         call: Box<Offered>,
     },
-    /// The audio of the call is now as described: once when answered, and whenever the peer changes it.
+    /// A placed call gets on: a status of 101 to 199 that is not the one before.
+    Progress {
+        /// Placed call.
+        dialog: DialogId,
+        /// 180: it rings; 183: announcements may be heard.
+        status: u16,
+    },
+    /// A placed call was answered, and the answer confirmed.
+    Answered {
+        /// Placed call.
+        dialog: DialogId,
+    },
+    /// A placed call came to nothing; its dialog is gone.
+    Refused {
+        /// Placed call.
+        dialog: DialogId,
+        /// Why.
+        why: Refusal,
+    },
+    /// The audio of the call is now as described: once when answered, for a placed call perhaps before, and whenever
+    /// the peer changes it.
     Media {
-        /// Answered call.
+        /// Answered or placed call.
         dialog: DialogId,
         /// Result of offer and answer.
         media: sdp::Negotiated,
@@ -112,10 +156,31 @@ pub enum Command {
     },
 }
 
+/// Why a placed call came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// As many calls as may go out are out.
+    TooMany,
+    /// There is no such trunk.
+    NoTrunk,
+    /// The trunk is of mode `ip`, and no single address is known for it.
+    NoAddress,
+    /// What was dialled is no number.
+    NotDialable,
+    /// The trunk's final answer, 300 to 699; a redirection is not followed.
+    Status(u16),
+    /// The trunk did not answer at all for 32 s.
+    Unanswered,
+    /// It was answered, but not with audio that we can take.
+    NoMedia,
+    /// The callee hung up before it answered.
+    HungUp,
+}
+
 /// Why an answered call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// The caller hung up.
+    /// The peer hung up.
     HungUp,
     /// Our 200 was never confirmed (RFC 3261 13.3.1.4).
     NoAck,

@@ -5,6 +5,7 @@
 //! resolved registrars, whose INVITEs must also carry the box's random Contact user, because the source address of
 //! a datagram can be forged. What passes is metered per source and in all.
 
+use super::dialog::Dialog;
 use crate::{config::Cidr, time::Instant};
 use std::{
     collections::BTreeMap,
@@ -28,7 +29,7 @@ const SCANNERS: [&str; 7] =
 pub enum Source {
     /// An address that an installer allowed for this trunk (index in the settings).
     Allowed(usize),
-    /// The resolved registrar of this trunk: trusted for answers, and for calls to our Contact.
+    /// The resolved registrar of this trunk, or the peer that its calls go to: trusted for answers, and for calls to our Contact.
     Registrar(usize),
 }
 
@@ -67,6 +68,13 @@ impl Guard {
             Some((_, trunk)) => Some(Source::Allowed(*trunk)),
             None => registrar().map(|(_, trunk)| Source::Registrar(*trunk)),
         }
+    }
+
+    /// Where a request in `dialog` goes. Only a named source is sent to: a forged Contact must not aim our requests at
+    /// a stranger, and a name in it cannot be resolved here; where the peer's last request came from, it is.
+    #[must_use]
+    pub fn hop(&self, dialog: &Dialog) -> SocketAddr {
+        dialog.next_hop().filter(|to| self.admit(*to, 0).is_some()).unwrap_or(dialog.source)
     }
 
     /// Whether one more unwanted datagram from `source` may still be answered.

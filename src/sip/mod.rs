@@ -6,13 +6,15 @@
 //! | what | modules |
 //! |---|---|
 //! | reading and writing messages | `message`, `uri`, `params`, `scan`, `sdp`, `auth`, `status` |
-//! | transactions (RFC 3261 section 17) | `server_invite`, `server_request`, `client_request`, `remembered`, `timer` |
-//! | calls (RFC 3261 sections 12 to 15) | `dialog`, `success`, `negotiation`, `session_timer` |
+//! | transactions (RFC 3261 section 17) | `server_invite`, `server_request`, `client_invite`, `client_request`, `remembered`, `timer` |
+//! | calls (RFC 3261 sections 12 to 15) | `dialog`, `calling`, `success`, `negotiation`, `session_timer` |
 //! | facts of a new call | `offered`, `identity` |
 //! | registration | `registration` |
 //! | all of it | `endpoint`, with `guard`, `settings`, `event`, `tokens` |
 
 pub mod auth;
+pub mod calling;
+pub mod client_invite;
 pub mod client_request;
 pub mod dialog;
 pub mod endpoint;

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 #[derive(Debug, Default)]
 pub struct Negotiation {
     exchange: Option<Exchange>,
-    /// Our 2xx made an offer; its ACK brings the answer.
+    /// Our 2xx made an offer, and its ACK brings the answer; or our INVITE did, and its 2xx does.
     open: bool,
 }
 
@@ -74,6 +74,41 @@ impl Negotiation {
     pub fn answer_call(&mut self, invite: &Message, local: SocketAddr, id: u64) -> Result<Reply, Unusable> {
         self.exchange = Some(Exchange::new(local, id));
         self.renegotiate(invite)
+    }
+
+    /// The offer for our INVITE; we receive RTP at `local`, `id` names our descriptions.
+    pub fn offer_call(&mut self, local: SocketAddr, id: u64) -> Vec<u8> {
+        self.open = true;
+        self.exchange.insert(Exchange::new(local, id)).offer()
+    }
+
+    /// Reads a provisional answer to our INVITE: the stream, if it announces one and not the one before. What cannot
+    /// be used is left for the 2xx to say better.
+    pub fn announced(&mut self, progress: &Message) -> Option<Negotiated> {
+        let exchange = self.exchange.as_mut().filter(|_| self.open)?;
+        let before = exchange.negotiated().copied();
+        let Body::Sdp(answer) = Body::of(progress) else { return None };
+        exchange.accept(answer).ok().filter(|now| before != Some(*now))
+    }
+
+    /// Reads the 2xx to our INVITE: the stream, if it is not the announced one. A 2xx without a description stands by
+    /// what was announced.
+    ///
+    /// # Errors
+    /// [`Unusable`] if our offer was never answered as it must be.
+    pub fn answered(&mut self, success: &Message) -> Result<Option<Negotiated>, Unusable> {
+        self.open = false;
+        let Some(exchange) = &mut self.exchange else { return Err(Unusable::Sdp(Refused::NoAudio)) };
+        let before = exchange.negotiated().copied();
+        match Body::of(success) {
+            Body::None if before.is_some() => Ok(None),
+            Body::None => Err(Unusable::Sdp(Refused::NoAudio)),
+            Body::Foreign => Err(Unusable::Foreign),
+            Body::Sdp(answer) => {
+                let now = exchange.accept(answer).map_err(Unusable::Sdp)?;
+                Ok(Some(now).filter(|now| before != Some(*now)))
+            }
+        }
     }
 
     /// The description for the 200 to a re-INVITE or UPDATE.

@@ -41,26 +41,39 @@ fn offered_media(invite: &Message) -> OfferedMedia {
     }
 }
 
-/// What a request says about session timers (RFC 4028 sections 3 to 5).
+/// What a request of the peer says about session timers (RFC 4028 sections 3 to 5).
 #[must_use]
 pub fn session_timer(request: &Message) -> Asked {
-    let mut parts = request.header("Session-Expires").unwrap_or_default().split(';').map(str::trim);
+    session_timer_between(request, Refresher::Peer, Refresher::Us)
+}
+
+/// What the 2xx to a request of ours says about session timers. A callee that does not list its methods may take an
+/// UPDATE; it is asked.
+#[must_use]
+pub fn answered_session_timer(success: &Message) -> Asked {
+    let asked = session_timer_between(success, Refresher::Us, Refresher::Peer);
+    Asked { can_refresh: asked.can_refresh || success.header("Allow").is_none(), ..asked }
+}
+
+/// Reads the headers of a message whose transaction's client is `uac` and whose server is `uas`.
+fn session_timer_between(message: &Message, uac: Refresher, uas: Refresher) -> Asked {
+    let mut parts = message.header("Session-Expires").unwrap_or_default().split(';').map(str::trim);
     let interval_s = parts.next().and_then(|text| text.parse().ok());
     let refresher = parts.find_map(|param| {
         let (name, value) = param.split_once('=')?;
         let named = name.trim().eq_ignore_ascii_case("refresher");
         match value.trim().to_ascii_lowercase().as_str() {
-            "uac" if named => Some(Refresher::Peer),
-            "uas" if named => Some(Refresher::Us),
+            "uac" if named => Some(uac),
+            "uas" if named => Some(uas),
             _ => None,
         }
     });
-    let min_se = request.header("Min-SE").and_then(|text| text.split(';').next()?.trim().parse().ok());
+    let min_se = message.header("Min-SE").and_then(|text| text.split(';').next()?.trim().parse().ok());
     Asked {
         interval_s,
         refresher,
         min_se_s: min_se,
-        supported: request.lists("Supported", "timer") || request.lists("Require", "timer"),
-        can_refresh: request.lists("Allow", "UPDATE"),
+        supported: message.lists("Supported", "timer") || message.lists("Require", "timer"),
+        can_refresh: message.lists("Allow", "UPDATE"),
     }
 }

@@ -86,8 +86,8 @@ pub struct Registration {
 /// What was tried since the last success or back-off, so that nothing is tried in a loop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Round {
-    /// Challenges answered.
-    challenged: u8,
+    /// Challenges met.
+    tries: auth::Tries,
     /// Whether 423 was honoured.
     lengthened: bool,
     /// Whether the request was repeated for a newly learned address.
@@ -304,12 +304,7 @@ impl Registration {
     /// Takes a challenge up: the first of a round, and one more if it says that only the nonce was old.
     fn accept_challenge(&mut self, answer: &Message, tokens: &mut Tokens) -> bool {
         let Some((challenge, header)) = auth::challenge(answer) else { return false };
-        let worth_it = match self.round.challenged {
-            0 => true,
-            1 => challenge.is_stale(),
-            _ => false,
-        };
-        self.round.challenged += u8::from(worth_it);
+        let worth_it = self.round.tries.allow(&challenge);
         if worth_it {
             let Account { auth_user, password, .. } = &self.account;
             self.login = Some((auth::Login::new(challenge, auth_user, password, &tokens.word()), header));

@@ -82,6 +82,18 @@ impl SessionTimer {
         Ok(Some(Self { interval_s, refresher, refreshed_at: now, asked: false }))
     }
 
+    /// The timer that the 2xx to our own INVITE sets (RFC 4028 7.2); `None` means that none runs: the callee knows no
+    /// timers, names an interval that it must not, or wants refreshes that we cannot send. It may then end the call,
+    /// but we do not.
+    #[must_use]
+    pub fn accept(answered: Asked, now: Instant) -> Option<Self> {
+        let interval_s = answered.interval_s.filter(|interval_s| *interval_s >= MIN_SE_S)?.min(MAX_SE_S);
+        // Our INVITE asked the callee to refresh; one that does not say otherwise has agreed.
+        let refresher = answered.refresher.unwrap_or(Refresher::Peer);
+        let possible = refresher == Refresher::Peer || answered.can_refresh;
+        possible.then_some(Self { interval_s, refresher, refreshed_at: now, asked: false })
+    }
+
     /// The session was refreshed by either side.
     pub fn refreshed(&mut self, now: Instant) {
         self.refreshed_at = now;
@@ -168,6 +180,17 @@ mod tests {
         let asked = Asked { refresher: Some(Refresher::Us), can_refresh: false, ..ASKED };
         assert_eq!(SessionTimer::negotiate(asked, Instant::ZERO), Ok(None));
         assert_eq!(SessionTimer::negotiate(Asked { interval_s: None, ..ASKED }, Instant::ZERO), Ok(None));
+    }
+
+    #[test]
+    fn a_callee_sets_the_timer_of_a_call_that_the_box_placed() {
+        let accept = |answered| SessionTimer::accept(answered, Instant::ZERO);
+        assert!(accept(ASKED).is_some_and(|timer| timer.peer_refreshes()));
+        let ours = Asked { refresher: Some(Refresher::Us), ..ASKED };
+        assert_eq!(accept(ours).map(|timer| timer.deadline()), Some(Instant::ZERO.after_ms(900_000)));
+        assert_eq!(accept(Asked { can_refresh: false, ..ours }), None);
+        assert_eq!(accept(Asked { interval_s: None, ..ASKED }), None);
+        assert_eq!(accept(Asked { interval_s: Some(89), ..ASKED }), None);
     }
 
     #[test]

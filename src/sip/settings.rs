@@ -3,9 +3,12 @@
 use super::uri::Uri;
 use crate::{
     config::{Cidr, DidSource},
-    number::Dialplan,
+    number::{Dialplan, E164},
 };
 use std::net::SocketAddr;
+
+/// Port of a trunk that is known by its address alone (RFC 3261 19.1.2).
+const DEFAULT_PORT: u16 = 5060;
 
 /// Facts of one endpoint.
 #[derive(Clone, Debug)]
@@ -31,6 +34,33 @@ pub struct Trunk {
     pub did_source: DidSource,
     /// Blocks from which it sends; INVITEs are taken from these without further proof.
     pub allow: Vec<Cidr>,
+    /// What an emergency call over this trunk shows, if the installer has said.
+    pub emergency: Option<Emergency>,
+}
+
+/// What an emergency call over a trunk shows.
+#[derive(Clone, Debug)]
+pub struct Emergency {
+    /// Number at which the office is called back. The provider must have the street address of the office on file for
+    /// it: that is what reaches the answering point, no address is sent by SIP.
+    pub callback: E164,
+    /// Where calls to a trunk of mode `ip` go, if `allow` does not say.
+    pub peer: Option<SocketAddr>,
+}
+
+impl Trunk {
+    /// Where calls that the box places go: to the registrar; in mode `ip` to the named peer, or to the one host that
+    /// `allow` names. `None` if it names none, or only blocks of several.
+    #[must_use]
+    pub fn way_out(&self) -> Option<SocketAddr> {
+        match &self.mode {
+            Mode::Register(account) => Some(account.registrar),
+            Mode::Ip => self.emergency.as_ref().and_then(|emergency| emergency.peer).or_else(|| {
+                let host = self.allow.iter().find_map(Cidr::host)?;
+                Some(SocketAddr::new(host, DEFAULT_PORT))
+            }),
+        }
+    }
 }
 
 /// How a trunk finds us.

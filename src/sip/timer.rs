@@ -6,8 +6,10 @@ pub const T1_MS: u64 = 500;
 pub const T2_MS: u64 = 4_000;
 /// Longest time a datagram stays in the network.
 pub const T4_MS: u64 = 5_000;
-/// How long anything is retransmitted at all: timers B, F, H, J, L and the 2xx of RFC 3261 13.3.1.4.
+/// How long anything is retransmitted at all: timers B, F, H, J, L, M and the 2xx of RFC 3261 13.3.1.4.
 pub const GIVE_UP_MS: u64 = 64 * T1_MS;
+/// How long repeated final answers to our INVITE are acknowledged (timer D: at least 32 s over UDP).
+pub const ABSORB_MS: u64 = 32_000;
 /// How often a ringing call repeats its provisional answer (RFC 3261 13.3.1.1), so that no proxy's timer C fires.
 pub const PROVISIONAL_REFRESH_MS: u64 = 60_000;
 

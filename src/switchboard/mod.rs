@@ -208,6 +208,10 @@ impl Switchboard {
             sip::Command::Offered { dialog, call } => return self.offered(dialog, &call, now),
             sip::Command::Registration { trunk, state } => return out.push(Output::Trunk { trunk, state }),
             sip::Command::Acked { .. } => return,
+            // No machine places calls yet.
+            sip::Command::Progress { .. } | sip::Command::Answered { .. } | sip::Command::Refused { .. } => {
+                return;
+            }
             sip::Command::Media { dialog, media } => (dialog, CallEvent::Media(media)),
             sip::Command::Cancelled { dialog } => (dialog, CallEvent::Cancelled),
             sip::Command::Ended { dialog, why } => (dialog, CallEvent::TrunkEnded(translate::trunk_end(why))),

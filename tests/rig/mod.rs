@@ -118,6 +118,7 @@ impl Rig {
                     mode: sip::Mode::Ip,
                     did_source: ringside::config::DidSource::Auto,
                     allow: vec!["127.0.0.0/8".parse().expect("a block")],
+                    emergency: None,
                 }],
             },
             seed,

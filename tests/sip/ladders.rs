@@ -7,19 +7,23 @@
 //!                               `again` (the same datagram), `call 2`, `sdp hold`, `branch other`,
 //!                               `registered` (to the Contact that the box registered), `outside` (a dialog unknown),
 //!                               `| Name: value` (a header more, or another value for one; `$contact` is our Contact user)
-//! > 0     trunk 200             the trunk answers the last request of the box
+//! > 0     trunk 200             the trunk answers the last request of the box; words after it: `to INVITE` (the
+//!                               last request of that method), `tag other` (another callee), `sdp audio`, `again`
+//! > 0     trunk BYE placed      the trunk sends a request in the call that the box placed
 //! > 0     stranger OPTIONS      the same from an address that no trunk names
 //! > 100   box Ring 1            the office's decision about call 1: Ring, Answer, Reject 486, HangUp
+//! > 100   box Place 1 911       a handset dials 911
 //! > 9000  time                  nothing happens until then
 //! ```
-//! `# trunk register` in the first line makes it a trunk that is registered with. `BLESS=1` rewrites the answers;
+//! `# trunk register` in the first line makes it a trunk that is registered with, `# trunk peer` one of mode `ip` that
+//! takes calls; `# trunk account` one that is registered with and has a number to call back. `BLESS=1` rewrites the answers;
 //! review the diff.
 
-use crate::peer::{Call, TRUNK, media, read, response, sdp, settings};
+use crate::peer::{Call, TRUNK, media, read, response_of, sdp, settings, settings_to_place};
 use ringside::{
     sip::{
         endpoint::Endpoint,
-        event::{Command, DialogId, Event, Rejection},
+        event::{Command, DialogId, Event, Priority, Rejection, TrunkId},
         message::{Message, Method},
     },
     time::Instant,
@@ -27,7 +31,10 @@ use ringside::{
 use std::{collections::BTreeMap, fmt::Write, fs, net::SocketAddr};
 
 /// Headers worth reading in a ladder.
-const SHOWN: [&str; 15] = [
+const SHOWN: [&str; 18] = [
+    "Priority",
+    "P-Asserted-Identity",
+    "From",
     "Route",
     "Allow",
     "Supported",
@@ -47,24 +54,33 @@ const SHOWN: [&str; 15] = [
 
 /// An address that no trunk names.
 const STRANGER: &str = "198.51.100.66:5060";
+/// Number of the call that the box placed, among the trunk's calls.
+const PLACED: u32 = 100;
 
 struct Ladder {
     endpoint: Endpoint,
     calls: BTreeMap<u32, Call>,
     last_sent: BTreeMap<String, Vec<u8>>,
     last_request: Option<Message>,
+    /// By method.
+    requests: BTreeMap<String, Message>,
     seen: Vec<Vec<u8>>,
     text: String,
 }
 
 impl Ladder {
     fn play(script: &str) -> String {
-        let registered = script.starts_with("# trunk register");
+        let settings = match script.split([':', '\n', ' ']).nth(2) {
+            Some("peer") => settings_to_place(false),
+            Some("account") => settings_to_place(true),
+            word => settings(word == Some("register")),
+        };
         let mut ladder = Self {
-            endpoint: Endpoint::new(settings(registered), 42),
+            endpoint: Endpoint::new(settings, 42),
             calls: BTreeMap::new(),
             last_sent: BTreeMap::new(),
             last_request: None,
+            requests: BTreeMap::new(),
             seen: Vec::new(),
             text: String::new(),
         };
@@ -119,6 +135,12 @@ impl Ladder {
             return self.handle(Event::Shutdown, now);
         }
         let dialog = DialogId(words[1].parse().unwrap());
+        if words[0] == "Place" {
+            assert_eq!(self.endpoint.reserve(), dialog);
+            let (trunk, rtp) = (TrunkId(0), "127.0.0.1:30000".parse().unwrap());
+            let priority = Priority::Emergency;
+            return self.handle(Event::Place { dialog, trunk, to: words[2], rtp, priority }, now);
+        }
         let event = match words[0] {
             "Ring" => Event::Ring { dialog },
             "Answer" => Event::Answer { dialog, rtp: "127.0.0.1:30000".parse().unwrap() },
@@ -150,10 +172,15 @@ impl Ladder {
         let mut extra: Vec<(String, String)> = parts.map(header).collect();
         let after = |word: &str| words.iter().position(|w| *w == word).map(|at| words[at + 1]);
         let number: u32 = after("call").map_or(1, |n| n.parse().unwrap());
+        let number = if words.contains(&"placed") { PLACED } else { number };
         let method = words[0];
         let name = format!("{method} {number}");
-        let bytes = if let Ok(status) = method.parse() {
-            response(self.last_request.as_ref().unwrap(), status, &extra)
+        let bytes = if words.contains(&"again") && method.parse::<u16>().is_ok() {
+            self.last_sent[&name].clone()
+        } else if let Ok(status) = method.parse() {
+            let request = after("to").map_or(self.last_request.as_ref(), |method| self.requests.get(method));
+            let body = media(after("sdp").unwrap_or("none")).map(|media| sdp(&media));
+            response_of(after("tag").unwrap_or("trunk"), request.unwrap(), status, body.as_deref(), &extra)
         } else if words.contains(&"again") {
             let bytes = String::from_utf8(self.last_sent[&name].clone()).unwrap();
             let old = self.calls[&number].invite.1.clone();
@@ -162,7 +189,11 @@ impl Ladder {
             let default = if method == "INVITE" { "audio" } else { "none" };
             let body = media(after("sdp").unwrap_or(default)).map(|media| sdp(&media));
             let body = after("body").map(str::to_owned).or(body);
-            let call = self.calls.entry(number).or_insert_with(|| Call::new(number));
+            let placed = self.requests.get("INVITE").filter(|_| number == PLACED);
+            let call = self.calls.entry(number).or_insert_with(|| match placed {
+                Some(invite) => Call::placed(number, invite, "trunk"),
+                None => Call::new(number),
+            });
             if words.contains(&"registered") {
                 call.target = format!("sip:{contact}@127.0.0.1:5060");
             }
@@ -187,6 +218,9 @@ impl Ladder {
                 "box   < Media {} {:?} {} send={} receive={}",
                 dialog.0, media.codec, media.remote, media.send, media.receive
             ),
+            Command::Progress { dialog, status } => format!("box   < Progress {} {status}", dialog.0),
+            Command::Answered { dialog } => format!("box   < Answered {}", dialog.0),
+            Command::Refused { dialog, why } => format!("box   < Refused {} {why:?}", dialog.0),
             Command::Acked { dialog } => format!("box   < Acked {}", dialog.0),
             Command::Cancelled { dialog } => format!("box   < Cancelled {}", dialog.0),
             Command::Ended { dialog, why } => format!("box   < Ended {} {why:?}", dialog.0),
@@ -200,9 +234,9 @@ impl Ladder {
             return format!("trunk <{to} keep-alive");
         }
         let message = read(&bytes);
-        let number =
-            message.call_id().strip_prefix("call-").and_then(|id| id.split('@').next()?.parse().ok());
-        let call = number.filter(|n| *n != 1).map_or(String::new(), |n| format!(" call {n}"));
+        let known = self.calls.values().find(|call| call.call_id == message.call_id());
+        let number = known.map(|call| call.number);
+        let call = number.filter(|n| *n != 1 && *n != PLACED).map_or(String::new(), |n| format!(" call {n}"));
         let line = match message.status() {
             Some(status) => format!("{status} {} ({})", message.reason(), message.method()),
             None if *message.method() == Method::Register => "REGISTER".to_owned(),
@@ -213,14 +247,21 @@ impl Ladder {
         }
         self.seen.push(bytes);
         if message.status().is_none() {
-            self.last_request = Some(message.clone());
+            if *message.method() != Method::Ack {
+                self.last_request = Some(message.clone());
+            }
+            self.requests.insert(message.method().to_string(), message.clone());
         } else if let Some(call) = number.and_then(|number| self.calls.get_mut(&number)) {
             call.learn(&message);
         }
         let mut text = format!("trunk <{to} {line}{call}{}", show_body(message.body()));
         for name in SHOWN {
-            let register = *message.method() == Method::Register;
-            for value in message.lines(name).filter(|_| name != "Contact" || register) {
+            let told = match name {
+                "Contact" => *message.method() == Method::Register,
+                "From" => *message.method() == Method::Invite && message.is_request(),
+                _ => true,
+            };
+            for value in message.lines(name).filter(|_| told) {
                 write!(text, " | {name}: {value}").unwrap();
             }
         }

@@ -5,13 +5,24 @@ use ringside::{
     sip::{
         identity::DidSource,
         message::{self, Message, Method},
-        settings::{Account, Mode, Settings, Trunk},
+        settings::{Account, Emergency, Mode, Settings, Trunk},
     },
 };
 use std::{fmt::Write, net::SocketAddr};
 
 /// Where the scripted trunk sends from.
 pub(crate) const TRUNK: &str = "127.0.0.1:5062";
+
+/// A box with a trunk that takes its calls at [`TRUNK`] and calls back at a number of the office.
+pub(crate) fn settings_to_place(registered: bool) -> Settings {
+    let mut settings = settings(registered);
+    let emergency = Emergency {
+        callback: "+13125550177".parse().unwrap(),
+        peer: Some(TRUNK.parse().unwrap()).filter(|_| !registered),
+    };
+    settings.trunks[0].emergency = Some(emergency);
+    settings
+}
 
 /// A box with one trunk: one that it registers with, or one that knows its address.
 pub(crate) fn settings(registered: bool) -> Settings {
@@ -32,6 +43,7 @@ pub(crate) fn settings(registered: bool) -> Settings {
             mode: if registered { Mode::Register(account) } else { Mode::Ip },
             did_source: DidSource::Auto,
             allow: if registered { vec![] } else { vec!["127.0.0.0/8".parse().unwrap()] },
+            emergency: None,
         }],
     }
 }
@@ -68,6 +80,11 @@ pub(crate) fn media(word: &str) -> Option<String> {
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) number: u32,
+    pub(crate) call_id: String,
+    /// From of the trunk's requests, with its tag.
+    from: String,
+    /// To of the trunk's requests, without the box's tag.
+    to: String,
     pub(crate) cseq: u32,
     pub(crate) branches: u32,
     /// Tag that the box gave.
@@ -82,10 +99,28 @@ impl Call {
     pub(crate) fn new(number: u32) -> Self {
         Self {
             number,
+            call_id: format!("call-{number}@{TRUNK}"),
+            from: format!("<sip:+13125551212@{TRUNK}>;tag=caller-{number}"),
+            to: "<sip:+13125550100@127.0.0.1>".to_owned(),
             cseq: 0,
             branches: 0,
             to_tag: None,
             target: "sip:+13125550100@127.0.0.1:5060".to_owned(),
+            invite: (0, String::new(), 0),
+        }
+    }
+
+    /// The call that the box has placed with `invite`, once the trunk has answered with the tag `own_tag`.
+    pub(crate) fn placed(number: u32, invite: &Message, own_tag: &str) -> Self {
+        Self {
+            number,
+            call_id: invite.call_id().to_owned(),
+            from: format!("{};tag={own_tag}", invite.header("To").unwrap()),
+            to: format!("<{}>", invite.from().uri()),
+            cseq: 0,
+            branches: 0,
+            to_tag: invite.from_tag().map(str::to_owned),
+            target: invite.contact().unwrap().uri().to_string(),
             invite: (0, String::new(), 0),
         }
     }
@@ -111,13 +146,12 @@ impl Call {
             self.invite = (cseq, branch.clone(), 0);
         }
         let tag = tag.map_or(String::new(), |tag| format!(";tag={tag}"));
-        let number = self.number;
         let mut lines = vec![
             ("Via", format!("SIP/2.0/UDP {TRUNK};branch={branch};rport")),
             ("Max-Forwards", "70".to_owned()),
-            ("From", format!("<sip:+13125551212@{TRUNK}>;tag=caller-{number}")),
-            ("To", format!("<sip:+13125550100@127.0.0.1>{tag}")),
-            ("Call-ID", format!("call-{number}@{TRUNK}")),
+            ("From", self.from.clone()),
+            ("To", format!("{}{tag}", self.to)),
+            ("Call-ID", self.call_id.clone()),
             ("CSeq", format!("{cseq} {method}")),
             ("Contact", format!("<sip:trunk@{TRUNK}>")),
         ];
@@ -160,13 +194,26 @@ impl Call {
 
 /// A response of the trunk to a request of the box.
 pub(crate) fn response(request: &Message, status: u16, extra: &[(String, String)]) -> Vec<u8> {
+    response_of("trunk", request, status, None, extra)
+}
+
+/// A response of a callee with the tag `tag`, and a session description if there is one.
+pub(crate) fn response_of(
+    tag: &str,
+    request: &Message,
+    status: u16,
+    body: Option<&str>,
+    extra: &[(String, String)],
+) -> Vec<u8> {
     let mut text = format!("SIP/2.0 {status} Said\r\n");
     for (name, value) in request.headers() {
         match name {
             "Via" | "From" | "Call-ID" | "CSeq" if extra.iter().all(|(own, _)| own != name) => {
                 write!(text, "{name}: {value}\r\n").unwrap()
             }
-            "To" if request.to_tag().is_none() => write!(text, "To: {value};tag=trunk\r\n").unwrap(),
+            "To" if request.to_tag().is_none() && status > 100 => {
+                write!(text, "To: {value};tag={tag}\r\n").unwrap()
+            }
             "To" => write!(text, "To: {value}\r\n").unwrap(),
             _ => {}
         }
@@ -174,6 +221,13 @@ pub(crate) fn response(request: &Message, status: u16, extra: &[(String, String)
     for (name, value) in extra {
         write!(text, "{name}: {value}\r\n").unwrap();
     }
-    text.push_str("\r\n");
+    let joins = *request.method() == Method::Invite && (101..300).contains(&status);
+    if joins && extra.iter().all(|(name, _)| name != "Contact") {
+        write!(text, "Contact: <sip:{tag}@{TRUNK}>\r\n").unwrap();
+    }
+    match body {
+        Some(body) => write!(text, "Content-Type: application/sdp\r\n\r\n{body}").unwrap(),
+        None => text.push_str("\r\n"),
+    }
     text.into_bytes()
 }

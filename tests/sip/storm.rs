@@ -270,6 +270,9 @@ impl World {
                     assert_eq!(self.stages.insert(dialog, Stage::Over), Some(Stage::Answered), "{dialog:?}");
                 }
                 Command::Registration { .. } => unreachable!("there is no registrar"),
+                Command::Progress { .. } | Command::Answered { .. } | Command::Refused { .. } => {
+                    unreachable!("nobody calls out")
+                }
             }
         }
     }

@@ -71,12 +71,12 @@ impl Endpoint {
         if let Some((status, headers)) = unmet_demand(&message) {
             return self.refuse(&message, key, status, &headers, now, out);
         }
-        if self.dialogs.len() >= MAX_CALLS {
+        if self.dialogs.values().filter(|dialog| !dialog.is_placed()).count() >= MAX_CALLS {
             self.counters.shed += 1;
             let retry_after = ("Retry-After", SHED_RETRY_AFTER_S.to_string());
             return self.refuse(&message, key, 503, &[retry_after], now, out);
         }
-        let id = DialogId(self.dialogs_made + 1);
+        let id = self.reserve();
         let peer = message.reply_address();
         let trying = self.response_to(&message, 100, key).to_bytes();
         let site = &self.settings;
@@ -86,7 +86,6 @@ impl Endpoint {
             Ok(dialog) => self.dialogs.insert(id, dialog),
             Err(message) => return self.refuse(&message, key, 400, &[], now, out),
         };
-        self.dialogs_made += 1;
         self.counters.offered += 1;
         self.server.open(key, peer, now);
         if !self.server.is_crowded() {

@@ -1,6 +1,8 @@
 //! Requests of our own and the registrations: what is sent, who waits for its answer.
 
-use super::{Command, DialogId, Endpoint, Instant, Message, Method, Settings, Tokens, TrunkId};
+use super::{
+    Command, DialogId, Endpoint, Instant, Message, Method, Settings, Tokens, TrunkId, placed::Placed,
+};
 use crate::sip::{
     auth,
     client_request::{self, ClientRequest, Outcome},
@@ -20,6 +22,8 @@ pub(super) enum Owner {
     AuthorizedBye(DialogId),
     /// The session refresh of a dialog.
     Refresh(DialogId),
+    /// Nobody: what a CANCEL did, the INVITE's own answer tells.
+    Cancel,
     /// The registration with this index.
     Register(usize),
 }
@@ -29,6 +33,7 @@ impl Owner {
         match self {
             Self::Bye(_) | Self::AuthorizedBye(_) => Method::Bye,
             Self::Refresh(_) => Method::Update,
+            Self::Cancel => Method::Cancel,
             Self::Register(_) => Method::Register,
         }
     }
@@ -39,6 +44,8 @@ impl Owner {
 #[derive(Debug)]
 pub(super) struct Clients {
     transactions: BTreeMap<String, (ClientRequest, Owner)>,
+    /// INVITEs, oldest first.
+    pub(super) invites: Vec<Placed>,
     registrations: Vec<Registration>,
 }
 
@@ -51,7 +58,7 @@ impl Clients {
         let registrations = accounts.map(|(trunk, account, contact_user)| {
             Registration::new(trunk, account, settings.local, &settings.user_agent, contact_user, tokens)
         });
-        Self { registrations: registrations.collect(), transactions: BTreeMap::new() }
+        Self { registrations: registrations.collect(), transactions: BTreeMap::new(), invites: Vec::new() }
     }
 
     /// Our address as the registrar of `trunk` sees it.
@@ -61,17 +68,26 @@ impl Clients {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         let transactions = self.transactions.values().filter_map(|(transaction, _)| transaction.deadline());
-        transactions.chain(self.registrations.iter().filter_map(Registration::deadline)).min()
+        let invites = self.invites.iter().filter_map(|placed| placed.transaction.deadline());
+        transactions.chain(invites).chain(self.registrations.iter().filter_map(Registration::deadline)).min()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.transactions.len()
+        self.transactions.len() + self.invites.len()
     }
 }
 
 impl Endpoint {
     /// A response: to its transaction, and from there to who waits for it.
     pub(super) fn response(&mut self, message: &Message, now: Instant, out: &mut Vec<Command>) {
+        if message.vias().nth(1).is_some() {
+            // RFC 3261 8.1.3.3: it went astray, its last hop was not to be us.
+            self.counters.stray_responses += 1;
+            return;
+        }
+        if *message.method() == Method::Invite {
+            return self.invite_response(message, now, out);
+        }
         let branch = message.via().branch().unwrap_or_default();
         let found = self.clients.transactions.get_mut(branch);
         // RFC 3261 17.1.3: the same branch and the same method.
@@ -97,6 +113,7 @@ impl Endpoint {
         for owner in unanswered {
             self.answered(owner, None, now, out);
         }
+        self.invites_deadline(now, out);
         for index in 0..self.clients.registrations.len() {
             self.registration_event(index, registration::Event::Deadline, now, out);
         }
@@ -118,25 +135,23 @@ impl Endpoint {
     ) {
         let (Owner::Bye(id) | Owner::AuthorizedBye(id) | Owner::Refresh(id)) = owner else { return };
         let branch = self.tokens.branch();
-        let via = format!("SIP/2.0/UDP {};branch={branch};rport", self.settings.local);
+        let via = self.via(&branch);
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         let trunk = dialog.trunk;
-        // Only a named source is sent to: a forged Contact must not aim our requests at a stranger, and a name in it
-        // cannot be resolved here; where the peer's last request came from, it is.
-        let to = dialog.next_hop().filter(|to| self.guard.admit(*to, 0).is_some()).unwrap_or(dialog.source);
+        let to = self.guard.hop(dialog);
         let request =
             dialog.request(&owner.method(), &via).with_header("User-Agent", &self.settings.user_agent);
         let request = match owner {
             Owner::Refresh(_) => request
                 .with_header("Contact", &self.contact(trunk))
                 .with_header("Supported", super::SUPPORTED),
-            Owner::Bye(_) | Owner::AuthorizedBye(_) | Owner::Register(_) => request,
+            Owner::Bye(_) | Owner::AuthorizedBye(_) | Owner::Cancel | Owner::Register(_) => request,
         };
         let request = header.into_iter().fold(request, |out, (name, value)| out.with_header(name, &value));
         self.start(branch, to, request.to_bytes(), owner, now, out);
     }
 
-    fn start(
+    pub(super) fn start(
         &mut self,
         branch: String,
         to: SocketAddr,
@@ -157,6 +172,7 @@ impl Endpoint {
                 None => drop(self.dialogs.remove(&id)),
             },
             Owner::AuthorizedBye(id) => drop(self.dialogs.remove(&id)),
+            Owner::Cancel => {}
             Owner::Refresh(id) => self.refresh_answered(id, answer, now, out),
             Owner::Register(index) => {
                 let event = answer.map_or(registration::Event::TimedOut, registration::Event::Answer);

@@ -61,6 +61,7 @@ impl Endpoint {
         self.reply(message, key, &answer, now, out);
         match self.dialogs.get(&id).map(|dialog| (&dialog.state, dialog.hang_up)) {
             Some((State::Early { .. }, _)) => self.terminate_early(id, now, out),
+            Some((State::Calling(_), _)) => self.left_by_callee(id, now, out),
             Some((State::Up, None)) => {
                 self.dialogs.remove(&id);
                 out.push(Command::Ended { dialog: id, why: Ended::HungUp });
@@ -86,6 +87,8 @@ impl Endpoint {
         let refusal = match &dialog.state {
             _ if dialog.is_left() => Some((481, vec![])),
             State::Early { .. } => Some(self.try_later()),
+            // RFC 3261 14.2: our own INVITE is on its way.
+            State::Calling(_) => Some((491, vec![])),
             State::Up if dialog.success.is_some() => Some((491, vec![])),
             State::Up if !in_order => Some(self.try_later()),
             State::Up | State::Leaving => unmet_demand(message),
@@ -118,8 +121,8 @@ impl Endpoint {
         let refusal = match &dialog.state {
             _ if dialog.is_left() => Some((481, vec![])),
             State::Early { .. } if offers => Some(self.try_later()),
-            State::Up if offers && dialog.negotiation.is_open() => Some((491, vec![])),
-            State::Early { .. } | State::Up | State::Leaving => unmet_demand(message),
+            State::Calling(_) | State::Up if offers && dialog.negotiation.is_open() => Some((491, vec![])),
+            State::Early { .. } | State::Calling(_) | State::Up | State::Leaving => unmet_demand(message),
         };
         let reply = match (refusal, offers) {
             (Some((status, headers)), _) => {
@@ -158,6 +161,7 @@ impl Endpoint {
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };
         match dialog.state {
             State::Early { .. } => self.reject_ringing(id, now, out),
+            State::Calling(_) => self.give_up(id, reason, now, out),
             State::Up if dialog.acked => self.bye(id, reason, now, out),
             State::Up => dialog.hang_up = Some(reason),
             State::Leaving => {}

@@ -5,7 +5,8 @@
 //!               (who)    (what)          │                ├─ INVITE, ACK, CANCEL ──► calls
 //!                                        │                ├─ in a dialog ──────────► in_dialog
 //!                                        │                └─ anything else ────────► outside
-//!                                        └─ response ─► clients ─► dialog or registration
+//!                                        └─ response ─┬─ of an INVITE ───────────► placed ─► dialog
+//!   Place ──────────────────────────────────────────────┘  of anything else ─► clients ─► dialog or registration
 //! ```
 //! Every table is bounded. A call that finds [`MAX_CALLS`] others gets 503 and is not offered; an answer that finds
 //! no room for its transaction goes out without one (see [`remembered`](super::remembered)).
@@ -14,8 +15,10 @@ mod calls;
 mod clients;
 mod in_dialog;
 mod outside;
+mod placed;
 mod transactions;
 
+pub use placed::MAX_PLACED;
 pub use transactions::{CROWDED_INVITES, MAX_ANSWERED_INVITES, MAX_SERVER_REQUESTS};
 
 use super::{
@@ -24,16 +27,17 @@ use super::{
     guard::{self, Guard, Source},
     message::{self, Dropped, Message, Method, Outgoing, Rejected},
     remembered::Key,
-    settings::{Mode, Settings},
+    settings::Settings,
     status,
     tokens::Tokens,
 };
 use crate::time::Instant;
 use clients::Clients;
+use placed::Order;
 use std::{collections::BTreeMap, net::SocketAddr};
 use transactions::ServerTransactions;
 
-/// Calls at one time, offered ones included. The largest box has 24 lines.
+/// Calls of callers at one time, offered ones included. The largest box has 24 lines.
 pub const MAX_CALLS: usize = 64;
 /// Methods that the box takes.
 pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO";
@@ -81,6 +85,10 @@ pub struct Counters {
     pub not_for_us: u64,
     /// Responses that answer nothing we asked.
     pub stray_responses: u64,
+    /// Calls that the box placed.
+    pub placed: u64,
+    /// Callees that answered a placed call when another had, or nobody waited any more.
+    pub late_callees: u64,
 }
 
 impl Endpoint {
@@ -91,10 +99,7 @@ impl Endpoint {
         let trunks = || settings.trunks.iter().enumerate();
         let allowed =
             trunks().flat_map(|(i, trunk)| trunk.allow.iter().map(move |block| (*block, i))).collect();
-        let registrars = trunks().filter_map(|(i, trunk)| match &trunk.mode {
-            Mode::Ip => None,
-            Mode::Register(account) => Some((account.registrar, i)),
-        });
+        let registrars = trunks().filter_map(|(i, trunk)| Some((trunk.way_out()?, i)));
         let contact_users: Vec<String> = trunks().map(|_| format!("r{}", tokens.word())).collect();
         Self {
             guard: Guard::new(allowed, registrars.collect()),
@@ -117,6 +122,9 @@ impl Endpoint {
             Event::Ring { dialog } => self.ring(dialog, now, out),
             Event::Answer { dialog, rtp } => self.answer(dialog, rtp, now, out),
             Event::Reject { dialog, rejection } => self.reject(dialog, rejection, now, out),
+            Event::Place { dialog, trunk, to, rtp, priority } => {
+                self.place(dialog, &Order { trunk, to, rtp, priority }, now, out);
+            }
             Event::HangUp { dialog, reason } => self.hang_up(dialog, reason, now, out),
             Event::Shutdown => self.shut_down(now, out),
         }
@@ -240,6 +248,11 @@ impl Endpoint {
         out: &mut Vec<Command>,
     ) {
         self.server.answer(key, message.reply_address(), answer.to_bytes(), now, out);
+    }
+
+    /// The Via of a request of ours.
+    fn via(&self, branch: &str) -> String {
+        format!("SIP/2.0/UDP {};branch={branch};rport", self.settings.local)
     }
 
     /// Our address for requests of a trunk's peers.

@@ -210,9 +210,10 @@ impl Parts {
         if matches!(&start, Start::Request(_, own) if *own != method) {
             return Err(Fault::bad("CSeq method differs from the request's"));
         }
-        let strict = matches!(start, Start::Request(..));
+        let is_request = matches!(start, Start::Request(..));
+        let strict = is_request || method != Method::Register;
         let (mut via, lower_vias) = read_vias(fields)?;
-        if strict {
+        if is_request {
             // A response brings back our own Via, with what its sender saw of us.
             via.note_source(source);
         }
@@ -267,8 +268,8 @@ fn read_max_forwards(fields: &Fields) -> Result<Option<u8>, Fault> {
     hops.map(Some).ok_or(Fault::bad("Max-Forwards is not 0 to 255"))
 }
 
-/// In a request every address must be readable; in a response (the contacts that a registrar lists may be another
-/// phone's) the unreadable ones are left out.
+/// Every address must be readable. Only where a registrar lists contacts, which may be another phone's, the
+/// unreadable ones are left out.
 fn read_addresses(fields: &Fields, name: &'static str, strict: bool) -> Result<Vec<NameAddr>, Fault> {
     let mut list = Vec::new();
     for value in fields.lines(name).flat_map(|line| scan::split(line, b',')) {

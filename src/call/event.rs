@@ -19,6 +19,8 @@ pub enum Event {
     CallerIdSent(PortId),
     /// A handset was lifted, or a flash of its hook took the call that waited.
     OffHook(PortId),
+    /// The office line is off hook.
+    LineSeized(PortId),
     /// The far end of the office line answered.
     LineAnswered(PortId, Evidence),
     /// The office line could not be used.

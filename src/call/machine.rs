@@ -260,9 +260,12 @@ impl Call {
     fn note(&mut self, event: Event, now: Instant) {
         let at_ms = now.ms_since(self.began);
         match (event, &self.state) {
-            (Event::RingBegan(port) | Event::CallerIdSent(port), State::Ringing { ports, .. }) => {
+            (
+                Event::RingBegan(port) | Event::CallerIdSent(port) | Event::LineSeized(port),
+                State::Ringing { ports, .. },
+            ) => {
                 if let Some(port) = ports.iter().find(|p| p.id == port) {
-                    story::note_ring(&mut self.record, event, &port.name, at_ms);
+                    story::note_ring(&mut self.record, event, port, at_ms);
                 }
             }
             (Event::AudioStarted, State::Answered(talk)) => {

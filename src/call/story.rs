@@ -3,7 +3,7 @@
 use super::{
     event::Event,
     incoming::{Identity, Incoming, Route},
-    ring_group::PortKind,
+    ring_group::{Port, PortKind},
 };
 use crate::{
     audio::{
@@ -99,13 +99,20 @@ pub(super) fn line_leg<'a>(record: &'a mut CallRecord, port: &str) -> &'a mut Le
 }
 
 /// What a ringing port reports.
-pub(super) fn note_ring(record: &mut CallRecord, event: Event, port: &str, at_ms: u64) {
-    if let Event::CallerIdSent(_) = event {
-        line_leg(record, port).cid_sent = true;
-    } else {
+pub(super) fn note_ring(record: &mut CallRecord, event: Event, port: &Port, at_ms: u64) {
+    let what = match (event, port.kind) {
+        (Event::CallerIdSent(_), _) => {
+            line_leg(record, &port.name).cid_sent = true;
+            return;
+        }
+        (Event::LineSeized(_), _) => "seized",
+        (_, PortKind::Line) => "dialled the forwarding number",
+        (_, PortKind::Phone | PortKind::Exchange) => "rings",
+    };
+    if !matches!(event, Event::LineSeized(_)) {
         record.timing_ms.invite_to_ring.get_or_insert(at_ms);
-        record.route.push(hop(port, at_ms, "rings"));
     }
+    record.route.push(hop(&port.name, at_ms, what));
 }
 
 /// What the edges report about a call, whatever its state.
@@ -145,6 +152,7 @@ pub(super) fn note(record: &mut CallRecord, event: Event, at_ms: u64) {
         }
         Event::RingBegan(_)
         | Event::CallerIdSent(_)
+        | Event::LineSeized(_)
         | Event::LineAnswered(..)
         | Event::LineRefused(..)
         | Event::Taken(_)

@@ -1,7 +1,11 @@
 //! What goes into the switchboard and what comes out of it.
 
 use crate::{
-    audio::{caller_id::CallerId, caller_id::Delivery, dtmf::Key},
+    audio::{
+        caller_id::{CallerId, Delivery},
+        dtmf::Key,
+        tone::Tone,
+    },
     call::{
         bubble::Bubble,
         machine::Settings as CallSettings,
@@ -255,6 +259,8 @@ pub struct Settings {
     pub call: CallSettings,
     /// Settings of what is dialled on the phones.
     pub dial_out: untracked::Settings,
+    /// What a phone hears that is lifted and was not called.
+    pub dial_tone: Tone,
     /// Ports that ring when somebody calls the office line.
     pub direct_phones: Vec<PortId>,
     /// Whether a call may be announced to a phone on which somebody talks.

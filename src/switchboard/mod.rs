@@ -2,23 +2,33 @@
 //!
 //! It routes each input to the machine that owns it and each machine's command to the next machine or to an edge.
 //! It has no states of its own, only maps between identities: dialog, call, port, RTP port.
+//!
+//! | folder's file | routes |
+//! |---|---|
+//! | `tracked` | INVITEs and what tracked calls want |
+//! | `untracked` | what direct calls and the phones that dial want |
+//! | `ports` | what phones and lines report, and what is heard on them |
 
 mod counts;
 pub mod input;
+mod jack;
+mod ports;
+mod tracked;
 mod translate;
+mod untracked;
 
-pub use input::{Input, Output, Settings};
+pub use input::{Input, JackSettings, Listening, MachineSettings, Output, Report, Settings, Words};
 
 use crate::{
     call::{
         event::{Command as CallCommand, Event as CallEvent},
-        incoming::{Numbering, Route},
-        machine::{Call, Port, RingGroup},
+        incoming::Numbering,
+        machine::Call,
+        untracked::{self as passing, Untracked, UntrackedId},
     },
     directory::Directory,
-    id::{CallId, PortId, RtpPort, Slot},
-    line::fxs::{self, Fxs},
-    media::control as media,
+    id::{CallId, PortId, RtpPort},
+    line::{fxo, fxs},
     recording::lifecycle as storage,
     sip::{
         endpoint::Endpoint,
@@ -26,18 +36,13 @@ use crate::{
     },
     time::{Instant, WallClock},
 };
+use jack::{Jacks, Machine, User};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
-struct Line {
-    port: Port,
-    slot: Slot,
-    fxs: Fxs,
-    call: Option<CallId>,
-}
-
+/// A tracked call and what it holds.
 struct Placed {
     call: Call,
     dialog: DialogId,
@@ -45,10 +50,20 @@ struct Placed {
     patched: bool,
 }
 
+/// An untracked call, and what it holds of the trunk if it is an emergency call without a line.
+struct Passed {
+    call: Untracked,
+    dialog: Option<DialogId>,
+    rtp: Option<RtpPort>,
+    patched: bool,
+}
+
 enum Step {
     Sip(sip::Command),
-    Line(PortId, fxs::Command),
+    Fxs(PortId, fxs::Command),
+    Fxo(PortId, fxo::Command),
     Call(CallId, CallCommand),
+    Untracked(UntrackedId, passing::Command),
 }
 
 /// The whole control plane.
@@ -56,10 +71,12 @@ pub struct Switchboard {
     settings: Settings,
     directory: Arc<Directory>,
     sip: Endpoint,
-    lines: BTreeMap<PortId, Line>,
+    jacks: Jacks,
     calls: BTreeMap<CallId, Placed>,
-    dialogs: BTreeMap<DialogId, CallId>,
-    patches: BTreeMap<RtpPort, CallId>,
+    passed: BTreeMap<UntrackedId, Passed>,
+    next_untracked: u32,
+    dialogs: BTreeMap<DialogId, User>,
+    patches: BTreeMap<RtpPort, User>,
     rtp_free: Vec<RtpPort>,
     numbering: Numbering,
     wall: WallClock,
@@ -71,11 +88,8 @@ impl Switchboard {
     /// A box with every chip still down and no call.
     #[must_use]
     pub fn new(settings: Settings, directory: Arc<Directory>, sip: Endpoint, numbering: Numbering) -> Self {
-        let line = |(port, slot): &(Port, Slot)| {
-            (port.id, Line { port: port.clone(), slot: *slot, fxs: Fxs::new(settings.line), call: None })
-        };
         Self {
-            lines: settings.ports.iter().map(line).collect(),
+            jacks: Jacks::new(&settings.jacks),
             rtp_free: (0..settings.rtp.len())
                 .rev()
                 .filter_map(|n| u8::try_from(n).ok().map(RtpPort))
@@ -84,6 +98,8 @@ impl Switchboard {
             directory,
             sip,
             calls: BTreeMap::new(),
+            passed: BTreeMap::new(),
+            next_untracked: 0,
             dialogs: BTreeMap::new(),
             patches: BTreeMap::new(),
             numbering,
@@ -97,8 +113,9 @@ impl Switchboard {
     pub fn handle(&mut self, input: Input<'_>, now: Instant, out: &mut Vec<Output>) {
         match input {
             Input::Sip { source, bytes } => self.tell_sip(sip::Event::Datagram { source, bytes }, now),
-            Input::Fxs { port, change } => self.tell_line(port, fxs::Event::Chip(change), now),
-            Input::Media(event) => self.media(event, now),
+            Input::Fxs { port, change } => self.tell_fxs(port, fxs::Event::Chip(change), now),
+            Input::Fxo { port, change } => self.tell_fxo(port, fxo::Event::Chip(change), now),
+            Input::Media(event) => self.on_media(event, now),
             Input::Storage(storage::Event::Journaled { call, ms }) => {
                 self.tell_call(call, CallEvent::Journaled(ms), now);
             }
@@ -116,8 +133,10 @@ impl Switchboard {
         while let Some(step) = self.steps.pop_front() {
             match step {
                 Step::Sip(command) => self.on_sip(command, now, out),
-                Step::Line(port, command) => self.on_line(port, command, now, out),
+                Step::Fxs(port, command) => self.on_fxs(port, command, now, out),
+                Step::Fxo(port, command) => self.on_fxo(port, command, now, out),
                 Step::Call(call, command) => self.on_call(call, command, now, out),
+                Step::Untracked(call, command) => self.on_untracked(call, command, now, out),
             }
         }
     }
@@ -125,15 +144,10 @@ impl Switchboard {
     /// When [`Input::Deadline`] is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let lines = self.lines.values().filter_map(|line| line.fxs.deadline());
+        let jacks = self.jacks.iter().filter_map(jack::Jack::deadline);
         let calls = self.calls.values().filter_map(|placed| placed.call.deadline());
-        lines.chain(calls).chain(self.sip.deadline()).min()
-    }
-
-    /// SIP transactions that are kept.
-    #[must_use]
-    pub fn transactions(&self) -> usize {
-        self.sip.transactions()
+        let passed = self.passed.values().filter_map(|passed| passed.call.deadline());
+        jacks.chain(calls).chain(passed).chain(self.sip.deadline()).min()
     }
 
     fn tell_sip(&mut self, event: sip::Event<'_>, now: Instant) {
@@ -148,11 +162,18 @@ impl Switchboard {
         self.tell_sip(sip::Event::Reject { dialog, rejection: Rejection { status, retry_after_s } }, now);
     }
 
-    fn tell_line(&mut self, port: PortId, event: fxs::Event, now: Instant) {
-        let Some(line) = self.lines.get_mut(&port) else { return };
+    fn tell_fxs(&mut self, port: PortId, event: fxs::Event, now: Instant) {
+        let Some(Machine::Fxs(fxs)) = self.jacks.get_mut(port).map(|jack| &mut jack.machine) else { return };
         let mut commands = Vec::new();
-        line.fxs.handle(event, now, &mut commands);
-        self.steps.extend(commands.into_iter().map(|command| Step::Line(port, command)));
+        fxs.handle(event, now, &mut commands);
+        self.steps.extend(commands.into_iter().map(|command| Step::Fxs(port, command)));
+    }
+
+    fn tell_fxo(&mut self, port: PortId, event: fxo::Event, now: Instant) {
+        let Some(Machine::Fxo(fxo)) = self.jacks.get_mut(port).map(|jack| &mut jack.machine) else { return };
+        let mut commands = Vec::new();
+        fxo.handle(event, now, &mut commands);
+        self.steps.extend(commands.into_iter().map(|command| Step::Fxo(port, command)));
     }
 
     fn tell_call(&mut self, call: CallId, event: CallEvent, now: Instant) {
@@ -163,16 +184,18 @@ impl Switchboard {
         self.steps.extend(commands.into_iter().map(|command| Step::Call(call, command)));
     }
 
-    fn media(&mut self, event: media::Event, now: Instant) {
-        let Some((rtp, event)) = translate::media(&event) else { return };
-        let call = if matches!(event, CallEvent::Unpatched { .. }) {
-            self.rtp_free.push(rtp);
-            self.patches.remove(&rtp)
-        } else {
-            self.patches.get(&rtp).copied()
-        };
-        if let Some(call) = call {
-            self.tell_call(call, event, now);
+    fn tell_untracked(&mut self, call: UntrackedId, event: passing::Event, now: Instant) {
+        let Some(passed) = self.passed.get_mut(&call) else { return };
+        let mut commands = Vec::new();
+        passed.call.handle(event, now, &mut commands);
+        self.steps.extend(commands.into_iter().map(|command| Step::Untracked(call, command)));
+    }
+
+    /// Tells a call of either kind the same thing in its own words.
+    fn tell(&mut self, user: User, (tracked, untracked): (CallEvent, passing::Event), now: Instant) {
+        match user {
+            User::Call(call) => self.tell_call(call, tracked, now),
+            User::Untracked(call) => self.tell_untracked(call, untracked, now),
         }
     }
 
@@ -180,6 +203,9 @@ impl Switchboard {
         self.stopping = true;
         for call in self.calls.keys().copied().collect::<Vec<_>>() {
             self.tell_call(call, CallEvent::Stopped, now);
+        }
+        for call in self.passed.keys().copied().collect::<Vec<_>>() {
+            self.tell_untracked(call, passing::Event::Stopped, now);
         }
         self.run(now, out);
         self.tell_sip(sip::Event::Shutdown, now);
@@ -195,146 +221,38 @@ impl Switchboard {
         for call in calls.map(|(call, _)| *call).collect::<Vec<_>>() {
             self.tell_call(call, CallEvent::Deadline, now);
         }
+        let passed = self.passed.iter().filter(|(_, passed)| is_due(passed.call.deadline()));
+        for call in passed.map(|(call, _)| *call).collect::<Vec<_>>() {
+            self.tell_untracked(call, passing::Event::Deadline, now);
+        }
         self.run(now, out);
-        let lines = self.lines.iter().filter(|(_, line)| is_due(line.fxs.deadline()));
-        for port in lines.map(|(port, _)| *port).collect::<Vec<_>>() {
-            self.tell_line(port, fxs::Event::Deadline, now);
+        for port in self.jacks.due(now) {
+            match self.jacks.get(port).map(|jack| &jack.machine) {
+                Some(Machine::Fxs(_)) => self.tell_fxs(port, fxs::Event::Deadline, now),
+                Some(Machine::Fxo(_)) => self.tell_fxo(port, fxo::Event::Deadline, now),
+                None => {}
+            }
         }
     }
 
     fn on_sip(&mut self, command: sip::Command, now: Instant, out: &mut Vec<Output>) {
-        let (dialog, event) = match command {
+        let (dialog, events) = match command {
             sip::Command::Send { to, bytes } => return out.push(Output::Sip { to, bytes }),
-            sip::Command::Offered { dialog, call } => return self.offered(dialog, &call, now),
+            sip::Command::Offered { dialog, call } => return self.offered(dialog, &call, now, out),
             sip::Command::Registration { trunk, state } => return out.push(Output::Trunk { trunk, state }),
-            sip::Command::Acked { .. } => return,
-            // No machine places calls yet.
-            sip::Command::Progress { .. } | sip::Command::Answered { .. } | sip::Command::Refused { .. } => {
-                return;
+            sip::Command::Acked { .. } | sip::Command::Progress { .. } | sip::Command::Answered { .. } => return,
+            sip::Command::Media { dialog, media } => {
+                (dialog, (CallEvent::Media(media), passing::Event::TrunkMedia(media)))
             }
-            sip::Command::Media { dialog, media } => (dialog, CallEvent::Media(media)),
-            sip::Command::Cancelled { dialog } => (dialog, CallEvent::Cancelled),
-            sip::Command::Ended { dialog, why } => (dialog, CallEvent::TrunkEnded(translate::trunk_end(why))),
+            sip::Command::Cancelled { dialog } => (dialog, (CallEvent::Cancelled, passing::Event::TrunkEnded)),
+            sip::Command::Refused { dialog, .. } => (dialog, (CallEvent::Cancelled, passing::Event::TrunkEnded)),
+            sip::Command::Ended { dialog, why } => {
+                let ended = CallEvent::TrunkEnded(translate::trunk_end(why));
+                (dialog, (ended, passing::Event::TrunkEnded))
+            }
         };
-        if let Some(&call) = self.dialogs.get(&dialog) {
-            self.tell_call(call, event, now);
-        }
-    }
-
-    /// An INVITE: the first candidate number that the directory knows makes it a call.
-    fn offered(&mut self, dialog: DialogId, offered: &sip::Offered, now: Instant) {
-        let directory = Arc::clone(&self.directory);
-        let Some((called, tracker)) =
-            offered.called.iter().find_map(|called| Some((called, directory.lookup(&called.number)?)))
-        else {
-            return self.reject(dialog, 404, now);
-        };
-        let route = translate::route(tracker, self.lines.values().map(|line| &line.port));
-        let identity = self.numbering.take(self.wall.at(now));
-        let group = if self.stopping { RingGroup::Closed } else { self.ring_group(&route) };
-        let rtp = matches!(group, RingGroup::Idle(_)).then(|| self.rtp_free.pop()).flatten();
-        let incoming = translate::incoming(offered, called, tracker);
-        let mut commands = Vec::new();
-        let call = Call::offer(&identity, incoming, &route, group, &self.settings.call, now, &mut commands);
-        self.calls.insert(identity.call, Placed { call, dialog, rtp, patched: false });
-        self.dialogs.insert(dialog, identity.call);
-        self.steps.extend(commands.into_iter().map(|command| Step::Call(identity.call, command)));
-    }
-
-    /// What of a route's group can ring now. A call that rings holds an RTP port, so that it can be answered.
-    fn ring_group(&self, route: &Route) -> RingGroup {
-        let group = route.ports.iter().filter_map(|port| self.lines.get(port));
-        let state = |line: &Line| (line.port.clone(), line.fxs.is_up(), line.fxs.is_idle());
-        RingGroup::choose(group.map(state), !self.rtp_free.is_empty())
-    }
-
-    fn on_line(&mut self, port: PortId, command: fxs::Command, now: Instant, out: &mut Vec<Output>) {
-        let Some(line) = self.lines.get(&port) else { return };
-        let (output, event) = translate::line(command, port, line.slot);
-        out.extend(output);
-        if let (Some(call), Some(event)) = (line.call, event) {
-            self.tell_call(call, event, now);
-        }
-    }
-
-    fn on_call(&mut self, call: CallId, command: CallCommand, now: Instant, out: &mut Vec<Output>) {
-        let Some(placed) = self.calls.get_mut(&call) else { return };
-        let dialog = placed.dialog;
-        match command {
-            CallCommand::Ringing => self.tell_sip(sip::Event::Ring { dialog }, now),
-            CallCommand::Answer => {
-                let rtp = placed.rtp.and_then(|rtp| self.settings.rtp.get(usize::from(rtp.0)).copied());
-                match rtp {
-                    Some(rtp) => self.tell_sip(sip::Event::Answer { dialog, rtp }, now),
-                    None => self.reject(dialog, 503, now),
-                }
-            }
-            CallCommand::Reject { status } => self.reject(dialog, status, now),
-            CallCommand::HangUp => self.tell_sip(sip::Event::HangUp { dialog, reason: None }, now),
-            CallCommand::Ring(port) => {
-                let id = translate::caller_id(&placed.call, self.wall.at(now), &self.settings.time_zone);
-                self.attach(port, Some(call));
-                self.tell_line(port, fxs::Event::Ring(Some(id)), now);
-            }
-            CallCommand::StopRing(port) => {
-                self.attach(port, None);
-                self.tell_line(port, fxs::Event::StopRing, now);
-            }
-            CallCommand::Release(port) => self.tell_line(port, fxs::Event::Release, now),
-            CallCommand::Patch { port, trunk, record } => self.patch(call, port, trunk, record, out),
-            CallCommand::Change(trunk) => {
-                let rtp = placed.rtp;
-                out.extend(rtp.map(|rtp| Output::Media(media::Command::Change { rtp, trunk })));
-            }
-            CallCommand::Unpatch => {
-                let rtp = placed.rtp;
-                out.extend(rtp.map(|rtp| Output::Media(media::Command::Unpatch { rtp })));
-            }
-            CallCommand::Show(bubble) => out.push(Output::Show(bubble)),
-            CallCommand::JournalRinging(record) => out.push(Output::Store(storage::Command::Ringing(record))),
-            CallCommand::JournalAnswered(record) => {
-                out.push(Output::Store(storage::Command::Answered { call, record }));
-            }
-            CallCommand::Save(record) => {
-                out.push(Output::Store(storage::Command::Save(record)));
-                self.forget(call);
-            }
-        }
-    }
-
-    fn patch(
-        &mut self,
-        call: CallId,
-        port: PortId,
-        trunk: media::Trunk,
-        record: bool,
-        out: &mut Vec<Output>,
-    ) {
-        let mut random = || (self.numbering.random_u64(), self.numbering.random_u64());
-        let (source, rtcp_seed) = (translate::rtp_source(random()), translate::rtcp_seed(random()));
-        let (Some(line), Some(placed)) = (self.lines.get(&port), self.calls.get_mut(&call)) else { return };
-        let Some(rtp) = placed.rtp else { return };
-        placed.patched = true;
-        self.patches.insert(rtp, call);
-        let recording = record.then(|| translate::start_recording(placed.call.record())).flatten();
-        out.push(Output::Patch { call, rtp, slot: line.slot, trunk, source, rtcp_seed, recording });
-    }
-
-    fn attach(&mut self, port: PortId, call: Option<CallId>) {
-        if let Some(line) = self.lines.get_mut(&port) {
-            line.call = call;
-        }
-    }
-
-    /// The call is saved: its port and dialog are free; its RTP port too, once the media thread has let it go.
-    fn forget(&mut self, call: CallId) {
-        let Some(placed) = self.calls.remove(&call) else { return };
-        self.dialogs.remove(&placed.dialog);
-        for line in self.lines.values_mut().filter(|line| line.call == Some(call)) {
-            line.call = None;
-        }
-        if !placed.patched {
-            self.rtp_free.extend(placed.rtp);
+        if let Some(&user) = self.dialogs.get(&dialog) {
+            self.tell(user, events, now);
         }
     }
 }

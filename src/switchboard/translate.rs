@@ -2,15 +2,20 @@
 
 use super::Output;
 use crate::{
-    audio::caller_id::{CallerId, LocalTime},
+    audio::caller_id::{Absence, CallerId, LocalTime, Received},
     call::{
-        event::{Event as CallEvent, TrunkEnd},
+        event::{Event as CallEvent, Evidence, LineFault, TrunkEnd},
         incoming::{Incoming, Route},
-        machine::{Call, Port},
+        machine::Call,
+        ring_group::Port,
+        untracked::Event as Passing,
     },
     directory::Tracker,
     id::{PortId, RtpPort, Slot},
-    line::fxs,
+    line::{
+        fxo::{self, Refusal},
+        fxs,
+    },
     media::control as media,
     record::{Attribution, CallRecord, Presentation},
     recording::lifecycle::{Command as StorageCommand, Tags},
@@ -109,8 +114,23 @@ pub(super) fn start_recording(record: &CallRecord) -> Option<StorageCommand> {
     })
 }
 
-/// What a port wants: something outside, and what its call is told.
-pub(super) fn line(command: fxs::Command, port: PortId, slot: Slot) -> (Option<Output>, Option<CallEvent>) {
+/// What a line told about a caller, as the phones show it.
+pub(super) fn relayed(received: &Received, wall: WallTime, zone: &jiff::tz::TimeZone) -> CallerId {
+    let presentation = match received.number_absent {
+        Some(Absence::Private) => Presentation::Restricted,
+        Some(Absence::OutOfArea) => Presentation::Unavailable,
+        None => Presentation::Allowed,
+    };
+    CallerId {
+        number: received.number.clone(),
+        name: received.name.clone(),
+        presentation,
+        at: received.at.unwrap_or_else(|| local_time(wall, zone)),
+    }
+}
+
+/// What a phone's port wants: something outside, and what its call is told.
+pub(super) fn fxs(command: fxs::Command, port: PortId, slot: Slot) -> (Option<Output>, Option<CallEvent>) {
     let play = |sound| Some(Output::Media(media::Command::Play { slot, sound }));
     match command {
         fxs::Command::Feed(feed) => (Some(Output::Fxs { port, feed }), None),
@@ -120,11 +140,49 @@ pub(super) fn line(command: fxs::Command, port: PortId, slot: Slot) -> (Option<O
             (Some(Output::CallerId { slot, id, delivery }), Some(CallEvent::CallerIdSent(port)))
         }
         fxs::Command::RingBegan => (None, Some(CallEvent::RingBegan(port))),
-        fxs::Command::OffHook => (None, Some(CallEvent::OffHook(port))),
-        fxs::Command::OnHook => (None, Some(CallEvent::OnHook(port))),
-        fxs::Command::Lost => (None, Some(CallEvent::PortLost(port))),
-        // A single line has nothing to switch to yet.
-        fxs::Command::Flash => (None, None),
+        // Whom these concern depends on more than the port.
+        fxs::Command::OffHook | fxs::Command::OnHook | fxs::Command::Lost | fxs::Command::Flash => (None, None),
+    }
+}
+
+/// What an office line tells its user, in the words of tracked and of untracked calls; `None` if it is not for the user.
+pub(super) fn fxo(command: &fxo::Command, port: PortId) -> Option<(CallEvent, Passing)> {
+    Some(match command {
+        fxo::Command::RingStopped => (CallEvent::PortLost(port), Passing::RingStopped),
+        fxo::Command::Seized => (CallEvent::LineSeized(port), Passing::LineSeized),
+        fxo::Command::Dialled => (CallEvent::RingBegan(port), Passing::Dialled),
+        fxo::Command::Answered(evidence) => {
+            let evidence = match evidence {
+                fxo::Evidence::Polarity => Evidence::Polarity,
+                fxo::Evidence::Voice => Evidence::Voice,
+                fxo::Evidence::Assumed => Evidence::Assumed,
+            };
+            (CallEvent::LineAnswered(port, evidence), Passing::LineAnswered)
+        }
+        fxo::Command::Refused(why) => (CallEvent::LineRefused(port, refusal(*why)), Passing::LineRefused),
+        fxo::Command::Gone(_) => (CallEvent::OnHook(port), Passing::LineGone),
+        fxo::Command::Lost(_) => (CallEvent::PortLost(port), Passing::LineLost),
+        fxo::Command::Order(_)
+        | fxo::Command::Listen
+        | fxo::Command::Ignore
+        | fxo::Command::Send(_)
+        | fxo::Command::Rings
+        | fxo::Command::CallerId(_)
+        | fxo::Command::Free
+        | fxo::Command::Alarm(_)
+        | fxo::Command::AlarmOver(_)
+        | fxo::Command::Learned(..)
+        | fxo::Command::LearnedReversal => return None,
+    })
+}
+
+const fn refusal(why: Refusal) -> LineFault {
+    match why {
+        Refusal::Down => LineFault::Broken,
+        Refusal::NoBattery => LineFault::Dead,
+        Refusal::InUse | Refusal::Busy => LineFault::InUse,
+        Refusal::Glare | Refusal::NotRinging => LineFault::Glare,
+        Refusal::NoDialTone => LineFault::NoDialTone,
     }
 }
 

@@ -51,6 +51,8 @@ pub enum Event {
     NoLine,
     /// The number was dialled on the line.
     Dialled,
+    /// The far end of the line answered.
+    LineAnswered,
     /// The line could not be used.
     LineRefused,
     /// The far end hung up.

@@ -176,7 +176,7 @@ impl Fxs {
     /// Whether a person is on the phone, or about to be: the handset is up, and nothing is wrong.
     #[must_use]
     pub const fn is_off_hook(&self) -> bool {
-        matches!(self.state, State::OffHook)
+        matches!(self.state, State::OffHook | State::Opened { .. })
     }
 
     /// Whether the chip is up.

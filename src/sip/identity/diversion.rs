@@ -96,6 +96,11 @@ fn reason_of_cause(cause: &str) -> &'static str {
 }
 
 impl Diversions {
+    /// The numbers of the parties that have one.
+    pub fn numbers(&self) -> impl Iterator<Item = &E164> {
+        self.0.iter().filter_map(|diversion| diversion.number.as_ref())
+    }
+
     /// The parties, first diverter first.
     #[must_use]
     pub fn list(&self) -> &[Diversion] {

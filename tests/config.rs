@@ -16,7 +16,10 @@ use std::{
 /// Parses as `check-config` does, on a board with two phones.
 fn checked(text: &str, file_name: &str) -> Result<Config, ConfigErrors> {
     Config::parse_on_board(text, file_name, |profile| match profile.to_str() {
-        Some("profile.toml") => Ok(vec!["PHONE1".to_owned(), "PHONE2".to_owned()]),
+        Some("profile.toml") => Ok(Ports {
+            phones: vec!["PHONE1".to_owned(), "PHONE2".to_owned()],
+            lines: vec!["LINE1".to_owned()],
+        }),
         _ => Err(format!("there is no file {}", profile.display())),
     })
 }
@@ -96,7 +99,9 @@ fn the_shipped_sites_fit_their_boards() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("board").join(site);
         let config = Config::parse_on_board(&fs::read_to_string(&path).unwrap(), site, |profile| {
             let text = fs::read_to_string(path.parent().unwrap().join(profile)).unwrap();
-            Ok(Profile::parse(&text).unwrap().fxs_ports().map(|(_, port)| port.name.clone()).collect())
+            let profile = Profile::parse(&text).unwrap();
+            let name = |(_, port): (_, &ringside::board::Port)| port.name.clone();
+            Ok(Ports { phones: profile.fxs_ports().map(name).collect(), lines: profile.fxo_ports().map(name).collect() })
         });
         let config = config.unwrap_or_else(|errors| panic!("{errors}"));
         assert_eq!((config.tracking_numbers.len(), config.campaigns.len()), (numbers, 3), "{site}");

@@ -3,7 +3,7 @@
 use super::Failure;
 use crate::{
     board::Profile,
-    config::{Config, ConfigErrors},
+    config::{Config, ConfigErrors, Ports},
 };
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,11 @@ pub(super) fn load(path: &Path) -> Result<Loaded, Failure> {
         let text = std::fs::read_to_string(&profile)
             .map_err(|error| format!("cannot read {}: {error}", profile.display()))?;
         let profile = Profile::parse(&text).map_err(|error| format!("{}: {error}", profile.display()))?;
-        Ok(profile.fxs_ports().map(|(_, port)| port.name.clone()).collect())
+        let names = |(_, port): (_, &crate::board::Port)| port.name.clone();
+        Ok(Ports {
+            phones: profile.fxs_ports().map(names).collect(),
+            lines: profile.fxo_ports().map(names).collect(),
+        })
     });
     Ok(match parsed {
         Ok(config) => Loaded::Good(Box::new(config), folder),

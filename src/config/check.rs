@@ -3,11 +3,11 @@
 //! A value that is wrong is reported and replaced by its default, so that the checks behind it go on.
 
 use super::{
-    Account, Board, Calls, Cidr, Config, DidSource, Password, Recording, RecordingPolicy, Rtp, Sip, Site,
+    Account, Board, Calls, Cidr, Config, DidSource, Password, Ports, Recording, RecordingPolicy, Rtp, Sip, Site,
     Trunk, TrunkMode, Web,
     checker::{Checker, optional},
     error::{Problem, did_you_mean},
-    numbers, raw,
+    lines, numbers, raw,
     read::Reading,
 };
 use crate::number::Dialplan;
@@ -20,22 +20,24 @@ use toml::Spanned;
 
 /// Checks what was read. With new problems in `problems` the answer is only good for finding more of them.
 ///
-/// `phone_ports` are the names of the board's phone ports, or why the board profile cannot be used; `None` leaves
-/// the board out of the check.
+/// `ports` are the names of the board's ports, or why the board profile cannot be used; `None` leaves the board out of
+/// the check.
 pub(super) fn check(
     reading: &Reading,
-    phone_ports: Option<&Result<Vec<String>, String>>,
+    ports: Option<&Result<Ports, String>>,
     problems: &mut Vec<Problem>,
 ) -> Config {
     let file = &reading.file;
     let country = text(file.site.country.as_ref(), HOME_COUNTRY);
     let mut checker = Checker { reading, problems, plan: Dialplan::for_country(&country) };
-    let phone_ports = phone_ports.and_then(|ports| board(&mut checker, &file.board, ports));
-    let phones = numbers::phones(&mut checker, &file.phone, phone_ports);
-    let ring_groups = numbers::ring_groups(&mut checker, &file.ring_group, phone_ports);
+    let ports = ports.and_then(|ports| board(&mut checker, &file.board, ports));
+    let phones = numbers::phones(&mut checker, &file.phone, ports);
+    let lines = lines::lines(&mut checker, &file.line, ports);
+    let ring_groups = numbers::ring_groups(&mut checker, &file.ring_group, ports);
     let campaigns = numbers::campaigns(&mut checker, &file.campaign);
     let tracking_numbers =
         numbers::tracking_numbers(&mut checker, &file.tracking_number, &campaigns, &ring_groups);
+    lines::something_to_dial(&mut checker, &file.tracking_number, (&tracking_numbers, &ring_groups), ports);
     if let (Some(first), []) = (file.tracking_number.first(), file.trunk.as_slice()) {
         let message = "there are tracking numbers, but no trunk that could bring their calls".to_owned();
         let remedy = "add a [[trunk]] with the data of your SIP provider".to_owned();
@@ -51,6 +53,8 @@ pub(super) fn check(
         calls: calls(&mut checker, &file.calls),
         recording: recording(&mut checker, &file.recording),
         phones,
+        lines,
+        emergency: lines::emergency(&mut checker, &file.emergency),
         ring_groups,
         campaigns,
         tracking_numbers,
@@ -62,12 +66,12 @@ pub(super) fn profile(raw: &raw::Board) -> PathBuf {
     text(raw.profile.as_ref(), "profile.toml").into()
 }
 
-/// The board's phone ports; a board that cannot be used is reported.
+/// The board's ports; a board that cannot be used is reported.
 fn board<'p>(
     checker: &mut Checker<'_>,
     raw: &raw::Board,
-    ports: &'p Result<Vec<String>, String>,
-) -> Option<&'p [String]> {
+    ports: &'p Result<Ports, String>,
+) -> Option<&'p Ports> {
     match ports {
         Ok(ports) => Some(ports),
         Err(why) => {
@@ -172,6 +176,7 @@ fn calls(checker: &mut Checker<'_>, raw: &raw::Calls) -> Calls {
         ring_timeout_s: checker.within("ring_timeout_s", &raw.ring_timeout_s, 5..=180, 60),
         cpc_ms: checker.within("cpc_ms", &raw.cpc_ms, 300..=900, 500),
         reorder_s: checker.within("reorder_s", &raw.reorder_s, 0..=120, 30),
+        call_waiting: raw.call_waiting.as_ref().is_none_or(|on| *on.get_ref()),
     }
 }
 

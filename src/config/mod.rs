@@ -12,6 +12,7 @@
 mod check;
 mod checker;
 mod error;
+mod lines;
 mod net;
 mod numbers;
 mod raw;
@@ -48,6 +49,10 @@ pub struct Config {
     pub recording: Recording,
     /// `[[phone]]`; a phone that is not set is as it comes.
     pub phones: Vec<Phone>,
+    /// `[[line]]`; an office line that is not set is as it comes.
+    pub lines: Vec<Line>,
+    /// `[emergency]`
+    pub emergency: Emergency,
     /// `[[ring_group]]`; never empty: without one in the file there is `office`, with every phone port.
     pub ring_groups: Vec<RingGroup>,
     /// `[[campaign]]`; ids are unique.
@@ -72,24 +77,32 @@ impl Config {
 
     /// Reads and checks a configuration together with the board that it names.
     ///
-    /// `phone_ports` is asked once, with [`Board::profile`], for the names of the board's phone ports, or for why
-    /// there are none.
+    /// `ports` is asked once, with [`Board::profile`], for the names of the board's ports, or for why there are none.
     ///
     /// # Errors
     /// Everything that is wrong with the text, in the order of the lines.
     pub fn parse_on_board(
         text: &str,
         file_name: &str,
-        phone_ports: impl FnOnce(&Path) -> Result<Vec<String>, String>,
+        ports: impl FnOnce(&Path) -> Result<Ports, String>,
     ) -> Result<Self, ConfigErrors> {
         let mut problems = Vec::new();
         let reading = read::read(text, &mut problems);
-        let ports = phone_ports(&check::profile(&reading.file.board));
+        let ports = ports(&check::profile(&reading.file.board));
         // What could not be read names no board; the wrong one would only add to the list.
         let ports = problems.iter().all(|problem| problem.code != "syntax").then_some(&ports);
         let config = check::check(&reading, ports, &mut problems);
         ConfigErrors::unless_empty(text, file_name, problems).map_or(Ok(config), Err)
     }
+}
+
+/// Names of a board's ports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ports {
+    /// FXS.
+    pub phones: Vec<String>,
+    /// FXO.
+    pub lines: Vec<String>,
 }
 
 /// The site.
@@ -224,6 +237,8 @@ pub struct Calls {
     pub cpc_ms: u16,
     /// Reorder tone after it while the phone stays off hook, in seconds, 0..=120. Default: 30.
     pub reorder_s: u16,
+    /// Whether a call is announced to a phone on which somebody talks, when no other rings. Default: true.
+    pub call_waiting: bool,
 }
 
 /// How calls are recorded.
@@ -284,9 +299,47 @@ pub struct Phone {
     pub from_phone_db: i8,
     /// Whether the echo of the line is taken away. Default: true.
     pub echo_canceller: bool,
+    /// Whether an office exchange (PBX) is behind it in place of a phone. Default: false.
+    pub pbx: bool,
 }
 
-/// Phones that ring together.
+/// How one office line is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Name of the port in the board profile; unique.
+    pub port: String,
+    /// The line's own number, by which a call is known that was forwarded back to us.
+    pub number: Option<E164>,
+    /// With what its exchange is dialled. Default: `tone`.
+    pub dialling: Dialling,
+    /// Gain toward the line in dB, -12 to 12. Default: 0.
+    pub to_line_db: i8,
+    /// Gain of what comes from it in dB, -12 to 12. Default: 0.
+    pub from_line_db: i8,
+    /// Whether the echo of the line is taken away. Default: true.
+    pub echo_canceller: bool,
+}
+
+/// With what an exchange is dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialling {
+    /// DTMF.
+    Tone,
+    /// Interruptions of the loop.
+    Pulse,
+}
+
+/// Emergency calls of the phones when no office line works.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Emergency {
+    /// The number that the provider has an address for, and that is called back; without it no emergency call goes
+    /// over the trunk.
+    pub callback: Option<E164>,
+    /// That address, as it was registered at the provider.
+    pub address: Option<String>,
+}
+
+/// Ports that ring together; on an office line among them the forwarding number is dialled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RingGroup {
     /// Name that tracking numbers refer to; unique.

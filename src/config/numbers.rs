@@ -1,7 +1,7 @@
 //! Phones, ring groups, campaigns and tracking numbers: what refers to what, and what must not stand twice.
 
 use super::{
-    Campaign, Phone, RingGroup, TrackingNumber,
+    Campaign, Phone, Ports, RingGroup, TrackingNumber,
     checker::{Checker, optional},
     error::{Problem, did_you_mean},
     raw,
@@ -17,16 +17,16 @@ const TAG_MAX: usize = 15;
 const EVERY_PHONE: &str = "office";
 
 /// Largest gain of a port, in dB.
-const GAIN_MAX_DB: i8 = 12;
+pub(super) const GAIN_MAX_DB: i8 = 12;
 
-/// Builds the phones that the file sets; their ports must be among `phone_ports`, if those are known.
+/// Builds the phones that the file sets; their ports must be among those of the board, if those are known.
 pub(super) fn phones(
     checker: &mut Checker<'_>,
     raw: &[Spanned<raw::Phone>],
-    phone_ports: Option<&[String]>,
+    ports: Option<&Ports>,
 ) -> Vec<Phone> {
     checker.unique("port", raw.iter().filter_map(|phone| phone.get_ref().port.as_ref()));
-    let known: Option<Vec<&str>> = phone_ports.map(|ports| ports.iter().map(String::as_str).collect());
+    let known: Option<Vec<&str>> = ports.map(|ports| ports.phones.iter().map(String::as_str).collect());
     raw.iter()
         .filter_map(|table| {
             let raw = table.get_ref();
@@ -40,18 +40,20 @@ pub(super) fn phones(
                 to_phone_db: checker.within("to_phone_db", &raw.to_phone_db, gains.clone(), 0),
                 from_phone_db: checker.within("from_phone_db", &raw.from_phone_db, gains, 0),
                 echo_canceller: raw.echo_canceller.as_ref().is_none_or(|on| *on.get_ref()),
+                pbx: raw.pbx.as_ref().is_some_and(|on| *on.get_ref()),
             })
         })
         .collect()
 }
 
-/// Builds the ring groups; their ports must be among `phone_ports`, if those are known.
+/// Builds the ring groups; their ports must be among those of the board, if those are known.
 pub(super) fn ring_groups(
     checker: &mut Checker<'_>,
     raw: &[Spanned<raw::RingGroup>],
-    phone_ports: Option<&[String]>,
+    ports: Option<&Ports>,
 ) -> Vec<RingGroup> {
-    let known: Option<Vec<&str>> = phone_ports.map(|ports| ports.iter().map(String::as_str).collect());
+    let known: Option<Vec<&str>> =
+        ports.map(|ports| ports.phones.iter().chain(&ports.lines).map(String::as_str).collect());
     checker.unique("ring group", raw.iter().filter_map(|group| group.get_ref().name.as_ref()));
     if raw.is_empty() {
         return vec![RingGroup { name: EVERY_PHONE.to_owned(), ports: Vec::new() }];
@@ -63,7 +65,7 @@ pub(super) fn ring_groups(
             checker.unique("port", ports.iter());
             if let Some(known) = &known {
                 for port in ports {
-                    refers(checker, "port", "phone port of the board has this name", port, known);
+                    refers(checker, "port", "port of the board has this name", port, known);
                 }
             }
             let ports = ports.iter().map(|port| port.get_ref().clone()).collect();
@@ -157,7 +159,7 @@ fn tracking_number(
 }
 
 /// Reports a reference that leads nowhere.
-fn refers(checker: &mut Checker<'_>, what: &str, missing: &str, reference: &Spanned<String>, known: &[&str]) {
+pub(super) fn refers(checker: &mut Checker<'_>, what: &str, missing: &str, reference: &Spanned<String>, known: &[&str]) {
     let name = reference.get_ref().as_str();
     if !known.contains(&name) {
         let message = format!("{what} `{name}` does not exist: no {missing}");
@@ -167,9 +169,9 @@ fn refers(checker: &mut Checker<'_>, what: &str, missing: &str, reference: &Span
 }
 
 /// A telephone number and its place.
-type Placed = (E164, Range<usize>);
+pub(super) type Placed = (E164, Range<usize>);
 
-fn number_at(checker: &mut Checker<'_>, text: &Spanned<String>) -> Option<Placed> {
+pub(super) fn number_at(checker: &mut Checker<'_>, text: &Spanned<String>) -> Option<Placed> {
     if let Ok(number) = text.get_ref().parse() {
         return Some((number, text.span()));
     }

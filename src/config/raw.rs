@@ -25,6 +25,8 @@ pub(super) struct File {
     pub(super) calls: Calls,
     pub(super) recording: Recording,
     pub(super) phone: Vec<Spanned<Phone>>,
+    pub(super) line: Vec<Spanned<Line>>,
+    pub(super) emergency: Emergency,
     pub(super) ring_group: Vec<Spanned<RingGroup>>,
     pub(super) campaign: Vec<Spanned<Campaign>>,
     pub(super) tracking_number: Vec<Spanned<TrackingNumber>>,
@@ -85,6 +87,7 @@ pub(super) struct Calls {
     pub(super) ring_timeout_s: Number,
     pub(super) cpc_ms: Number,
     pub(super) reorder_s: Number,
+    pub(super) call_waiting: Option<Spanned<bool>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -104,6 +107,25 @@ pub(super) struct Phone {
     pub(super) to_phone_db: Number,
     pub(super) from_phone_db: Number,
     pub(super) echo_canceller: Option<Spanned<bool>>,
+    pub(super) pbx: Option<Spanned<bool>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Line {
+    pub(super) port: Text,
+    pub(super) number: Text,
+    pub(super) dialling: Text,
+    pub(super) to_line_db: Number,
+    pub(super) from_line_db: Number,
+    pub(super) echo_canceller: Option<Spanned<bool>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Emergency {
+    pub(super) callback: Text,
+    pub(super) address: Text,
 }
 
 #[derive(Default, Deserialize)]

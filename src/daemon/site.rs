@@ -1,17 +1,25 @@
 //! From the configuration and the board profile to what the machines are told.
 
 use crate::{
-    audio::{caller_id::Delivery, tone_plan::TonePlan},
-    board::Profile,
-    call::machine::{Port, Settings as CallSettings},
-    chip::si3050::country::{TBR21, Termination},
-    config::{Config, RecordingPolicy, TrunkMode},
-    id::Slot,
-    line::fxs,
+    audio::{caller_id::Delivery, prompt::Prompt, tone_plan::TonePlan},
+    board::{self, Profile},
+    call::{
+        machine::Settings as CallSettings,
+        ring_group::{Port, PortKind},
+        untracked,
+    },
+    chip::si3050::{
+        country::{TBR21, Termination},
+        pulse::Rhythm,
+    },
+    config::{self, Config, RecordingPolicy, TrunkMode},
+    dialling::DialPlan,
+    id::{PortId, Slot},
+    line::{fxo, fxs},
     media::patch_bay::PortAudio,
     number::Dialplan,
     sip::settings::{self as sip, Account, Mode},
-    switchboard,
+    switchboard::{self, JackSettings, MachineSettings},
 };
 use std::{
     io,
@@ -22,41 +30,91 @@ use std::{
 const HOWLER_MS: u64 = 60_000;
 
 /// Settings of the switchboard; `rtp` are the bound local RTP addresses.
-pub(super) fn switchboard(config: &Config, profile: &Profile, rtp: Vec<SocketAddr>) -> switchboard::Settings {
-    let port = |(id, port): (crate::id::PortId, &crate::board::Port)| {
-        (Port { id, name: port.name.clone() }, port.slot())
-    };
-    switchboard::Settings {
-        ports: profile.fxs_ports().map(port).collect(),
-        line: fxs::Settings {
-            tones: tones(config),
-            caller_id: Delivery::for_country(&config.site.country),
-            cpc_ms: u64::from(config.calls.cpc_ms),
-            reorder_ms: u64::from(config.calls.reorder_s) * 1000,
-            // A site that wants no reorder tone wants no louder one.
-            howler_ms: if config.calls.reorder_s == 0 { 0 } else { HOWLER_MS },
-        },
+///
+/// # Errors
+/// The country has no tones, or no dial plan; the check of the configuration lets none such pass.
+pub(super) fn switchboard(
+    config: &Config,
+    profile: &Profile,
+    rtp: Vec<SocketAddr>,
+) -> io::Result<switchboard::Settings> {
+    let country = &config.site.country;
+    let unknown = || io::Error::other(format!("no dial plan for country `{country}`"));
+    let fxo = fxo::Settings::for_country(country).ok_or_else(unknown)?;
+    Ok(switchboard::Settings {
+        jacks: profile.numbered_ports().map(|(id, port)| jack(config, (id, port), &fxo)).collect(),
         call: CallSettings {
             ring_timeout_ms: u64::from(config.calls.ring_timeout_s) * 1000,
             consent_policy: config.recording.policy.name().to_owned(),
             records: config.recording.policy != RecordingPolicy::Off,
         },
+        dial_out: untracked::Settings {
+            plan: DialPlan::for_country(country).ok_or_else(unknown)?,
+            emergency_trunk: config.emergency.callback.is_some(),
+            unplaced_ms: Prompt::EmergencyUnavailable.duration_ms(),
+        },
+        dial_tone: tones(config).dial,
+        direct_phones: profile.fxs_ports().map(|(id, _)| id).collect(),
+        call_waiting: config.calls.call_waiting,
+        dialplan: Dialplan::for_country(country).ok_or_else(unknown)?,
+        line_numbers: config.lines.iter().filter_map(|line| line.number.clone()).collect(),
         rtp,
         time_zone: time_zone(config),
+    })
+}
+
+/// Settings of one port and its machine.
+fn jack(config: &Config, (id, port): (PortId, &board::Port), fxo: &fxo::Settings) -> JackSettings {
+    let phone = config.phones.iter().find(|phone| phone.port == port.name);
+    let (kind, machine) = match port.kind {
+        board::PortKind::Fxs => {
+            let kind = if phone.is_some_and(|phone| phone.pbx) { PortKind::Exchange } else { PortKind::Phone };
+            (kind, MachineSettings::Fxs(fxs(config)))
+        }
+        board::PortKind::Fxo => {
+            let line = config.lines.iter().find(|line| line.port == port.name);
+            let dialling = match line.map(|line| line.dialling) {
+                Some(config::Dialling::Pulse) => fxo::Dialling::Pulse(Rhythm::default()),
+                Some(config::Dialling::Tone) | None => fxo::Dialling::Tone,
+            };
+            (PortKind::Line, MachineSettings::Fxo(fxo::Settings { dialling, ..*fxo }))
+        }
+    };
+    JackSettings { port: Port { id, name: port.name.clone(), kind }, slot: port.slot(), machine }
+}
+
+fn fxs(config: &Config) -> fxs::Settings {
+    fxs::Settings {
+        tones: tones(config),
+        caller_id: Delivery::for_country(&config.site.country),
+        cpc_ms: u64::from(config.calls.cpc_ms),
+        reorder_ms: u64::from(config.calls.reorder_s) * 1000,
+        // A site that wants no reorder tone wants no louder one.
+        howler_ms: if config.calls.reorder_s == 0 { 0 } else { HOWLER_MS },
     }
 }
 
-/// How each phone port that the file sets is to sound, by its slot.
+/// How each port that the file sets is to sound, by its slot.
 pub(super) fn port_audio(config: &Config, profile: &Profile) -> impl Iterator<Item = (Slot, PortAudio)> {
-    profile.fxs_ports().filter_map(|(_, port)| {
-        let phone = config.phones.iter().find(|phone| phone.port == port.name)?;
-        let audio = PortAudio {
+    let phone = |name: &str| {
+        let phone = config.phones.iter().find(|phone| phone.port == name)?;
+        Some(PortAudio {
             to_line_db: f32::from(phone.to_phone_db),
             from_line_db: f32::from(phone.from_phone_db),
             echo_canceller: phone.echo_canceller,
-        };
-        Some((port.slot(), audio))
-    })
+        })
+    };
+    let line = |name: &str| {
+        let line = config.lines.iter().find(|line| line.port == name)?;
+        Some(PortAudio {
+            to_line_db: f32::from(line.to_line_db),
+            from_line_db: f32::from(line.from_line_db),
+            echo_canceller: line.echo_canceller,
+        })
+    };
+    profile
+        .numbered_ports()
+        .filter_map(move |(_, port)| Some((port.slot(), phone(&port.name).or_else(|| line(&port.name))?)))
 }
 
 /// Tones of the site's country. The check of the configuration lets no country pass that has none.
@@ -87,7 +145,8 @@ pub(super) fn sip(config: &Config, local: SocketAddr) -> io::Result<sip::Setting
             }),
         };
         let (did_source, allow) = (trunk.did_source.clone(), trunk.allow.clone());
-        Ok(sip::Trunk { name: trunk.name.clone(), mode, did_source, allow, emergency: None })
+        let emergency = config.emergency.callback.clone().map(|callback| sip::Emergency { callback });
+        Ok(sip::Trunk { name: trunk.name.clone(), mode, did_source, allow, emergency })
     });
     let unknown = || io::Error::other(format!("no dial plan for country `{}`", config.site.country));
     let dialplan = Dialplan::for_country(&config.site.country).ok_or_else(unknown)?;

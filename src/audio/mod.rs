@@ -12,6 +12,7 @@ pub mod interleaved;
 pub mod level;
 pub mod meter;
 pub mod progress;
+pub mod prompt;
 pub mod sine;
 pub mod sound_report;
 pub mod tap_frame;

@@ -172,7 +172,9 @@ mod tests {
         for word in every_word() {
             let samples = wav::decode(word.file()).unwrap_or_else(|error| panic!("{word:?}: {error}"));
             let mut meter = Meter::default();
-            samples.as_chunks::<PERIOD>().0.iter().for_each(|period| drop(meter.hear(period)));
+            for period in samples.as_chunks::<PERIOD>().0 {
+                meter.hear(period);
+            }
             let level = meter.active_dbm0().unwrap_or_else(|| panic!("{word:?} is silent"));
             assert!((-22.0..=-18.0).contains(&level), "{word:?}: {level} dBm0");
             assert_eq!(meter.clipped(), 0, "{word:?}");

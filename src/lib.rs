@@ -23,6 +23,7 @@ pub mod rtp;
 pub mod call;
 pub mod line;
 pub mod media;
+pub mod panel;
 pub mod recording;
 pub mod sip;
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Rank of each top-level module; a module imports lower ranks only.
-const RANKS: [(&str, u8); 20] = [
+const RANKS: [(&str, u8); 21] = [
     ("id", 0),
     ("number", 0),
     ("record", 0),
@@ -24,6 +24,7 @@ const RANKS: [(&str, u8); 20] = [
     ("call", 2),
     ("line", 2),
     ("media", 2),
+    ("panel", 2),
     ("recording", 2),
     ("sip", 2),
     ("switchboard", 3),
@@ -65,14 +66,15 @@ const OUTSIDE: [&str; 12] = [
 ];
 
 /// Third-party crates whose types stop where they come in.
-const STOPS: [(&str, &[&str]); 7] = [
+const STOPS: [(&str, &[&str]); 8] = [
     ("rsip", &["sip/message"]),
     ("sled", &["io/store"]),
     ("alsa", &["io/pcm.rs", "sim/card"]),
     ("alsa_sys", &["sim/card"]),
     ("opus", &["recording/encoder"]),
     ("rtcp_types", &["rtp/rtcp.rs"]),
-    ("linux_embedded_hal", &["io/line_io"]),
+    ("linux_embedded_hal", &["io/line_io", "io/relay.rs"]),
+    ("evdev", &["io/button.rs"]),
 ];
 
 const MAX_FILE_LINES: usize = 500;

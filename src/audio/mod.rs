@@ -13,6 +13,7 @@ pub mod level;
 pub mod line_ear;
 pub mod meter;
 pub mod progress;
+pub mod prompt;
 pub mod sine;
 pub mod sound_report;
 pub mod tap_frame;

@@ -1,4 +1,6 @@
-//! WAV files: RIFF, PCM, 16 bit, one channel, 8 kHz. Everything else is refused by name.
+//! WAV files: RIFF, one channel, 8 kHz, PCM of 16 bit or µ-law. Everything else is refused by name.
+
+use super::g711::{self, Law};
 
 /// Samples per second.
 const RATE: u32 = 8000;
@@ -14,6 +16,13 @@ pub enum WavError {
     Format(String),
 }
 
+/// How a file writes its samples.
+#[derive(Clone, Copy)]
+enum Coding {
+    Pcm,
+    MuLaw,
+}
+
 /// Reads the samples of a file.
 ///
 /// # Errors
@@ -22,19 +31,19 @@ pub fn decode(file: &[u8]) -> Result<Vec<i16>, WavError> {
     if file.get(..4) != Some(b"RIFF") || file.get(8..12) != Some(b"WAVE") {
         return Err(WavError::Malformed(0));
     }
-    let (mut at, mut format_known) = (12, false);
+    let (mut at, mut coding) = (12, None);
     loop {
         let (id, len) = header(file, at).ok_or(WavError::Malformed(at))?;
         let start = at + 8;
         let body =
             start.checked_add(len).and_then(|end| file.get(start..end)).ok_or(WavError::Malformed(at))?;
-        match id {
-            b"fmt " => {
-                check_format(body, at)?;
-                format_known = true;
-            }
-            b"data" if format_known => {
+        match (id, coding) {
+            (b"fmt ", _) => coding = Some(format(body, at)?),
+            (b"data", Some(Coding::Pcm)) => {
                 return Ok(body.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect());
+            }
+            (b"data", Some(Coding::MuLaw)) => {
+                return Ok(body.iter().map(|&code| g711::expand(Law::Mu, code)).collect());
             }
             _ => {}
         }
@@ -49,17 +58,19 @@ fn header(file: &[u8], at: usize) -> Option<(&[u8], usize)> {
     Some((id, u32::from_le_bytes(len) as usize))
 }
 
-fn check_format(body: &[u8], at: usize) -> Result<(), WavError> {
+fn format(body: &[u8], at: usize) -> Result<Coding, WavError> {
     let fields: &[u8; 16] = body.first_chunk().ok_or(WavError::Malformed(at))?;
     let half = |i: usize| u16::from_le_bytes([fields[i], fields[i + 1]]);
     let (coding, channels, bits) = (half(0), half(2), half(14));
     let rate = u32::from_le_bytes([fields[4], fields[5], fields[6], fields[7]]);
     let wrong = match (coding, channels, rate, bits) {
-        (1, 1, RATE, 16) => return Ok(()),
+        (1, 1, RATE, 16) => return Ok(Coding::Pcm),
+        (7, 1, RATE, 8) => return Ok(Coding::MuLaw),
         (1, 1, RATE, bits) => format!("{bits} bits per sample instead of 16"),
-        (1, 1, rate, _) => format!("{rate} samples per second instead of {RATE}"),
-        (1, channels, ..) => format!("{channels} channels instead of 1"),
-        (coding, ..) => format!("coding {coding} instead of 1 (PCM)"),
+        (7, 1, RATE, bits) => format!("{bits} bits per sample instead of the 8 of µ-law"),
+        (1 | 7, 1, rate, _) => format!("{rate} samples per second instead of {RATE}"),
+        (1 | 7, channels, ..) => format!("{channels} channels instead of 1"),
+        (coding, ..) => format!("coding {coding} instead of 1 (PCM) or 7 (µ-law)"),
     };
     Err(WavError::Format(wrong))
 }
@@ -94,6 +105,17 @@ mod tests {
         let foreign = *b"LIST\x03\0\0\0abc\0";
         file.splice(36..36, foreign);
         assert_eq!(decode(&file), Ok(samples.to_vec()));
+    }
+
+    #[test]
+    fn a_law_file_is_read_as_what_its_codes_mean() {
+        let mut file = encode(&[0; 4]);
+        (file[20], file[34]) = (7, 8);
+        file[44..].copy_from_slice(&[0xFF, 0x00, 0x80, 0xAA, 0x2A, 0x7F, 0xF0, 0x70]);
+        let samples = decode(&file).unwrap();
+        assert_eq!((samples.len(), samples[0], samples[1], samples[2]), (8, 0, -32_124, 32_124));
+        file[34] = 16;
+        assert!(decode(&file).unwrap_err().to_string().starts_with("16 bits per sample instead of the 8"));
     }
 
     #[test]

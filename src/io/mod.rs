@@ -1,14 +1,18 @@
 //! The outside: one file per thing that is not ours.
 
 mod arrival;
+pub mod button;
 pub mod clock;
 pub mod files;
+pub mod front_panel;
 pub mod journal;
+pub mod leds;
 pub mod line_io;
 pub mod media_loop;
 pub mod pcm;
 pub mod realtime;
 pub mod recording_file;
+pub mod relay;
 pub mod rtp_socket;
 pub mod sip_socket;
 pub mod storage;

@@ -5,6 +5,7 @@ pub mod exchange;
 pub mod hybrid;
 pub mod observe;
 pub mod office;
+pub mod panel;
 pub mod person;
 pub mod phone;
 pub mod phone_alert;

@@ -4,9 +4,13 @@
 //! It is parsed into a [`Profile`] that needs no further checks: every port names an existing SPI chain, no two ports
 //! share a slot, a name or a place in a chain.
 
+mod panel;
+
+pub use panel::{Button, Gpio, LampNames, Led};
+
 use crate::id::{PortId, Slot};
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most ports one box may have: port numbers travel as one byte and a chassis has at most three chains of eight.
 pub const MAX_PORTS: usize = 32;
@@ -27,6 +31,14 @@ pub struct Profile {
     /// Analog jacks; the index in this list is the [`PortId`].
     #[serde(rename = "port", default)]
     pub ports: Vec<Port>,
+    /// The lines beside the SPI bus, if the board has any.
+    #[serde(default)]
+    pub gpio: Gpio,
+    /// The LEDs by what they show, as the file names them; read through [`Profile::leds`].
+    #[serde(default)]
+    leds: BTreeMap<String, LampNames>,
+    /// The button of the front panel, if there is one.
+    pub button: Option<Button>,
     /// Present on simulated boards only.
     pub sim: Option<Sim>,
 }
@@ -152,6 +164,8 @@ impl Profile {
         profile.check_pcm()?;
         profile.check_spi()?;
         profile.check_ports()?;
+        profile.check_lifeline()?;
+        profile.check_panel()?;
         Ok(profile)
     }
 
@@ -255,12 +269,32 @@ impl Profile {
         // The two parts frame their registers differently, so they cannot share a chip select.
         require(self.ports.iter().all(|p| p.spi != port.spi || p.chip == port.chip), place, || {
             format!("chain {} mixes two kinds of chips", spi.name)
-        })?;
-        let Some(phone) = &port.lifeline_to else { return Ok(()) };
-        let known = self.fxs_ports().any(|(_, p)| p.name == *phone);
-        require(port.kind == PortKind::Fxo && known, place, || {
-            format!("lifeline_to = {phone:?}, but it goes from an FXO port to the name of an FXS port")
         })
+    }
+
+    /// Telco line and phone of each pair that the lifeline relay joins.
+    pub fn lifeline_pairs(&self) -> impl Iterator<Item = (PortId, PortId)> {
+        self.fxo_ports().filter_map(|(line, port)| {
+            let name = port.lifeline_to.as_ref()?;
+            self.fxs_ports().find(|(_, phone)| phone.name == *name).map(|(phone, _)| (line, phone))
+        })
+    }
+
+    fn check_lifeline(&self) -> Result<(), ProfileError> {
+        let mut phones = BTreeSet::new();
+        for port in &self.ports {
+            let Some(phone) = &port.lifeline_to else { continue };
+            let place = format!("port {}", port.name);
+            let known = self.fxs_ports().any(|(_, p)| p.name == *phone);
+            require(port.kind == PortKind::Fxo && known, &place, || {
+                format!("lifeline_to = {phone:?}, but it goes from an FXO port to the name of an FXS port")
+            })?;
+            // Two lines on one phone would be joined to each other.
+            require(phones.insert(phone), &place, || {
+                format!("lifeline_to = {phone:?}, but another line is joined to that phone")
+            })?;
+        }
+        Ok(())
     }
 }
 
@@ -284,9 +318,9 @@ fn value(place: &str, problem: String) -> ProfileError {
 mod tests {
     use super::*;
 
-    const SIM: &str = include_str!("../board/sim/profile.toml");
-    const SIM24: &str = include_str!("../board/sim24/profile.toml");
-    const RB1: &str = include_str!("../board/rb1/profile.toml");
+    const SIM: &str = include_str!("../../board/sim/profile.toml");
+    const SIM24: &str = include_str!("../../board/sim24/profile.toml");
+    const RB1: &str = include_str!("../../board/rb1/profile.toml");
 
     #[test]
     fn the_simulated_board_is_wired_as_the_reference_board() {

@@ -101,7 +101,10 @@ fn the_shipped_sites_fit_their_boards() {
             let text = fs::read_to_string(path.parent().unwrap().join(profile)).unwrap();
             let profile = Profile::parse(&text).unwrap();
             let name = |(_, port): (_, &ringside::board::Port)| port.name.clone();
-            Ok(Ports { phones: profile.fxs_ports().map(name).collect(), lines: profile.fxo_ports().map(name).collect() })
+            Ok(Ports {
+                phones: profile.fxs_ports().map(name).collect(),
+                lines: profile.fxo_ports().map(name).collect(),
+            })
         });
         let config = config.unwrap_or_else(|errors| panic!("{errors}"));
         assert_eq!((config.tracking_numbers.len(), config.campaigns.len()), (numbers, 3), "{site}");

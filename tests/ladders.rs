@@ -9,14 +9,28 @@ mod rig;
 
 use rig::Rig;
 use ringside::{
-    id::{PortId, RtpPort},
+    audio::{
+        caller_id::{
+            self, CallerId, Frame, LocalTime, Message, Standard,
+            waiting::{CallWaiting, Outcome},
+        },
+        line_ear::Heard,
+        progress::Progress,
+        tone_plan::TonePlan,
+    },
+    chip::{LineChange, si3050::Polarity},
+    id::{PortId, RtpPort, Slot},
     media::control as media,
+    record::Presentation,
     switchboard::Input,
 };
 use std::{fs, path::Path};
 
-fn play(script: &str) -> String {
-    let mut rig = Rig::new(2, 7);
+/// Phones of the ladders' box, which has one office line.
+const PHONES: u8 = 2;
+
+fn play(script: &str, call_waiting: bool) -> String {
+    let mut rig = Rig::with(PHONES, 1, 7, |settings| settings.call_waiting = call_waiting);
     let mut text = String::new();
     let keep = |line: &&str| line.starts_with('>') || line.starts_with('#');
     for line in script.lines().filter(keep) {
@@ -53,22 +67,94 @@ fn happen(rig: &mut Rig, who: &str, what: &[&str]) {
         }
         ("box", ["stops"]) => rig.give(Input::Stop),
         ("time", _) => {}
-        (phone, [verb, ..]) => {
-            let n: u8 = phone.trim_start_matches("PHONE").parse().expect("a phone");
-            rig.hook(PortId(n - 1), *verb == "lifts");
-        }
+        (phone, what) if phone.starts_with("PHONE") => phone_does(rig, number_of(phone) - 1, what),
+        (line, what) if line.starts_with("LINE") => line_does(rig, PHONES + number_of(line) - 1, what),
         _ => panic!("nobody called `{who}` can do {what:?}"),
     }
 }
 
+/// The number behind a port's name.
+fn number_of(port: &str) -> u8 {
+    port.trim_start_matches(char::is_alphabetic).parse().expect("a port")
+}
+
+fn phone_does(rig: &mut Rig, port: u8, what: &[&str]) {
+    let port = PortId(port);
+    match what {
+        ["lifts"] => rig.hook(port, true),
+        ["hangs", "up"] => rig.hook(port, false),
+        ["presses", keys] => rig.press(port, keys),
+        ["flashes"] => rig.flash(port),
+        ["shows", "the", "caller"] => {
+            let id = CallerId {
+                number: None,
+                name: None,
+                presentation: Presentation::Allowed,
+                at: LocalTime { month: 1, day: 1, hour: 0, minute: 0 },
+            };
+            let beep = &TonePlan::north_america().call_waiting;
+            let waiting = Box::new(CallWaiting::new(&id, Standard::Bell202, beep, 4));
+            let (slot, outcome) = (Slot(port.0), Some(Outcome::Shown));
+            rig.give(Input::Media(media::Event::Announced { slot, outcome, waiting }));
+        }
+        _ => panic!("a phone cannot do {what:?}"),
+    }
+}
+
+/// What the exchange does on a line, as chip and ear see it.
+fn line_does(rig: &mut Rig, port: u8, what: &[&str]) {
+    let port = PortId(port);
+    match what {
+        ["rings"] => rig.line(port, LineChange::RingBegan),
+        ["pauses"] => rig.line(port, LineChange::RingEnded),
+        ["battery", "goes"] => rig.line(port, LineChange::BatteryLost),
+        ["battery", "returns"] => rig.line(port, LineChange::BatteryReturned),
+        ["is", "dead"] => rig.line(port, LineChange::LineDead),
+        ["reverses"] => rig.line(port, LineChange::PolarityReversed { to: Polarity::Positive }),
+        ["reverses", "back"] => rig.line(port, LineChange::PolarityReversed { to: Polarity::Negative }),
+        ["parallel", "lifts"] => rig.line(port, LineChange::ParallelLifted),
+        ["parallel", "hangs", "up"] => rig.line(port, LineChange::ParallelHungUp),
+        ["resets"] => rig.line(port, LineChange::Reset),
+        ["is", "up"] => rig.line(port, LineChange::Up),
+        ["says", number] => rig.heard(port, Heard::CallerId(caller_id::Heard::Frame(frame(number)))),
+        ["sounds", "dial"] => rig.heard(port, Heard::Progress(Progress::DialTone)),
+        ["sounds", "busy"] => rig.heard(port, Heard::Progress(Progress::Busy)),
+        ["sounds", "reorder"] => rig.heard(port, Heard::Progress(Progress::Reorder)),
+        ["sounds", "ringback"] => rig.heard(port, Heard::Progress(Progress::Ringback { cycle: 1 })),
+        ["talks"] => rig.heard(port, Heard::Speech),
+        ["interjected"] => rig.give(Input::Media(media::Event::Interjected { slot: Slot(port.0) })),
+        _ => panic!("a line cannot do {what:?}"),
+    }
+}
+
+/// The caller ID that an exchange sends.
+fn frame(number: &str) -> Frame {
+    let id = CallerId {
+        number: Some(number.to_owned()),
+        name: Some("ANNA WEBER".to_owned()),
+        presentation: Presentation::Allowed,
+        at: LocalTime { month: 11, day: 25, hour: 9, minute: 30 },
+    };
+    Frame::from_bytes(Message::multiple(&id).bytes())
+}
+
 #[test]
-fn every_ladder_is_climbed_as_written() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ladders/box");
+fn every_ladder_of_the_phones_is_climbed_as_written() {
+    climb("box", false);
+}
+
+#[test]
+fn every_ladder_of_the_office_line_is_climbed_as_written() {
+    climb("line", true);
+}
+
+fn climb(folder: &str, call_waiting: bool) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ladders").join(folder);
     let mut differ = Vec::new();
     for entry in fs::read_dir(folder).expect("the ladders") {
         let path = entry.expect("a ladder").path();
         let want = fs::read_to_string(&path).expect("text");
-        let got = play(&want);
+        let got = play(&want, call_waiting);
         if std::env::var_os("BLESS").is_some() {
             fs::write(&path, got).expect("written");
         } else if got != want {

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Rank of each top-level module; a module imports lower ranks only.
-const RANKS: [(&str, u8); 21] = [
+const RANKS: [(&str, u8); 22] = [
     ("id", 0),
     ("number", 0),
     ("record", 0),

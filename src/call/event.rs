@@ -27,8 +27,8 @@ pub enum Event {
     LineRefused(PortId, LineFault),
     /// An emergency call takes the port away.
     Taken(PortId),
-    /// The caller has heard why.
-    ReasonSaid,
+    /// The caller has heard why this port was taken.
+    ReasonSaid(PortId),
     /// The phone talks to somebody else for a while; [`Self::OffHook`] when it is back.
     Parked,
     /// Two people have been heard, each for some seconds.
@@ -188,7 +188,7 @@ pub enum Command {
     /// Put it on a port again.
     Unpark(PortId),
     /// Tell the caller that an emergency call needs the line.
-    SayTaken,
+    SayTaken(PortId),
     /// Part the two sides.
     Unpatch,
     /// Show the bubble.

@@ -220,11 +220,7 @@ impl Call {
             (State::Leaving { talk, .. }, Event::TrunkEnded(_)) => {
                 self.hang_up(&talk, Ended::Interrupted, now, out)
             }
-            (State::Leaving { talk, .. }, Event::ReasonSaid | Event::Stopped) => {
-                out.push(Command::HangUp);
-                self.hang_up(&talk, Ended::Interrupted, now, out)
-            }
-            (State::Leaving { talk, until }, Event::Deadline) if now >= until => {
+            (State::Leaving { talk, until }, event) if has_left(&talk, until, event, now) => {
                 out.push(Command::HangUp);
                 self.hang_up(&talk, Ended::Interrupted, now, out)
             }
@@ -392,7 +388,7 @@ impl Call {
             out.push(Command::HangUp);
             return self.hang_up(&talk, Ended::Interrupted, now, out);
         }
-        out.extend([Command::Park, Command::SayTaken]);
+        out.extend([Command::SayTaken(talk.port.id), Command::Park]);
         State::Leaving { talk, until: now.after_ms(LEAVING_MS) }
     }
 
@@ -478,5 +474,15 @@ impl Call {
             silent: self.silent.filter(|_| state == BubbleState::Live),
             ended: (state == BubbleState::Ended).then_some(record.outcome.ended),
         })));
+    }
+}
+
+/// Whether a caller whose line was taken has heard why, or for long enough.
+fn has_left(talk: &Talk, until: Instant, event: Event, now: Instant) -> bool {
+    match event {
+        Event::ReasonSaid(port) => port == talk.port.id,
+        Event::Deadline => now >= until,
+        Event::Stopped => true,
+        _ => false,
     }
 }

@@ -156,7 +156,7 @@ pub(super) fn note(record: &mut CallRecord, event: Event, at_ms: u64) {
         | Event::LineAnswered(..)
         | Event::LineRefused(..)
         | Event::Taken(_)
-        | Event::ReasonSaid
+        | Event::ReasonSaid(_)
         | Event::Parked
         | Event::TwoWay
         | Event::OffHook(_)

@@ -3,8 +3,8 @@
 //! A value that is wrong is reported and replaced by its default, so that the checks behind it go on.
 
 use super::{
-    Account, Board, Calls, Cidr, Config, DidSource, Password, Ports, Recording, RecordingPolicy, Rtp, Sip, Site,
-    Trunk, TrunkMode, Web,
+    Account, Board, Calls, Cidr, Config, DidSource, Password, Ports, Recording, RecordingPolicy, Rtp, Sip,
+    Site, Trunk, TrunkMode, Web,
     checker::{Checker, optional},
     error::{Problem, did_you_mean},
     lines, numbers, raw,

@@ -10,7 +10,11 @@ use super::{
 use toml::Spanned;
 
 /// Builds the office lines that the file sets; their ports must be among those of the board, if those are known.
-pub(super) fn lines(checker: &mut Checker<'_>, raw: &[Spanned<raw::Line>], ports: Option<&Ports>) -> Vec<Line> {
+pub(super) fn lines(
+    checker: &mut Checker<'_>,
+    raw: &[Spanned<raw::Line>],
+    ports: Option<&Ports>,
+) -> Vec<Line> {
     checker.unique("port", raw.iter().filter_map(|line| line.get_ref().port.as_ref()));
     let known: Option<Vec<&str>> = ports.map(|ports| ports.lines.iter().map(String::as_str).collect());
     raw.iter()
@@ -23,7 +27,11 @@ pub(super) fn lines(checker: &mut Checker<'_>, raw: &[Spanned<raw::Line>], ports
             let gains = -GAIN_MAX_DB..=GAIN_MAX_DB;
             Some(Line {
                 port: port.get_ref().clone(),
-                number: raw.number.as_ref().and_then(|text| number_at(checker, text)).map(|(number, _)| number),
+                number: raw
+                    .number
+                    .as_ref()
+                    .and_then(|text| number_at(checker, text))
+                    .map(|(number, _)| number),
                 dialling: raw.dialling.as_ref().map_or(Dialling::Tone, |value| dialling(checker, value)),
                 to_line_db: checker.within("to_line_db", &raw.to_line_db, gains.clone(), 0),
                 from_line_db: checker.within("from_line_db", &raw.from_line_db, gains, 0),
@@ -61,9 +69,12 @@ pub(super) fn something_to_dial(
     let Some(ports) = ports else { return };
     let dials = |group: &&RingGroup| group.ports.iter().any(|port| ports.lines.contains(port));
     let dialling: Vec<&str> = groups.iter().filter(dials).map(|group| group.name.as_str()).collect();
-    for number in numbers.iter().filter(|n| n.forwarding_number.is_none() && dialling.contains(&n.ring_group.as_str())) {
+    for number in
+        numbers.iter().filter(|n| n.forwarding_number.is_none() && dialling.contains(&n.ring_group.as_str()))
+    {
         let text = number.number.as_str();
-        let table = raw.iter().find(|table| table.get_ref().number.as_ref().is_some_and(|n| n.get_ref() == text));
+        let table =
+            raw.iter().find(|table| table.get_ref().number.as_ref().is_some_and(|n| n.get_ref() == text));
         let place = table.map_or(0..0, Spanned::span);
         let message = format!("{text} is dialled out on an office line, and there is no number to dial");
         let remedy = "add `forwarding_number = \"+1…\"`, or leave the line out of the ring group".to_owned();

@@ -159,7 +159,13 @@ fn tracking_number(
 }
 
 /// Reports a reference that leads nowhere.
-pub(super) fn refers(checker: &mut Checker<'_>, what: &str, missing: &str, reference: &Spanned<String>, known: &[&str]) {
+pub(super) fn refers(
+    checker: &mut Checker<'_>,
+    what: &str,
+    missing: &str,
+    reference: &Spanned<String>,
+    known: &[&str],
+) {
     let name = reference.get_ref().as_str();
     if !known.contains(&name) {
         let message = format!("{what} `{name}` does not exist: no {missing}");

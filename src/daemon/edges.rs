@@ -1,9 +1,17 @@
 //! Performs what the switchboard wants done outside: lines, media, storage, the page.
 
-use super::notice::Notice;
+use super::{
+    notice::Notice,
+    sounds::{Sounds, spoken},
+};
 use crate::{
-    id::CallId,
-    io::{line_io::LineCommand, media_loop::MediaControl, storage::Storage},
+    audio::dtmf,
+    id::{CallId, PortId, Slot},
+    io::{
+        line_io::{LineCommand, Order},
+        media_loop::MediaControl,
+        storage::Storage,
+    },
     media::control::{Command, Event, Sound, TapFrame},
     record::CallRecord,
     recording::{lifecycle, tap::TAP_RING_FRAMES},
@@ -11,11 +19,14 @@ use crate::{
         endpoint::Counters,
         event::{Registration, TrunkId},
     },
-    switchboard::Output,
-    web::{LiveBubbles, Metrics, Pulse},
+    switchboard::{Output, Report},
+    web::{LiveBubbles, Metrics, Pulse, wording},
 };
 use prometheus_client::metrics::counter::Counter;
-use std::sync::{Arc, atomic::Ordering, mpsc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering, mpsc},
+};
 
 /// The outside as the signalling thread reaches it. Nothing here waits.
 pub(super) struct Edges {
@@ -27,8 +38,12 @@ pub(super) struct Edges {
     pub(super) live: LiveBubbles,
     pub(super) metrics: Metrics,
     pub(super) notice: Option<Notice>,
+    pub(super) sounds: Sounds,
+    pub(super) ports: Vec<String>,
     pub(super) trunks: Vec<String>,
     pub(super) patches: usize,
+    /// Slots that are listened to.
+    pub(super) ears: BTreeSet<Slot>,
     pub(super) periods_seen: u64,
     pub(super) turns_seen: u64,
 }
@@ -37,17 +52,37 @@ impl Edges {
     /// Performs one output; the answer is the call whose bubble the office can see now.
     pub(super) fn perform(&mut self, output: Output) -> Option<CallId> {
         match output {
-            Output::Fxs { port, feed } => {
-                // The line thread ends only with the daemon.
-                let _ = self.lines.send(LineCommand::feed(port, feed));
-            }
+            Output::Fxs { port, feed } => self.line(port, Order::Feed(feed)),
+            Output::Fxo { port, order } => self.line(port, Order::Line(order)),
             Output::CallerId { slot, id, delivery } => {
                 self.order(Command::Play { slot, sound: Sound::Once(Arc::from(delivery.render(&id))) })
             }
-            Output::Media(command) => self.order(command),
-            Output::Patch { call, rtp, slot, trunk, source, rtcp_seed, recording } => {
-                let tap = recording.and_then(|start| self.start_recording(call, start));
-                let notice = self.notice.as_ref().map(Notice::samples);
+            Output::Announce { slot, id } => {
+                self.order(Command::Announce { slot, waiting: self.sounds.waiting(&id) })
+            }
+            Output::Media(command) => {
+                if let Command::Ignore { slot } = command {
+                    self.ears.remove(&slot);
+                }
+                self.order(command);
+            }
+            Output::Listen { slot, to } => {
+                self.ears.insert(slot);
+                self.order(Command::Listen { slot, ear: self.sounds.ear(to) });
+            }
+            Output::Dial { slot, keys } => {
+                self.order(Command::Play { slot, sound: Sound::Once(Arc::from(dtmf::dial(&keys))) });
+            }
+            Output::Say { slot, words } => {
+                self.order(Command::Play { slot, sound: Sound::Once(spoken(words)) });
+            }
+            Output::Interject { slot, words } => {
+                self.order(Command::Interject { slot, samples: spoken(words) })
+            }
+            Output::Report(report) => self.report(&report),
+            Output::Patch { rtp, slot, trunk, source, rtcp_seed, recording, notice } => {
+                let tap = recording.and_then(|start| self.start_recording(start));
+                let notice = self.notice.as_ref().filter(|_| notice).map(Notice::samples);
                 self.patches += 1;
                 self.order(Command::Patch { rtp, slot, trunk, source, rtcp_seed, notice, tap });
             }
@@ -72,6 +107,11 @@ impl Edges {
     /// Whether the media thread has patches whose reports are awaited.
     pub(super) const fn has_patches(&self) -> bool {
         self.patches > 0
+    }
+
+    /// Whether the media thread may have something to report.
+    pub(super) fn expects_reports(&self) -> bool {
+        self.has_patches() || !self.ears.is_empty()
     }
 
     /// The next report of the media thread. What it used up is freed here.
@@ -124,6 +164,11 @@ impl Edges {
         }
     }
 
+    fn line(&self, port: PortId, order: Order) {
+        // The line thread ends only with the daemon.
+        let _ = self.lines.send(LineCommand { port, order });
+    }
+
     fn order(&mut self, command: Command) {
         if self.media.commands.push(command).is_err() {
             tracing::error!("the media thread does not take orders: a call has no audio");
@@ -131,11 +176,36 @@ impl Edges {
     }
 
     /// The tap's two ends: one for the media thread, one for the encoder.
-    fn start_recording(&self, call: CallId, start: lifecycle::Command) -> Option<rtrb::Producer<TapFrame>> {
-        let lifecycle::Command::Start { recording, tags, .. } = start else { return None };
+    fn start_recording(&self, start: lifecycle::Command) -> Option<rtrb::Producer<TapFrame>> {
+        let lifecycle::Command::Start { call, recording, tags } = start else { return None };
         let (producer, consumer) = rtrb::RingBuffer::new(TAP_RING_FRAMES);
         self.storage.start_recording(call, recording, tags, consumer);
         Some(producer)
+    }
+
+    /// What the people are told.
+    fn report(&self, report: &Report) {
+        let name = |port: &PortId| self.ports.get(usize::from(port.0)).map_or("?", String::as_str);
+        match report {
+            Report::EmergencyDialled { phone, keys, via } => {
+                let number: String = keys.iter().map(|key| key.sign()).collect();
+                tracing::warn!(phone = name(phone), number, ?via, "emergency_dialled");
+                self.metrics.emergency_dialled.inc();
+            }
+            Report::LineAlarm { line, alarm, on: true } => {
+                tracing::warn!(line = name(line), "{}", wording::line_alarm(*alarm));
+            }
+            Report::LineAlarm { line, alarm, on: false } => {
+                tracing::info!(line = name(line), ?alarm, "is over");
+            }
+            Report::Loop { tracking_number } => tracing::warn!(
+                %tracking_number,
+                "a call that was dialled on an office line came back: the forwarding number forwards to this \
+                 tracking number; refused, change the forwarding at the telephone company"
+            ),
+            Report::Learned { line, how, ms } => tracing::debug!(line = name(line), ?how, ms, "learned"),
+            Report::Untracked { kind, joined } => self.metrics.untracked_ended(*kind, *joined),
+        }
     }
 
     fn ended(&self, record: &CallRecord) {

@@ -17,6 +17,7 @@ mod hardware;
 mod notice;
 mod signalling;
 mod site;
+mod sounds;
 mod start;
 mod starting;
 mod stored;

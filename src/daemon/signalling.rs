@@ -79,7 +79,7 @@ impl Signalling {
                         self.give(Input::Stop);
                     }
                 },
-                _ = media.tick(), if self.edges.has_patches() => {
+                _ = media.tick(), if self.edges.expects_reports() => {
                     while let Some(event) = self.edges.media_event() {
                         self.give(Input::Media(event));
                     }
@@ -111,7 +111,8 @@ impl Signalling {
                 self.give(Input::Fxs { port, change });
                 self.starting.heard(port, self.clock.now());
             }
-            Change::Fxo(_) | Change::Readings(_) => {}
+            Change::Fxo(change) => self.give(Input::Fxo { port, change }),
+            Change::Readings(_) => {}
         }
     }
 

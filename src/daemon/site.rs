@@ -1,5 +1,6 @@
 //! From the configuration and the board profile to what the machines are told.
 
+use super::sounds::Sounds;
 use crate::{
     audio::{caller_id::Delivery, prompt::Prompt, tone_plan::TonePlan},
     board::{self, Profile},
@@ -51,7 +52,7 @@ pub(super) fn switchboard(
         dial_out: untracked::Settings {
             plan: DialPlan::for_country(country).ok_or_else(unknown)?,
             emergency_trunk: config.emergency.callback.is_some(),
-            unplaced_ms: Prompt::EmergencyUnavailable.duration_ms(),
+            unplaced_ms: Prompt::EmergencyUnavailable.samples().len() as u64 / 8,
         },
         dial_tone: tones(config).dial,
         direct_phones: profile.fxs_ports().map(|(id, _)| id).collect(),
@@ -68,13 +69,16 @@ fn jack(config: &Config, (id, port): (PortId, &board::Port), fxo: &fxo::Settings
     let phone = config.phones.iter().find(|phone| phone.port == port.name);
     let (kind, machine) = match port.kind {
         board::PortKind::Fxs => {
-            let kind = if phone.is_some_and(|phone| phone.pbx) { PortKind::Exchange } else { PortKind::Phone };
+            let kind =
+                if phone.is_some_and(|phone| phone.pbx) { PortKind::Exchange } else { PortKind::Phone };
             (kind, MachineSettings::Fxs(fxs(config)))
         }
         board::PortKind::Fxo => {
             let line = config.lines.iter().find(|line| line.port == port.name);
             let dialling = match line.map(|line| line.dialling) {
-                Some(config::Dialling::Pulse) => fxo::Dialling::Pulse(Rhythm::default()),
+                // Where a digit is not as many pulses as it says, tones are what is left.
+                Some(config::Dialling::Pulse) => Rhythm::for_country(&config.site.country)
+                    .map_or(fxo::Dialling::Tone, fxo::Dialling::Pulse),
                 Some(config::Dialling::Tone) | None => fxo::Dialling::Tone,
             };
             (PortKind::Line, MachineSettings::Fxo(fxo::Settings { dialling, ..*fxo }))
@@ -122,6 +126,11 @@ fn tones(config: &Config) -> &'static TonePlan {
     TonePlan::for_country(&config.site.country).unwrap_or_else(TonePlan::north_america)
 }
 
+/// How the site's country sounds.
+pub(super) fn sounds(config: &Config) -> Sounds {
+    Sounds { tones: tones(config), caller_id: Delivery::for_country(&config.site.country) }
+}
+
 /// What the site's office lines ask for. A country that the table does not have gets the world's most common line.
 pub(super) fn termination(config: &Config) -> Termination {
     Termination::of_country(&config.site.country).unwrap_or(TBR21)
@@ -145,7 +154,8 @@ pub(super) fn sip(config: &Config, local: SocketAddr) -> io::Result<sip::Setting
             }),
         };
         let (did_source, allow) = (trunk.did_source.clone(), trunk.allow.clone());
-        let emergency = config.emergency.callback.clone().map(|callback| sip::Emergency { callback });
+        let emergency =
+            config.emergency.callback.clone().map(|callback| sip::Emergency { callback, peer: None });
         Ok(sip::Trunk { name: trunk.name.clone(), mode, did_source, allow, emergency })
     });
     let unknown = || io::Error::other(format!("no dial plan for country `{}`", config.site.country));

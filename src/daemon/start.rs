@@ -7,6 +7,7 @@ use super::{
     notice::Notice,
     signalling::{Message, Signalling},
     site,
+    sounds::Sounds,
     starting::Starting,
     stored::StoredCalls,
 };
@@ -30,6 +31,7 @@ use crate::{
     web,
 };
 use std::{
+    collections::BTreeSet,
     io,
     net::SocketAddr,
     path::Path,
@@ -89,7 +91,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let (sip, web) = (socket.local_addr()?, listener.local_addr()?);
 
     let switchboard = Switchboard::new(
-        site::switchboard(config, &profile, rtp.addresses().to_vec()),
+        site::switchboard(config, &profile, rtp.addresses().to_vec())?,
         Arc::new(Directory::from_config(config, &phones)),
         Endpoint::new(site::sip(config, sip)?, random()?),
         Numbering::new(recovered.box_id, recovered.next_seq, random()?),
@@ -114,7 +116,9 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     };
     let (ready, begun) = channel();
     let starting = Starting::new(profile.fxs_ports().map(|(id, _)| id), clock.now(), ready);
-    let edges = Edges::new(order, media_control, storage, &state, notice, config);
+    let sounds = site::sounds(config);
+    let ports = profile.numbered_ports().map(|(_, port)| port.name.clone()).collect();
+    let edges = Edges::new((order, media_control, storage), &state, (notice, sounds), ports, config);
     let pulse = state.health.watch("signalling", SIGNALLING_STALE_MS);
     let signalling = Signalling { switchboard, socket, inbox, edges, clock, pulse, starting };
     let signalling =
@@ -206,11 +210,10 @@ fn web_thread(
 
 impl Edges {
     fn new(
-        lines: Sender<LineCommand>,
-        media: MediaControl,
-        storage: storage::Storage,
+        (lines, media, storage): (Sender<LineCommand>, MediaControl, storage::Storage),
         state: &web::State,
-        notice: Option<Notice>,
+        (notice, sounds): (Option<Notice>, Sounds),
+        ports: Vec<String>,
         config: &Config,
     ) -> Self {
         Self {
@@ -222,8 +225,11 @@ impl Edges {
             live: state.live.clone(),
             metrics: state.metrics.clone(),
             notice,
+            sounds,
+            ports,
             trunks: config.trunks.iter().map(|trunk| trunk.name.clone()).collect(),
             patches: 0,
+            ears: BTreeSet::new(),
             periods_seen: 0,
             turns_seen: 0,
         }

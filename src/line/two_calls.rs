@@ -84,6 +84,15 @@ impl<U: Copy + PartialEq> TwoCalls<U> {
         self.active
     }
 
+    /// The call that waits.
+    #[must_use]
+    pub const fn waiting(&self) -> Option<U> {
+        match self.other {
+            Some(Other::Waits(call)) => Some(call),
+            Some(Other::Held(_)) | None => None,
+        }
+    }
+
     /// Whether this call has anything to do with the phone.
     #[must_use]
     pub fn involves(&self, call: U) -> bool {

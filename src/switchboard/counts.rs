@@ -10,6 +10,18 @@ impl Switchboard {
         self.calls.len()
     }
 
+    /// Calls that are passed through untracked and not over yet.
+    #[must_use]
+    pub fn untracked_calls(&self) -> usize {
+        self.passed.len()
+    }
+
+    /// SIP transactions that are kept.
+    #[must_use]
+    pub fn transactions(&self) -> usize {
+        self.sip.transactions()
+    }
+
     /// RTP ports that a patch still holds.
     #[must_use]
     pub fn patches(&self) -> usize {

@@ -128,10 +128,10 @@ pub enum Output {
         /// What.
         words: Words,
     },
-    /// Say something to the far end of a patch that has no slot.
-    SayToTrunk {
-        /// The patch.
-        rtp: RtpPort,
+    /// Say something to both ends of the call on a slot.
+    Interject {
+        /// The slot.
+        slot: Slot,
         /// What.
         words: Words,
     },

@@ -240,12 +240,18 @@ impl Switchboard {
             sip::Command::Send { to, bytes } => return out.push(Output::Sip { to, bytes }),
             sip::Command::Offered { dialog, call } => return self.offered(dialog, &call, now, out),
             sip::Command::Registration { trunk, state } => return out.push(Output::Trunk { trunk, state }),
-            sip::Command::Acked { .. } | sip::Command::Progress { .. } | sip::Command::Answered { .. } => return,
+            sip::Command::Acked { .. } | sip::Command::Progress { .. } | sip::Command::Answered { .. } => {
+                return;
+            }
             sip::Command::Media { dialog, media } => {
                 (dialog, (CallEvent::Media(media), passing::Event::TrunkMedia(media)))
             }
-            sip::Command::Cancelled { dialog } => (dialog, (CallEvent::Cancelled, passing::Event::TrunkEnded)),
-            sip::Command::Refused { dialog, .. } => (dialog, (CallEvent::Cancelled, passing::Event::TrunkEnded)),
+            sip::Command::Cancelled { dialog } => {
+                (dialog, (CallEvent::Cancelled, passing::Event::TrunkEnded))
+            }
+            sip::Command::Refused { dialog, .. } => {
+                (dialog, (CallEvent::Cancelled, passing::Event::TrunkEnded))
+            }
             sip::Command::Ended { dialog, why } => {
                 let ended = CallEvent::TrunkEnded(translate::trunk_end(why));
                 (dialog, (ended, passing::Event::TrunkEnded))

@@ -1,15 +1,20 @@
 //! What phones and lines report, what is heard on them, and which call that concerns.
 
-use super::{Input, Output, Switchboard, input::{Listening, Report}, jack::{Machine, User}, translate};
+use super::{
+    Output, Switchboard,
+    input::{Listening, Report},
+    jack::{Machine, User},
+    translate,
+};
 use crate::{
+    audio::{caller_id::waiting::Outcome, line_ear::Heard},
     call::{
-        event::{Event as CallEvent, LineFault},
+        event::Event as CallEvent,
         untracked::{Direct, Event as Passing, Untracked},
     },
     id::{PortId, Slot},
     line::{
-        fxo::{self, Refusal},
-        fxs,
+        fxo, fxs,
         two_calls::{Back, Gone, Switch},
     },
     media::control as media,
@@ -19,8 +24,13 @@ use crate::{
 impl Switchboard {
     /// The media thread reports.
     pub(super) fn on_media(&mut self, event: media::Event, now: Instant) {
-        if let media::Event::Heard { slot, heard } = event {
-            return self.on_heard(slot, heard, now);
+        match event {
+            media::Event::Heard { slot, heard } => return self.on_heard(slot, heard, now),
+            media::Event::Interjected { slot } => return self.on_interjected(slot, now),
+            media::Event::Announced { slot, outcome: Some(Outcome::Shown), .. } => {
+                return self.on_announced(slot, now);
+            }
+            _ => {}
         }
         let Some((rtp, event)) = translate::media(&event) else { return };
         let user = if matches!(event, CallEvent::Unpatched { .. }) {
@@ -34,12 +44,29 @@ impl Switchboard {
         }
     }
 
-    fn on_heard(&mut self, slot: Slot, heard: crate::audio::line_ear::Heard, now: Instant) {
+    /// The caller whose line was taken has heard why. The call has no port any more, so each is asked.
+    fn on_interjected(&mut self, slot: Slot, now: Instant) {
+        let Some(port) = self.jacks.at_slot(slot).map(|jack| jack.port.id) else { return };
+        for call in self.calls.keys().copied().collect::<Vec<_>>() {
+            self.tell_call(call, CallEvent::ReasonSaid(port), now);
+        }
+    }
+
+    /// A phone has shown who waits.
+    fn on_announced(&mut self, slot: Slot, now: Instant) {
+        let Some(jack) = self.jacks.at_slot(slot) else { return };
+        let (port, waiting) = (jack.port.id, jack.calls.waiting());
+        if let Some(User::Call(call)) = waiting {
+            self.tell_call(call, CallEvent::CallerIdSent(port), now);
+        }
+    }
+
+    fn on_heard(&mut self, slot: Slot, heard: Heard, now: Instant) {
         let Some(jack) = self.jacks.at_slot(slot) else { return };
         let (port, active) = (jack.port.id, jack.calls.active());
         match (&jack.machine, heard, active) {
             (Machine::Fxo(_), heard, _) => self.tell_fxo(port, fxo::Event::Heard(heard), now),
-            (Machine::Fxs(_), crate::audio::line_ear::Heard::Key(key), Some(User::Untracked(call))) => {
+            (Machine::Fxs(_), Heard::Key(key), Some(User::Untracked(call))) => {
                 self.tell_untracked(call, Passing::Key(key), now);
             }
             (Machine::Fxs(_), ..) => {}
@@ -47,7 +74,13 @@ impl Switchboard {
     }
 
     /// A phone wants something.
-    pub(super) fn on_fxs(&mut self, port: PortId, command: fxs::Command, now: Instant, out: &mut Vec<Output>) {
+    pub(super) fn on_fxs(
+        &mut self,
+        port: PortId,
+        command: fxs::Command,
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) {
         let Some(jack) = self.jacks.get_mut(port) else { return };
         let (slot, active) = (jack.slot, jack.calls.active());
         match command {
@@ -100,7 +133,13 @@ impl Switchboard {
     }
 
     /// An office line wants something.
-    pub(super) fn on_fxo(&mut self, port: PortId, command: fxo::Command, now: Instant, out: &mut Vec<Output>) {
+    pub(super) fn on_fxo(
+        &mut self,
+        port: PortId,
+        command: fxo::Command,
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) {
         let Some(jack) = self.jacks.get_mut(port) else { return };
         let (slot, active) = (jack.slot, jack.calls.active());
         match command {
@@ -108,7 +147,7 @@ impl Switchboard {
             fxo::Command::Listen => out.push(Output::Listen { slot, to: Listening::Line }),
             fxo::Command::Ignore => out.push(Output::Media(media::Command::Ignore { slot })),
             fxo::Command::Send(keys) => out.push(Output::Dial { slot, keys }),
-            fxo::Command::Rings if active.is_none() => self.direct(port, now),
+            fxo::Command::Rings if active.is_none() => self.direct(port),
             fxo::Command::CallerId(received) => {
                 if let Some(user) = active {
                     let id = translate::relayed(&received, self.wall.at(now), &self.settings.time_zone);
@@ -117,11 +156,15 @@ impl Switchboard {
                     }
                 }
             }
-            fxo::Command::Alarm(alarm) => out.push(Output::Report(Report::LineAlarm { line: port, alarm, on: true })),
+            fxo::Command::Alarm(alarm) => {
+                out.push(Output::Report(Report::LineAlarm { line: port, alarm, on: true }))
+            }
             fxo::Command::AlarmOver(alarm) => {
                 out.push(Output::Report(Report::LineAlarm { line: port, alarm, on: false }));
             }
-            fxo::Command::Learned(how, ms) => out.push(Output::Report(Report::Learned { line: port, how, ms })),
+            fxo::Command::Learned(how, ms) => {
+                out.push(Output::Report(Report::Learned { line: port, how, ms }))
+            }
             told => {
                 let Some(user) = active else { return };
                 let Some(events) = translate::fxo(&told, port) else { return };
@@ -175,14 +218,16 @@ impl Switchboard {
         let Some(jack) = self.jacks.get_mut(port) else { return };
         match (jack.calls.gone(user), &jack.machine) {
             (Gone::Unheard, _) => {}
-            (Gone::Resumed(held), _) => self.tell(held, (CallEvent::OffHook(port), Passing::OffHook(port)), now),
+            (Gone::Resumed(held), _) => {
+                self.tell(held, (CallEvent::OffHook(port), Passing::OffHook(port)), now)
+            }
             (Gone::Alone, Machine::Fxs(_)) => self.tell_fxs(port, event, now),
             (Gone::Alone, Machine::Fxo(_)) => self.tell_fxo(port, fxo::Event::Release, now),
         }
     }
 
     /// Somebody calls the office line.
-    fn direct(&mut self, line: PortId, now: Instant) {
+    fn direct(&mut self, line: PortId) {
         if self.stopping {
             return;
         }
@@ -192,4 +237,3 @@ impl Switchboard {
         self.pass(call, line, commands);
     }
 }
-

@@ -69,10 +69,13 @@ impl Switchboard {
     /// Whether an INVITE is a call that we have dialled on an office line and that was forwarded back to us: while one
     /// is out, its caller is one of our lines, or the number that was dialled has diverted it.
     fn is_our_own(&self, offered: &sip::Offered) -> bool {
-        let dialled = self.jacks.iter().filter(|jack| jack.fxo().is_some_and(fxo::Fxo::is_off_hook)).filter_map(|jack| {
-            let User::Call(call) = jack.calls.active()? else { return None };
-            self.calls.get(&call)?.call.record().business_phone_number.as_ref()
-        });
+        let dialled =
+            self.jacks.iter().filter(|jack| jack.fxo().is_some_and(fxo::Fxo::is_off_hook)).filter_map(
+                |jack| {
+                    let User::Call(call) = jack.calls.active()? else { return None };
+                    self.calls.get(&call)?.call.record().business_phone_number.as_ref()
+                },
+            );
         let caller = offered.caller.number.as_ref();
         dialled.into_iter().any(|dialled| {
             let is_ours = |number: &E164| number == dialled || self.settings.line_numbers.contains(number);
@@ -98,10 +101,17 @@ impl Switchboard {
         self.tell_fxo(line, fxo::Event::Seize(Dial { digits, urgency: Urgency::Ordinary }), now);
     }
 
-    pub(super) fn on_call(&mut self, call: CallId, command: CallCommand, now: Instant, out: &mut Vec<Output>) {
+    pub(super) fn on_call(
+        &mut self,
+        call: CallId,
+        command: CallCommand,
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) {
         let Some(placed) = self.calls.get_mut(&call) else { return };
         let (dialog, rtp, user) = (placed.dialog, placed.rtp, User::Call(call));
-        let order = |command: fn(crate::id::RtpPort) -> media::Command| rtp.map(|rtp| Output::Media(command(rtp)));
+        let order =
+            |command: fn(crate::id::RtpPort) -> media::Command| rtp.map(|rtp| Output::Media(command(rtp)));
         match command {
             CallCommand::Ringing => self.tell_sip(sip::Event::Ring { dialog }, now),
             CallCommand::Answer => {
@@ -122,9 +132,14 @@ impl Switchboard {
             CallCommand::Park => out.extend(order(|rtp| media::Command::Park { rtp })),
             CallCommand::Unpark(port) => {
                 let slot = self.jacks.get(port).map(|jack| jack.slot);
-                out.extend(rtp.zip(slot).map(|(rtp, slot)| Output::Media(media::Command::Unpark { rtp, slot })));
+                out.extend(
+                    rtp.zip(slot).map(|(rtp, slot)| Output::Media(media::Command::Unpark { rtp, slot })),
+                );
             }
-            CallCommand::SayTaken => out.extend(rtp.map(|rtp| Output::SayToTrunk { rtp, words: Words::Taken })),
+            CallCommand::SayTaken(port) => {
+                let slot = self.jacks.get(port).map(|jack| jack.slot);
+                out.extend(slot.map(|slot| Output::Interject { slot, words: Words::Taken }));
+            }
             CallCommand::Unpatch => out.extend(order(|rtp| media::Command::Unpatch { rtp })),
             CallCommand::Show(bubble) => out.push(Output::Show(bubble)),
             CallCommand::JournalRinging(record) => out.push(Output::Store(storage::Command::Ringing(record))),
@@ -138,7 +153,14 @@ impl Switchboard {
         }
     }
 
-    fn patch(&mut self, call: CallId, port: PortId, trunk: media::Trunk, record: bool, out: &mut Vec<Output>) {
+    fn patch(
+        &mut self,
+        call: CallId,
+        port: PortId,
+        trunk: media::Trunk,
+        record: bool,
+        out: &mut Vec<Output>,
+    ) {
         let (Some(jack), Some(placed)) = (self.jacks.get(port), self.calls.get_mut(&call)) else { return };
         let Some(rtp) = placed.rtp else { return };
         placed.patched = true;

@@ -141,7 +141,9 @@ pub(super) fn fxs(command: fxs::Command, port: PortId, slot: Slot) -> (Option<Ou
         }
         fxs::Command::RingBegan => (None, Some(CallEvent::RingBegan(port))),
         // Whom these concern depends on more than the port.
-        fxs::Command::OffHook | fxs::Command::OnHook | fxs::Command::Lost | fxs::Command::Flash => (None, None),
+        fxs::Command::OffHook | fxs::Command::OnHook | fxs::Command::Lost | fxs::Command::Flash => {
+            (None, None)
+        }
     }
 }
 
@@ -201,8 +203,13 @@ pub(super) fn media(event: &media::Event) -> Option<(RtpPort, CallEvent)> {
         }
         media::Event::OneWay { rtp, silent } => Some((*rtp, CallEvent::OneWay(*silent))),
         media::Event::Fax { rtp, tone, .. } => Some((*rtp, CallEvent::Fax(*tone))),
-        // Nobody announces a waiting call yet.
-        media::Event::Announced { .. } | media::Event::Spent(_) => None,
+        media::Event::TwoWay { rtp } => Some((*rtp, CallEvent::TwoWay)),
+        // These come from slots, or are only to be freed.
+        media::Event::Announced { .. }
+        | media::Event::Interjected { .. }
+        | media::Event::Heard { .. }
+        | media::Event::EarSpent(_)
+        | media::Event::Spent(_) => None,
     }
 }
 

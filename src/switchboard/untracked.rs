@@ -1,6 +1,10 @@
 //! What direct calls want, and phones that dial.
 
-use super::{Output, Passed, Step, Switchboard, Words, input::{Listening, Report}, jack::User};
+use super::{
+    Output, Passed, Step, Switchboard, Words,
+    input::{Listening, Report},
+    jack::User,
+};
 use crate::{
     audio::dtmf::Key,
     call::{
@@ -50,7 +54,13 @@ impl Switchboard {
         if idle.is_empty() { are(Availability::InConversation).take(1).collect() } else { idle }
     }
 
-    pub(super) fn on_untracked(&mut self, call: UntrackedId, command: Command, now: Instant, out: &mut Vec<Output>) {
+    pub(super) fn on_untracked(
+        &mut self,
+        call: UntrackedId,
+        command: Command,
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) {
         let user = User::Untracked(call);
         match command {
             Command::Ring(port) => self.ring(port, user, now, out),
@@ -106,14 +116,20 @@ impl Switchboard {
     /// Gives a line to whoever dialled; an emergency takes one away if none is free.
     fn find_line(&mut self, call: UntrackedId, keys: &[Key], emergency: bool, now: Instant) {
         let user = User::Untracked(call);
-        let free = self.jacks.iter().find(|jack| {
-            jack.fxo().is_some() && jack.availability(false) == Availability::Idle
-        });
+        let free = self
+            .jacks
+            .iter()
+            .find(|jack| jack.fxo().is_some() && jack.availability(false) == Availability::Idle);
         let taken = || {
-            let usable = |jack: &&super::jack::Jack| jack.fxo().is_some_and(|fxo| fxo.is_up() && fxo.is_fed());
-            self.jacks.iter().filter(usable).find(|jack| jack.calls.active().is_none_or(|user| self.yields(user)))
+            let usable =
+                |jack: &&super::jack::Jack| jack.fxo().is_some_and(|fxo| fxo.is_up() && fxo.is_fed());
+            self.jacks
+                .iter()
+                .filter(usable)
+                .find(|jack| jack.calls.active().is_none_or(|user| self.yields(user)))
         };
-        let line = free.or_else(|| emergency.then(taken).flatten()).map(|jack| (jack.port.id, jack.calls.active()));
+        let line =
+            free.or_else(|| emergency.then(taken).flatten()).map(|jack| (jack.port.id, jack.calls.active()));
         let (Some((line, before)), Some(digits)) = (line, Digits::pressed(keys)) else {
             return self.tell_untracked(call, Event::NoLine, now);
         };
@@ -183,7 +199,8 @@ impl Switchboard {
         }
         // What rings or holds a phone for it does so no longer; a phone that is off hook is let go by what follows.
         for port in self.jacks.of(User::Untracked(call)) {
-            let is_off_hook = self.jacks.get(port).and_then(|jack| jack.fxs()).is_some_and(fxs::Fxs::is_off_hook);
+            let is_off_hook =
+                self.jacks.get(port).and_then(|jack| jack.fxs()).is_some_and(fxs::Fxs::is_off_hook);
             if !is_off_hook {
                 self.let_go(port, User::Untracked(call), now);
             }

@@ -2,7 +2,7 @@
 //!
 //! Every field is an atomic behind an `Arc`: any thread may update it, the media thread included.
 
-use crate::record::Ended;
+use crate::{call::untracked::Kind, record::Ended};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
@@ -24,6 +24,9 @@ const BUBBLE_BUCKETS_S: [f64; 9] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.0
 pub struct Metrics {
     registry: Arc<Registry>,
     calls: Family<EndedLabel, Counter>,
+    untracked: Family<UntrackedLabel, Counter>,
+    /// Emergency numbers dialled on the phones.
+    pub emergency_dialled: Counter,
     /// INVITEs received, retransmissions not counted.
     pub invites: Counter,
     /// SIP datagrams dropped unread or unanswered: foreign source, not SIP, over a limit.
@@ -59,6 +62,12 @@ struct EndedLabel {
     ended: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct UntrackedLabel {
+    kind: &'static str,
+    answered: &'static str,
+}
+
 impl Metrics {
     /// Every counter at zero, and registered under its name.
     #[must_use]
@@ -66,6 +75,8 @@ impl Metrics {
         let mut metrics = Self {
             registry: Arc::default(),
             calls: Family::default(),
+            untracked: Family::default(),
+            emergency_dialled: Counter::default(),
             invites: Counter::default(),
             sip_dropped: Counter::default(),
             trunk_registered: Gauge::default(),
@@ -94,6 +105,17 @@ impl Metrics {
         self.calls.get_or_create(&EndedLabel { ended: ended_label(ended) }).inc();
     }
 
+    /// Counts a call that was passed through untracked; there is nothing else kept of it.
+    pub fn untracked_ended(&self, kind: Kind, joined: bool) {
+        let kind = match kind {
+            Kind::Direct => "direct",
+            Kind::DialOut => "dial_out",
+            Kind::Emergency => "emergency",
+        };
+        let answered = if joined { "yes" } else { "no" };
+        self.untracked.get_or_create(&UntrackedLabel { kind, answered }).inc();
+    }
+
     /// All counters as OpenMetrics text.
     pub(super) fn text(&self) -> String {
         let mut out = String::new();
@@ -107,6 +129,8 @@ impl Metrics {
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running daemon", build);
         registry.register("calls", "Finished calls by how they ended", self.calls.clone());
+        registry.register("untracked_calls", "Calls passed through untracked", self.untracked.clone());
+        registry.register("emergency_dialled", "Emergency numbers dialled", self.emergency_dialled.clone());
         registry.register("invites", "INVITEs received", self.invites.clone());
         registry.register("sip_dropped", "SIP datagrams dropped without an answer", self.sip_dropped.clone());
         registry.register("trunk_registered", "Whether the trunk is usable", self.trunk_registered.clone());
@@ -180,6 +204,7 @@ mod tests {
     fn the_text_names_every_counter_and_ends_as_openmetrics_asks() {
         let metrics = Metrics::new();
         metrics.call_ended(Ended::NoAnswer);
+        metrics.untracked_ended(Kind::Direct, true);
         metrics.clone().rtp_lost.inc_by(3);
         metrics.recording_gap_seconds.inc_by(0.25);
         metrics.journaled_seconds.observe(0.004);
@@ -187,6 +212,8 @@ mod tests {
         for line in [
             "ringside_calls_total{ended=\"no_answer\"} 1",
             "ringside_calls_total{ended=\"busy\"} 0",
+            "ringside_untracked_calls_total{kind=\"direct\",answered=\"yes\"} 1",
+            "ringside_emergency_dialled_total 0",
             "ringside_invites_total 0",
             "ringside_rtp_packets_total 0",
             "ringside_rtp_lost_total 3",

@@ -1,6 +1,7 @@
 //! How numbers, durations and the ends of calls are said to the office.
 
 use crate::{
+    line::fxo::Alarm,
     number::E164,
     record::{CallRecord, Ended, FarEnd, Leg, LegKind, Presentation},
     time::WallTime,
@@ -43,6 +44,22 @@ fn country_code_digits(digits: &str) -> usize {
         [b'6', b'0'..=b'6', ..] | [b'8', b'1' | b'2' | b'4' | b'6', ..] => 2,
         [b'9', b'0'..=b'5' | b'8', ..] => 2,
         _ => 3,
+    }
+}
+
+/// What is wrong with an office line, and what to do about it.
+#[must_use]
+pub const fn line_alarm(alarm: Alarm) -> &'static str {
+    match alarm {
+        Alarm::BatteryNotBack => {
+            "the telephone company took the battery away after a call and did not give it back; unplug the cable for \
+             a minute, then report the line"
+        }
+        Alarm::Unplugged => "no battery: check the cable from the telephone jack",
+        Alarm::Overload => "too much loop current: check the cable for a short, then the line",
+        Alarm::LineHeld => {
+            "another phone on this line has been off hook for long: look for it and hang it up"
+        }
     }
 }
 

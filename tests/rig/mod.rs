@@ -2,14 +2,16 @@
 //! trunk that speaks SIP text, and a virtual clock. Used by the ladders and by the storm.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part of the rig")]
 
+mod site;
+mod words;
+
 use ringside::{
-    audio::{caller_id::Delivery, tone_plan::TonePlan},
-    call::{incoming::Numbering, machine},
-    chip::{Linefeed, PortChange},
+    audio::{dtmf::Key, line_ear::Heard},
+    call::incoming::Numbering,
+    chip::{LineChange, LineOrder, Linefeed, PortChange},
     config::Config,
     directory::Directory,
     id::{BoxId, PortId, RtpPort, Slot},
-    line::fxs,
     media::control as media,
     number::Dialplan,
     recording::lifecycle as storage,
@@ -17,35 +19,15 @@ use ringside::{
     switchboard::{Input, Output, Settings, Switchboard},
     time::{Instant, WallTime},
 };
+use site::{CONFIG, settings};
 use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, sync::Arc};
+use words::shown;
 
 /// Where the trunk sends from.
 pub const TRUNK: &str = "127.0.0.1:5070";
 
-const CONFIG: &str = r#"
-[[trunk]]
-name = "provider"
-mode = "ip"
-allow = ["127.0.0.0/8"]
-
-[[campaign]]
-id = "spring"
-name = "Spring mailer"
-
-[[campaign]]
-id = "web"
-name = "Web site"
-
-[[tracking_number]]
-id = "trk-100"
-number = "+13125550100"
-campaign = "spring"
-
-[[tracking_number]]
-id = "trk-101"
-number = "+13125550101"
-campaign = "web"
-"#;
+/// From an order to go off hook until the driver says that it is.
+const SETTLES_MS: u64 = 208;
 
 /// One call as the trunk sees it.
 #[derive(Clone, Debug, Default)]
@@ -71,11 +53,22 @@ pub struct Phone {
     pub loop_closed: bool,
 }
 
+/// An office line as its chip sees it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Line {
+    pub off_hook: bool,
+    /// When the driver says that it is off hook.
+    pub settles_at: Option<u64>,
+    /// Digits dialled in the seizure that lasts, and how often it was dialled.
+    pub dialled: u32,
+}
+
 /// The bench.
 pub struct Rig {
     pub board: Switchboard,
     pub ms: u64,
     pub phones: BTreeMap<PortId, Phone>,
+    pub lines: BTreeMap<PortId, Line>,
     pub calls: BTreeMap<String, TrunkCall>,
     /// Everything that came out, one line each.
     pub log: Vec<String>,
@@ -84,30 +77,17 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// A box with `phones` phones whose chips are up.
+    /// A box with `phones` phones, no office line and no call waiting.
     pub fn new(phones: u8, seed: u64) -> Self {
+        Self::with(phones, 0, seed, |settings| settings.call_waiting = false)
+    }
+
+    /// A box with `phones` phones and `lines` office lines whose chips are up and whose lines are fed.
+    pub fn with(phones: u8, lines: u8, seed: u64, change: impl Fn(&mut Settings)) -> Self {
         let names: Vec<String> = (1..=phones).map(|n| format!("PHONE{n}")).collect();
         let config = Config::parse(CONFIG, "rig.toml").expect("the rig's configuration is good");
-        let port = |n: u8, name: &String| (machine::Port { id: PortId(n), name: name.clone() }, Slot(n));
-        let settings = Settings {
-            ports: (0..).zip(&names).map(|(n, name)| port(n, name)).collect(),
-            line: fxs::Settings {
-                tones: TonePlan::north_america(),
-                caller_id: Delivery::NORTH_AMERICA,
-                cpc_ms: 500,
-                reorder_ms: 30_000,
-                howler_ms: 60_000,
-            },
-            call: machine::Settings {
-                ring_timeout_ms: 30_000,
-                consent_policy: "announce".to_owned(),
-                records: true,
-            },
-            time_zone: jiff::tz::TimeZone::UTC,
-            rtp: (0..u16::from(phones) + 2)
-                .map(|n| SocketAddr::from(([127, 0, 0, 1], 16_384 + 2 * n)))
-                .collect(),
-        };
+        let mut settings = settings(phones, lines);
+        change(&mut settings);
         let endpoint = Endpoint::new(
             sip::Settings {
                 local: SocketAddr::from(([127, 0, 0, 1], 5060)),
@@ -129,6 +109,7 @@ impl Rig {
             board: Switchboard::new(settings, directory, endpoint, numbering),
             ms: 0,
             phones: BTreeMap::new(),
+            lines: BTreeMap::new(),
             calls: BTreeMap::new(),
             log: Vec::new(),
             out: Vec::new(),
@@ -139,6 +120,13 @@ impl Rig {
             rig.phones.insert(PortId(n), phone);
             rig.give(Input::Fxs { port: PortId(n), change: PortChange::Up });
         }
+        for n in phones..phones + lines {
+            rig.lines.insert(PortId(n), Line::default());
+            rig.give(Input::Fxo { port: PortId(n), change: LineChange::Up });
+        }
+        rig.until(1_000);
+        rig.ms = 0;
+        rig.out.clear();
         rig.log.clear();
         rig
     }
@@ -159,11 +147,52 @@ impl Rig {
 
     /// Lets time pass until `ms`, with every deadline on the way.
     pub fn until(&mut self, ms: u64) {
-        while let Some(due) = self.deadline_ms().filter(|due| *due <= ms) {
-            self.ms = self.ms.max(due);
-            self.give(Input::Deadline);
+        loop {
+            let settles = self.lines.iter().filter_map(|(port, line)| Some((line.settles_at?, *port))).min();
+            let due = self.deadline_ms().filter(|due| *due <= ms);
+            match (settles.filter(|(at, _)| *at <= ms), due) {
+                (Some((at, port)), due) if due.is_none_or(|due| at <= due) => self.settle(at, port),
+                (_, Some(due)) => {
+                    self.ms = self.ms.max(due);
+                    self.give(Input::Deadline);
+                }
+                (_, None) => break,
+            }
         }
         self.ms = self.ms.max(ms);
+    }
+
+    /// The driver has seen a line that was ordered off hook settle.
+    fn settle(&mut self, at: u64, port: PortId) {
+        self.ms = self.ms.max(at);
+        if let Some(line) = self.lines.get_mut(&port) {
+            line.settles_at = None;
+        }
+        self.give(Input::Fxo { port, change: LineChange::OffHook });
+    }
+
+    /// What the driver or the ear of a line says.
+    pub fn line(&mut self, port: PortId, change: LineChange) {
+        self.give(Input::Fxo { port, change });
+    }
+
+    /// What is heard on a port.
+    pub fn heard(&mut self, port: PortId, heard: Heard) {
+        self.give(Input::Media(media::Event::Heard { slot: Slot(port.0), heard }));
+    }
+
+    /// Keys pressed on a phone, all at once.
+    pub fn press(&mut self, port: PortId, keys: &str) {
+        for sign in keys.chars() {
+            self.heard(port, Heard::Key(Key::from_sign(sign).expect("a key")));
+        }
+    }
+
+    /// The hook is opened for 500 ms.
+    pub fn flash(&mut self, port: PortId) {
+        self.give(Input::Fxs { port, change: PortChange::LoopOpened });
+        self.until(self.ms + 500);
+        self.give(Input::Fxs { port, change: PortChange::LoopClosed });
     }
 
     /// The next deadline in whole milliseconds, rounded up.
@@ -254,8 +283,28 @@ impl Rig {
         self.give(Input::Media(media::Event::Unpatched { rtp, counters, tap: None }));
     }
 
-    fn port_name(port: PortId) -> String {
-        format!("PHONE{}", port.0 + 1)
+    pub fn port_name(&self, port: PortId) -> String {
+        let phones = u8::try_from(self.phones.len().max(2)).unwrap_or(2);
+        match port.0.checked_sub(phones) {
+            Some(line) => format!("LINE{}", line + 1),
+            None => format!("PHONE{}", port.0 + 1),
+        }
+    }
+
+    pub fn slot_name(&self, slot: Slot) -> String {
+        self.port_name(PortId(slot.0))
+    }
+
+    fn order(&mut self, port: PortId, order: LineOrder) {
+        let now = self.ms;
+        let Some(line) = self.lines.get_mut(&port) else { return };
+        match order {
+            LineOrder::OffHook if !line.off_hook => {
+                *line = Line { off_hook: true, settles_at: Some(now + SETTLES_MS), dialled: 0 };
+            }
+            LineOrder::OnHook | LineOrder::Monitor => (line.off_hook, line.settles_at) = (false, None),
+            LineOrder::OffHook | LineOrder::Flash { .. } | LineOrder::Pulse { .. } => {}
+        }
     }
 
     fn watch(&mut self, output: &Output) {
@@ -265,41 +314,31 @@ impl Rig {
                 if let Some(phone) = self.phones.get_mut(port) {
                     phone.feed = *feed;
                 }
-                (Self::port_name(*port), format!("{feed:?}"))
+                (self.port_name(*port), format!("{feed:?}"))
             }
-            Output::CallerId { slot, id, .. } => (
-                Self::port_name(PortId(slot.0)),
-                format!(
-                    "caller id {} \"{}\"",
-                    id.number.as_deref().unwrap_or("-"),
-                    id.name.as_deref().unwrap_or("")
-                ),
-            ),
-            Output::Media(media::Command::Unpatch { rtp }) => {
-                ("media".to_owned(), format!("unpatch {}", rtp.0))
+            Output::Fxo { port, order } => {
+                self.order(*port, *order);
+                (self.port_name(*port), format!("{order:?}"))
             }
-            Output::Media(media::Command::Change { rtp, trunk }) => (
-                "media".to_owned(),
-                format!("change {} send={} receive={}", rtp.0, trunk.send, trunk.receive),
-            ),
-            Output::Media(media::Command::Play { slot, sound }) => {
-                let howler = media::Sound::Tone(TonePlan::north_america().howler);
-                let name = if *sound == howler { "howler" } else { "tone" };
-                (Self::port_name(PortId(slot.0)), name.to_owned())
+            Output::CallerId { slot, id, .. } => (self.slot_name(*slot), format!("caller id {}", shown(id))),
+            Output::Announce { slot, id } => (self.slot_name(*slot), format!("announce {}", shown(id))),
+            Output::Listen { slot, to } => (self.slot_name(*slot), format!("listen {to:?}").to_lowercase()),
+            Output::Dial { slot, keys } => {
+                if let Some(line) = self.lines.get_mut(&PortId(slot.0)) {
+                    line.dialled += 1;
+                }
+                let keys: String = keys.iter().map(|key| key.sign()).collect();
+                (self.slot_name(*slot), format!("dial {keys}"))
             }
-            Output::Media(media::Command::Hush { slot }) => {
-                (Self::port_name(PortId(slot.0)), "hush".to_owned())
-            }
-            Output::Media(media::Command::Patch { .. }) => ("media".to_owned(), "patch".to_owned()),
-            Output::Media(media::Command::Announce { rtp, .. }) => {
-                ("media".to_owned(), format!("announce {}", rtp.0))
-            }
+            Output::Say { slot, words } => (self.slot_name(*slot), format!("say {words:?}")),
+            Output::Interject { slot, words } => (self.slot_name(*slot), format!("interject {words:?}")),
+            Output::Media(command) => self.media_hears(command),
             Output::Patch { rtp, slot, recording, .. } => (
                 "media".to_owned(),
                 format!(
                     "patch {} with {}{}",
                     rtp.0,
-                    Self::port_name(PortId(slot.0)),
+                    self.slot_name(*slot),
                     if recording.is_some() { ", recorded" } else { "" }
                 ),
             ),
@@ -309,9 +348,12 @@ impl Rig {
             Output::Store(storage::Command::Start { .. }) => ("store".to_owned(), "start".to_owned()),
             Output::Store(storage::Command::Save(record)) => {
                 let why = record.outcome.why.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
-                ("store".to_owned(), format!("save {:?}{why}", record.outcome.ended))
+                let by = record.answered_by.as_ref().map(|by| format!(", {} by {}", by.kind, by.evidence));
+                let by = by.filter(|by| !by.contains("handset")).unwrap_or_default();
+                ("store".to_owned(), format!("save {:?}{why}{by}", record.outcome.ended))
             }
             Output::Trunk { state, .. } => ("panel".to_owned(), format!("{state:?}")),
+            Output::Report(report) => ("report".to_owned(), self.reported(report)),
         };
         let mut line = String::new();
         let _ = write!(line, "  {:<7} {who:<7}< {what}", self.ms);

@@ -57,7 +57,9 @@ enum State {
         until: Option<Instant>,
     },
     /// The person is told that nothing works.
-    Saying { until: Instant },
+    Saying {
+        until: Instant,
+    },
     Ended,
 }
 
@@ -92,9 +94,11 @@ impl DialOut {
     pub const fn line(&self) -> Option<PortId> {
         match self.state {
             State::Seizing { line } | State::Talking { line } | State::Parked { line } => Some(line),
-            State::Dialling { .. } | State::Seeking | State::Trunk { .. } | State::Saying { .. } | State::Ended => {
-                None
-            }
+            State::Dialling { .. }
+            | State::Seeking
+            | State::Trunk { .. }
+            | State::Saying { .. }
+            | State::Ended => None,
         }
     }
 
@@ -102,7 +106,9 @@ impl DialOut {
     #[must_use]
     pub const fn deadline(&self) -> Option<Instant> {
         match self.state {
-            State::Dialling { until } | State::Trunk { until: Some(until) } | State::Saying { until } => Some(until),
+            State::Dialling { until } | State::Trunk { until: Some(until) } | State::Saying { until } => {
+                Some(until)
+            }
             State::Seeking
             | State::Seizing { .. }
             | State::Talking { .. }

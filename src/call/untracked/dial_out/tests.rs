@@ -16,7 +16,12 @@ impl Dialler {
     fn lifted(emergency_trunk: bool) -> Self {
         let plan = DialPlan::for_country("US").unwrap();
         let mut out = Vec::new();
-        let call = DialOut::begin(PHONE, Settings { plan, emergency_trunk, unplaced_ms: 5_000 }, Instant::ZERO, &mut out);
+        let call = DialOut::begin(
+            PHONE,
+            Settings { plan, emergency_trunk, unplaced_ms: 5_000 },
+            Instant::ZERO,
+            &mut out,
+        );
         assert_eq!(out, [Command::DialTone(PHONE)]);
         Self { call, ms: 0, out: Vec::new() }
     }

@@ -10,6 +10,7 @@ pub mod g711;
 pub mod gain;
 pub mod interleaved;
 pub mod level;
+pub mod line_ear;
 pub mod meter;
 pub mod progress;
 pub mod sine;

@@ -143,8 +143,13 @@ pub(super) fn media(event: &media::Event) -> Option<(RtpPort, CallEvent)> {
         }
         media::Event::OneWay { rtp, silent } => Some((*rtp, CallEvent::OneWay(*silent))),
         media::Event::Fax { rtp, tone, .. } => Some((*rtp, CallEvent::Fax(*tone))),
-        // Nobody announces a waiting call yet.
-        media::Event::Announced { .. } | media::Event::Spent(_) => None,
+        // Nobody announces a waiting call, interjects or listens to a line yet.
+        media::Event::Announced { .. }
+        | media::Event::Interjected { .. }
+        | media::Event::TwoWay { .. }
+        | media::Event::Heard { .. }
+        | media::Event::EarSpent(_)
+        | media::Event::Spent(_) => None,
     }
 }
 

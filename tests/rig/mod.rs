@@ -290,8 +290,28 @@ impl Rig {
                 (Self::port_name(PortId(slot.0)), "hush".to_owned())
             }
             Output::Media(media::Command::Patch { .. }) => ("media".to_owned(), "patch".to_owned()),
-            Output::Media(media::Command::Announce { rtp, .. }) => {
-                ("media".to_owned(), format!("announce {}", rtp.0))
+            Output::Media(media::Command::Announce { slot, .. }) => {
+                (Self::port_name(PortId(slot.0)), "announce".to_owned())
+            }
+            Output::Media(media::Command::Join { phone, line }) => (
+                "media".to_owned(),
+                format!("join {} with {}", Self::port_name(PortId(phone.0)), Self::port_name(PortId(line.0))),
+            ),
+            Output::Media(media::Command::Part { phone }) => {
+                (Self::port_name(PortId(phone.0)), "part".to_owned())
+            }
+            Output::Media(media::Command::Park { rtp }) => ("media".to_owned(), format!("park {}", rtp.0)),
+            Output::Media(media::Command::Unpark { rtp, slot }) => {
+                ("media".to_owned(), format!("unpark {} on {}", rtp.0, Self::port_name(PortId(slot.0))))
+            }
+            Output::Media(media::Command::Interject { slot, .. }) => {
+                (Self::port_name(PortId(slot.0)), "interject".to_owned())
+            }
+            Output::Media(media::Command::Listen { slot, .. }) => {
+                (Self::port_name(PortId(slot.0)), "listen".to_owned())
+            }
+            Output::Media(media::Command::Ignore { slot }) => {
+                (Self::port_name(PortId(slot.0)), "ignore".to_owned())
             }
             Output::Patch { rtp, slot, recording, .. } => (
                 "media".to_owned(),

@@ -274,45 +274,7 @@ impl Rig {
                     id.name.as_deref().unwrap_or("")
                 ),
             ),
-            Output::Media(media::Command::Unpatch { rtp }) => {
-                ("media".to_owned(), format!("unpatch {}", rtp.0))
-            }
-            Output::Media(media::Command::Change { rtp, trunk }) => (
-                "media".to_owned(),
-                format!("change {} send={} receive={}", rtp.0, trunk.send, trunk.receive),
-            ),
-            Output::Media(media::Command::Play { slot, sound }) => {
-                let howler = media::Sound::Tone(TonePlan::north_america().howler);
-                let name = if *sound == howler { "howler" } else { "tone" };
-                (Self::port_name(PortId(slot.0)), name.to_owned())
-            }
-            Output::Media(media::Command::Hush { slot }) => {
-                (Self::port_name(PortId(slot.0)), "hush".to_owned())
-            }
-            Output::Media(media::Command::Patch { .. }) => ("media".to_owned(), "patch".to_owned()),
-            Output::Media(media::Command::Announce { slot, .. }) => {
-                (Self::port_name(PortId(slot.0)), "announce".to_owned())
-            }
-            Output::Media(media::Command::Join { phone, line }) => (
-                "media".to_owned(),
-                format!("join {} with {}", Self::port_name(PortId(phone.0)), Self::port_name(PortId(line.0))),
-            ),
-            Output::Media(media::Command::Part { phone }) => {
-                (Self::port_name(PortId(phone.0)), "part".to_owned())
-            }
-            Output::Media(media::Command::Park { rtp }) => ("media".to_owned(), format!("park {}", rtp.0)),
-            Output::Media(media::Command::Unpark { rtp, slot }) => {
-                ("media".to_owned(), format!("unpark {} on {}", rtp.0, Self::port_name(PortId(slot.0))))
-            }
-            Output::Media(media::Command::Interject { slot, .. }) => {
-                (Self::port_name(PortId(slot.0)), "interject".to_owned())
-            }
-            Output::Media(media::Command::Listen { slot, .. }) => {
-                (Self::port_name(PortId(slot.0)), "listen".to_owned())
-            }
-            Output::Media(media::Command::Ignore { slot }) => {
-                (Self::port_name(PortId(slot.0)), "ignore".to_owned())
-            }
+            Output::Media(command) => Self::media_hears(command),
             Output::Patch { rtp, slot, recording, .. } => (
                 "media".to_owned(),
                 format!(
@@ -335,6 +297,35 @@ impl Rig {
         let mut line = String::new();
         let _ = write!(line, "  {:<7} {who:<7}< {what}", self.ms);
         self.log.push(line);
+    }
+
+    /// Names an order to the media thread for the log, and whom it is about.
+    fn media_hears(command: &media::Command) -> (String, String) {
+        use media::Command::{
+            Announce, Change, Hush, Ignore, Interject, Join, Listen, Park, Part, Patch, Play, Unpark, Unpatch,
+        };
+        let at = |slot: &Slot| Self::port_name(PortId(slot.0));
+        let media = "media".to_owned();
+        match command {
+            Patch { .. } => (media, "patch".to_owned()),
+            Change { rtp, trunk } => {
+                (media, format!("change {} send={} receive={}", rtp.0, trunk.send, trunk.receive))
+            }
+            Park { rtp } => (media, format!("park {}", rtp.0)),
+            Unpark { rtp, slot } => (media, format!("unpark {} on {}", rtp.0, at(slot))),
+            Unpatch { rtp } => (media, format!("unpatch {}", rtp.0)),
+            Join { phone, line } => (media, format!("join {} with {}", at(phone), at(line))),
+            Part { phone } => (at(phone), "part".to_owned()),
+            Announce { slot, .. } => (at(slot), "announce".to_owned()),
+            Interject { slot, .. } => (at(slot), "interject".to_owned()),
+            Listen { slot, .. } => (at(slot), "listen".to_owned()),
+            Ignore { slot } => (at(slot), "ignore".to_owned()),
+            Play { slot, sound } => {
+                let howler = media::Sound::Tone(TonePlan::north_america().howler);
+                (at(slot), if *sound == howler { "howler" } else { "tone" }.to_owned())
+            }
+            Hush { slot } => (at(slot), "hush".to_owned()),
+        }
     }
 
     /// Reads one message of the box as its trunk would, and names it for the log.

@@ -211,6 +211,51 @@ fn patch(remote: SocketAddr) -> Command {
     }
 }
 
+/// Says one loud sample on slot 0, ten of them on slot 1, and keeps what both heard.
+#[derive(Clone, Default)]
+struct TwoLines {
+    frames: usize,
+    heard: Arc<Mutex<[Vec<i16>; 2]>>,
+}
+
+impl LineSide for TwoLines {
+    fn step(&mut self, down: &[i16], up: &mut [i16], slots: usize) {
+        up.fill(0);
+        let mut heard = self.heard.lock().unwrap();
+        for (down, up) in down.chunks(slots).zip(up.chunks_mut(slots)) {
+            heard[0].push(down[0]);
+            heard[1].push(down[1]);
+            up[0] = if self.frames == 1_234 { 9_000 } else { 0 };
+            up[1] = if (2_000..2_010).contains(&self.frames) { 7_000 } else { 0 };
+            self.frames += 1;
+        }
+    }
+}
+
+#[test]
+fn the_way_from_line_to_line_through_the_card_takes_20_ms_to_the_sample() {
+    let lines = TwoLines::default();
+    let settings =
+        CardSettings { name: "join".to_owned(), slots: SLOTS, step_frames: PERIOD, clock: Clock::Virtual };
+    let mut card = Card::plug_in(&settings, Box::new(lines.clone())).unwrap();
+    let (mut media, mut control) = start("join", Deaf);
+    media.turn(0).unwrap();
+    control.commands.push(Command::Join { phone: Slot(0), line: Slot(1) }).unwrap();
+    for _ in 0..50 {
+        card.advance(PERIOD);
+        assert_eq!(media.turn(0).unwrap(), 1);
+    }
+    let heard = lines.heard.lock().unwrap().clone();
+    let at = |end: usize, level: i16| -> Vec<usize> {
+        (0..heard[end].len()).filter(|&n| heard[end][n] == level).collect()
+    };
+    // A period has to be full, and one more waits in the card: both are the two periods of its lead.
+    let delay = PREFILL_PERIODS * PERIOD;
+    assert_eq!(delay, 20 * 8);
+    assert_eq!(at(1, 9_000), [1_234 + delay]);
+    assert_eq!(at(0, 7_000), (2_000 + delay..2_010 + delay).collect::<Vec<_>>());
+}
+
 #[test]
 fn the_loop_stops_when_told() {
     let ear = Ear::default();

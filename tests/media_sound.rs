@@ -2,31 +2,36 @@
 #![cfg(feature = "sim")]
 
 mod media {
+    pub(crate) mod display_phone;
     pub(crate) mod plane;
 }
+#[path = "echo/mod.rs"]
+#[allow(dead_code, reason = "each test binary uses its part")]
+mod lines;
 
+use lines::{line::Line, recordings::talker};
+use media::display_phone::{DisplayPhone, announcement, who_waits};
 use media::plane::{OFFICE, PERIOD, Plane, Sent, event_packet, rtp, speech, trunk};
 use ringside::{
     audio::{
-        caller_id::{
-            CallerId, Heard, LocalTime, Received, Receiver, Standard,
-            waiting::{CallWaiting, Outcome},
-        },
+        caller_id::waiting::Outcome,
         dtmf::{Generator, Key},
         fsk::Variant,
         g711::{self, Law},
         level,
+        line_ear::{Heard, LineEar},
+        progress::Progress,
         sine::Oscillator,
+        tone::{Generator as Sounding, Tone},
         tone_plan::TonePlan,
     },
-    id::RtpPort,
+    id::{RtpPort, Slot},
     media::{
         control::{Command, Event, TapFrame, Trunk},
         patch_bay::PortAudio,
     },
-    record::{LegKind, Presentation},
+    record::LegKind,
     rtp::telephone_event::Events,
-    sim::phone_alert::AlertDetector,
 };
 
 /// Telephone-events both ways, as every trunk offers them.
@@ -279,18 +284,11 @@ fn gains_act_on_everything_the_port_plays_and_says() {
 
 #[test]
 fn a_waiting_call_is_shown_by_a_phone_that_acknowledges_and_the_trunk_hears_none_of_it() {
-    let id = CallerId {
-        number: Some("3125550142".to_owned()),
-        name: Some("ADS Jane Doe".to_owned()),
-        presentation: Presentation::Allowed,
-        at: LocalTime { month: 11, day: 25, hour: 9, minute: 5 },
-    };
-    let tone = TonePlan::north_america().call_waiting;
+    let id = who_waits();
     for answers in [true, false] {
         let mut talk = Talk::new(Plane::new(1, 1), with_events());
         talk.talk(&[], &silence(200));
-        let waiting = Box::new(CallWaiting::new(&id, Standard::Bell202, &tone, 2));
-        talk.plane.command(Command::Announce { rtp: RtpPort(0), waiting });
+        talk.plane.command(Command::Announce { slot: Slot(0), waiting: announcement() });
         let mut phone = DisplayPhone::new(answers);
         for _ in 0..300 {
             talk.plane.says(0, &phone.says());
@@ -302,45 +300,81 @@ fn a_waiting_call_is_shown_by_a_phone_that_acknowledges_and_the_trunk_hears_none
         });
         let right = if answers { Outcome::Shown } else { Outcome::NotAcknowledged };
         assert_eq!(outcome, Some(Some(right)));
-        let shown = phone.shown.map(|shown| (shown.number, shown.name));
         let right = Some((id.number.clone(), id.name.clone())).filter(|_| answers);
-        assert_eq!(shown, right);
+        assert_eq!(phone.shown(), right);
         assert!(talk.sent_events().is_empty());
         assert_eq!(loud(&talk.sent_audio()), 0);
     }
 }
 
-/// A phone with a Type II display: it hears CAS, acknowledges with a D, and reads the data.
-struct DisplayPhone {
-    alert: AlertDetector,
-    display: Receiver,
-    answers: bool,
-    /// What it will say.
-    saying: Vec<i16>,
-    shown: Option<Received>,
+fn words(name: &str, ms: usize) -> Vec<i16> {
+    talker(name, ms * 8).iter().map(|&sample| sample as i16).collect()
 }
 
-impl DisplayPhone {
-    fn new(answers: bool) -> Self {
-        let (alert, display) = (AlertDetector::default(), Receiver::new(Variant::Bell202));
-        Self { alert, display, answers, saying: Vec::new(), shown: None }
-    }
+fn tone(tone: &Tone, ms: usize) -> Vec<i16> {
+    let mut generator = Sounding::new(tone);
+    (0..ms * 8).map(|_| generator.advance()).collect()
+}
 
-    fn says(&mut self) -> [i16; PERIOD] {
-        let mut saying = std::mem::take(&mut self.saying).into_iter();
-        let period = std::array::from_fn(|_| saying.next().unwrap_or(0));
-        self.saying = saying.collect();
-        period
+/// The caller talks to a line that returns an echo 10 dB weaker and says something itself.
+fn talk_to_a_line(talk: &mut Talk, caller: &[i16], line: &[i16]) {
+    let mut hybrid = Line::new("D5", 10.0, 0);
+    let mut heard = [0_i16; PERIOD];
+    for n in 0..line.len() / PERIOD {
+        let own = &line[n * PERIOD..][..PERIOD];
+        let [far, near] =
+            [&heard[..], own].map(|side| side.iter().map(|&s| f32::from(s)).collect::<Vec<_>>());
+        let said = hybrid.carry(&far, &near).heard;
+        talk.talk(caller.get(n * PERIOD..).unwrap_or_default(), &said);
+        heard = talk.plane.heard(0);
     }
+}
 
-    fn hears(&mut self, period: &[i16; PERIOD]) {
-        let alerts = period.iter().filter(|&&sample| self.alert.hear(sample)).count();
-        if alerts > 0 && self.answers {
-            self.saying = [silence(20), key('D', 60)].concat();
-        }
-        if let Some(Heard::Frame(frame)) = self.display.feed(period) {
-            self.shown = frame.parse().ok();
-        }
+fn count(talk: &Talk, is_it: impl Fn(&Event) -> bool) -> usize {
+    talk.plane.events().iter().filter(|event| is_it(event)).count()
+}
+
+#[test]
+fn both_sides_talking_is_told_once() {
+    let mut talk = Talk::new(Plane::with_ports(1, 1, PortAudio::default()), trunk());
+    // In turns, 1 s each: after 6 s both have had 2 s of speech and not 3.
+    let turns = |first: bool| -> Vec<i16> {
+        let words = words(if first { "hts" } else { "hts1" }, 12_000);
+        words
+            .chunks(8_000)
+            .enumerate()
+            .flat_map(|(n, second)| if (n % 2 == 0) == first { second.to_vec() } else { vec![0; 8_000] })
+            .collect()
+    };
+    let (caller, office) = (turns(true), turns(false));
+    let is_two_way = |event: &Event| matches!(event, Event::TwoWay { rtp: RtpPort(0) });
+    talk_to_a_line(&mut talk, &caller[..24_000], &office[..24_000]);
+    assert_eq!(count(&talk, is_two_way), 0);
+    talk_to_a_line(&mut talk, &caller, &office);
+    assert_eq!(count(&talk, is_two_way), 1, "{:?}", talk.plane.events());
+}
+
+#[test]
+fn a_caller_who_talks_to_a_tone_and_to_his_echo_is_no_conversation() {
+    let plan = TonePlan::north_america();
+    for sound in [plan.ringback, plan.busy] {
+        let mut talk = Talk::new(Plane::with_ports(1, 1, PortAudio::default()), trunk());
+        talk_to_a_line(&mut talk, &words("kristoff", 30_000), &tone(&sound, 30_000));
+        assert_eq!(count(&talk, |event| matches!(event, Event::TwoWay { .. })), 0, "{sound:?}");
+    }
+}
+
+#[test]
+fn the_tones_of_the_exchange_are_heard_in_a_call_whose_caller_talks() {
+    let plan = TonePlan::north_america();
+    for (sound, right) in [(plan.busy, Progress::Busy), (plan.reorder, Progress::Reorder)] {
+        let mut talk = Talk::new(Plane::with_ports(1, 1, PortAudio::default()), trunk());
+        let ear = Box::new(LineEar::for_line(plan, Variant::Bell202));
+        talk.plane.command(Command::Listen { slot: Slot(0), ear });
+        let line = [words("hts1", 5_000), silence(1_000), tone(&sound, 15_000)].concat();
+        talk_to_a_line(&mut talk, &words("kristoff", 21_000), &line);
+        let is_it = |event: &Event| matches!(event, Event::Heard { slot: Slot(0), heard: Heard::Progress(progress) } if *progress == right);
+        assert_eq!(count(&talk, is_it), 1, "{right:?}");
     }
 }
 

@@ -38,6 +38,11 @@ impl Ahead {
         was_key
     }
 
+    /// What goes onto the line in this period. Of a card without a lead it is not known before it is written.
+    pub(super) fn due(&self) -> &[i16; PERIOD] {
+        self.written.get(self.next).unwrap_or(&[0; PERIOD])
+    }
+
     /// How long a period waits, in ms.
     pub(super) const fn ms(&self) -> u32 {
         10 * self.lead as u32
@@ -58,7 +63,9 @@ mod tests {
         values
             .map(|value| {
                 let mut leg = [value; PERIOD];
+                let due = (ahead.lead > 0).then(|| *ahead.due());
                 ahead.exchange(&mut leg, false);
+                assert!(due.is_none_or(|due| due == leg));
                 leg[0]
             })
             .collect()

@@ -1,13 +1,14 @@
 //! What the signalling thread asks of the media thread, and what comes back.
 //!
-//! Everything that is allocated travels in these messages and is given back in [`Event::Spent`], so that the media
-//! thread neither allocates nor frees.
+//! Everything that is allocated travels in these messages and is given back in an [`Event`], so that the media thread
+//! neither allocates nor frees. A command is carried out whatever its slot carries; what is in its way ends first.
 
 pub use crate::audio::tap_frame::{TAP_SAMPLES, TapFrame};
 use crate::{
     audio::{
         caller_id::waiting::{CallWaiting, Outcome},
         fax::FaxTone,
+        line_ear::{Heard, LineEar},
         sound_report::SoundReport,
         tone::Tone,
     },
@@ -61,26 +62,74 @@ pub enum Command {
         /// Trunk side from now on.
         trunk: Trunk,
     },
-    /// Announces another call to the phone of a patch; [`Event::Announced`] follows.
-    Announce {
+    /// Takes a patch off its slot, which becomes free. RTP, recording and clocks go on: the caller hears silence, and the
+    /// office leg is recorded as silence. A patch without a slot stays as it is.
+    Park {
         /// The patch.
         rtp: RtpPort,
-        /// What is announced.
-        waiting: Box<CallWaiting>,
+    },
+    /// Puts a patch onto a slot, parked or not; whatever the slot carries ends first.
+    Unpark {
+        /// The patch.
+        rtp: RtpPort,
+        /// Where it goes on.
+        slot: Slot,
     },
     /// Parts the two sides; [`Event::Unpatched`] follows.
     Unpatch {
         /// The patch.
         rtp: RtpPort,
     },
-    /// Plays a sound on an unpatched slot, replacing the one before.
+    /// Joins two slots with each other: no trunk, no tap, no notice, so nothing of it can be recorded. Whatever the two
+    /// carry ends first; a slot is not joined with itself.
+    Join {
+        /// The phone.
+        phone: Slot,
+        /// The line, or another phone.
+        line: Slot,
+    },
+    /// Parts two joined slots.
+    Part {
+        /// Either of them.
+        phone: Slot,
+    },
+    /// Announces another call to the phone on a slot, in a patch or in a join; [`Event::Announced`] follows, at once if
+    /// there is no call on the slot.
+    Announce {
+        /// The phone.
+        slot: Slot,
+        /// What is announced.
+        waiting: Box<CallWaiting>,
+    },
+    /// Mixes a spoken notice over what both ends of the call on a slot hear, a patch or a join, replacing the one
+    /// before; [`Event::Interjected`] follows, at once if there is no call on the slot.
+    Interject {
+        /// Either end.
+        slot: Slot,
+        /// Samples at 8 kHz.
+        samples: Arc<[i16]>,
+    },
+    /// Listens to what comes from a slot, whatever the slot carries: behind the echo canceller in a call, as it comes
+    /// otherwise. Replaces the ear before.
+    Listen {
+        /// The slot.
+        slot: Slot,
+        /// Who listens; comes back in [`Event::EarSpent`].
+        ear: Box<LineEar>,
+    },
+    /// Ends the listening of [`Command::Listen`].
+    Ignore {
+        /// The slot.
+        slot: Slot,
+    },
+    /// Plays a sound on a slot without a call, replacing the one before; a call goes first.
     Play {
         /// The slot.
         slot: Slot,
         /// The sound.
         sound: Sound,
     },
-    /// Ends the sound of a slot.
+    /// Ends the sound of a slot. A call goes on.
     Hush {
         /// The slot.
         slot: Slot,
@@ -168,15 +217,34 @@ pub enum Event {
         /// What was heard.
         tone: FaxTone,
     },
-    /// The announcement of another call is over.
-    Announced {
+    /// Both legs have had 2 s of speech. Told once in a patch.
+    TwoWay {
         /// The patch.
         rtp: RtpPort,
-        /// Whether the phone showed who calls; `None` if the patch ended before.
+    },
+    /// The announcement of another call is over.
+    Announced {
+        /// The phone.
+        slot: Slot,
+        /// Whether the phone showed who calls; `None` if its call ended before, or another announcement replaced it.
         outcome: Option<Outcome>,
         /// To be freed off the media thread.
         waiting: Box<CallWaiting>,
     },
+    /// An interjected notice is over, or its call is; its samples follow in [`Event::Spent`].
+    Interjected {
+        /// The slot that was named.
+        slot: Slot,
+    },
+    /// The ear of a slot heard something.
+    Heard {
+        /// The slot.
+        slot: Slot,
+        /// What.
+        heard: Heard,
+    },
+    /// An ear that listens no more, to be freed off the media thread.
+    EarSpent(Box<LineEar>),
     /// The sides were parted.
     Unpatched {
         /// The patch that was.

@@ -1,12 +1,12 @@
-//! What is listened for on both legs of a call: keys, fax tones, levels, audio that goes one way only.
+//! What is listened for on both legs of a call: keys, fax tones, levels, audio that goes one way only, speech both ways.
 
-use super::{control::Event, one_way::OneWay, tap::Leg};
+use super::{control::Event, one_way::OneWay, tap::Leg, two_way::TwoWay};
 use crate::{
     audio::{
         PERIOD,
         dtmf::{Heard, Key, Receiver},
         fax::Detector,
-        meter::Meter,
+        meter::{Energy, Meter},
         sound_report::{LegSound, SoundReport, tenths},
     },
     id::RtpPort,
@@ -50,12 +50,25 @@ pub(super) enum OfficeKey {
     Ended,
 }
 
+impl From<Heard> for OfficeKey {
+    fn from(heard: Heard) -> Self {
+        match heard {
+            Heard::Nothing => Self::None,
+            Heard::Suspected { .. } => Self::Suspected,
+            Heard::Began { key, start } => Self::Began(key, samples_back(start)),
+            Heard::Held(_) => Self::Held,
+            Heard::Ended { .. } => Self::Ended,
+        }
+    }
+}
+
 /// Listens to both legs of one call.
 #[derive(Debug)]
 pub(super) struct Ears {
     caller: Ear,
     office: Ear,
     one_way: OneWay,
+    two_way: TwoWay,
     /// Periods left in which a key on the line is taken for the echo of the caller's.
     echo: u8,
     is_fax: bool,
@@ -74,7 +87,14 @@ pub(super) struct Said {
 
 impl Ears {
     pub(super) fn new() -> Self {
-        Self { caller: Ear::new(), office: Ear::new(), one_way: OneWay::default(), echo: 0, is_fax: false }
+        Self {
+            caller: Ear::new(),
+            office: Ear::new(),
+            one_way: OneWay::default(),
+            two_way: TwoWay::new(),
+            echo: 0,
+            is_fax: false,
+        }
     }
 
     /// Whether a fax or a modem was heard: nothing may be done to the sound any more.
@@ -118,7 +138,14 @@ impl Ears {
                 events(Event::Fax { rtp, from: kind.kind(), tone });
             }
         }
-        self.keys(caller, office, plays_key)
+        let said = self.keys(caller, office, plays_key);
+        let unless_key = |energy, samples| if samples > 0 { Energy::default() } else { energy };
+        self.two_way.hear(Leg::Caller, caller, unless_key(energies.0, said.caller_key_samples));
+        self.two_way.hear(Leg::Office, office, unless_key(energies.1, said.office_key_samples));
+        if self.two_way.is_news() {
+            events(Event::TwoWay { rtp });
+        }
+        said
     }
 
     fn keys(&mut self, caller: &[i16; PERIOD], office: &[i16; PERIOD], plays_key: bool) -> Said {
@@ -129,14 +156,7 @@ impl Ears {
             _ => ECHO_PERIODS,
         };
         self.echo = echo.max(self.echo.saturating_sub(1));
-        let key = match office {
-            _ if self.echo > 0 => OfficeKey::None,
-            Heard::Nothing => OfficeKey::None,
-            Heard::Suspected { .. } => OfficeKey::Suspected,
-            Heard::Began { key, start } => OfficeKey::Began(key, samples_back(start)),
-            Heard::Held(_) => OfficeKey::Held,
-            Heard::Ended { .. } => OfficeKey::Ended,
-        };
+        let key = if self.echo > 0 { OfficeKey::None } else { office.into() };
         let played = if plays_key { PERIOD } else { 0 };
         Said { key, caller_key_samples: masked(caller).max(played), office_key_samples: masked(office) }
     }

@@ -1,10 +1,16 @@
-//! What belongs to a slot and outlives its calls: the port's gains, and the echo canceller that knows its line.
+//! What belongs to a slot and outlives its calls: the port's gains, the echo canceller that knows its line, the ear that
+//! listens to it.
 
-use crate::audio::PERIOD;
-use crate::audio::{
-    echo::EchoCanceller,
-    gain::Gain,
-    interleaved::{Column, ColumnMut},
+use super::control::Event;
+use crate::{
+    audio::{
+        PERIOD,
+        echo::EchoCanceller,
+        gain::Gain,
+        interleaved::{Column, ColumnMut},
+        line_ear::LineEar,
+    },
+    id::Slot,
 };
 
 /// How a port is set.
@@ -27,23 +33,44 @@ impl Default for PortAudio {
 /// The box's end of one line.
 #[derive(Debug)]
 pub(super) struct LineEnd {
+    slot: Slot,
     to_line: Gain,
     from_line: Gain,
     echo: Option<EchoCanceller>,
+    ear: Option<Box<LineEar>>,
+    /// Whether what comes from the line passes as it is, unheard.
+    is_plain: bool,
 }
 
 impl LineEnd {
-    pub(super) fn new(set: PortAudio) -> Self {
-        Self {
+    pub(super) fn new(slot: Slot, set: PortAudio) -> Self {
+        let mut line = Self {
+            slot,
             to_line: Gain::from_db(set.to_line_db),
             from_line: Gain::from_db(set.from_line_db),
             echo: set.echo_canceller.then(EchoCanceller::new),
-        }
+            ear: None,
+            is_plain: false,
+        };
+        line.set_ear(None);
+        line
     }
 
-    /// Whether what comes from the line passes as it is.
+    /// Whether what comes from the line passes as it is, unheard.
     pub(super) const fn is_plain(&self) -> bool {
-        self.echo.is_none() && self.from_line.is_unity()
+        self.is_plain
+    }
+
+    /// Who listens from now on; gives back who did.
+    pub(super) fn set_ear(&mut self, ear: Option<Box<LineEar>>) -> Option<Box<LineEar>> {
+        let before = std::mem::replace(&mut self.ear, ear);
+        self.is_plain = self.echo.is_none() && self.from_line.is_unity() && self.ear.is_none();
+        before
+    }
+
+    /// Whether somebody listens.
+    pub(super) const fn has_ear(&self) -> bool {
+        self.ear.is_some()
     }
 
     /// A call begins on this line.
@@ -61,12 +88,40 @@ impl LineEnd {
         }
     }
 
-    /// One period from the line. `far` was on the line meanwhile; its echo is taken away.
-    pub(super) fn listen(&mut self, line: Column<'_>, far: &[i16; PERIOD], near: &mut [i16; PERIOD]) {
+    /// One period from the line in a call. `far` was on the line meanwhile; its echo is taken away.
+    pub(super) fn listen(
+        &mut self,
+        line: Column<'_>,
+        far: &[i16; PERIOD],
+        near: &mut [i16; PERIOD],
+        events: &mut impl FnMut(Event),
+    ) {
         line.read(near);
         self.from_line.apply(near.iter_mut());
         if let Some(echo) = &mut self.echo {
             echo.cancel(far, near);
+        }
+        if self.ear.is_some() {
+            self.tell(near, events);
+        }
+    }
+
+    /// One period from a line without a call: for the ear alone.
+    pub(super) fn overhear(&mut self, line: Column<'_>, events: &mut impl FnMut(Event)) {
+        if self.ear.is_some() {
+            let mut near = [0; PERIOD];
+            line.read(&mut near);
+            self.from_line.apply(near.iter_mut());
+            self.tell(&near, events);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell(&mut self, near: &[i16; PERIOD], events: &mut impl FnMut(Event)) {
+        let slot = self.slot;
+        if let Some(ear) = &mut self.ear {
+            ear.hear(near, &mut |heard| events(Event::Heard { slot, heard }));
         }
     }
 

@@ -8,7 +8,7 @@
 //!  trunk <-- Uplink <----------+---- office leg <-- LineEnd <--'- capture slot
 //! ```
 //! The caller leg is what is on the line in this period, not what is written to the card in it: the echo canceller and
-//! the recording want both legs of one moment.
+//! the recording want both legs of one moment. A parked patch has no slot: its line is silent, and all else goes on.
 
 use super::{
     ahead::Ahead,
@@ -16,8 +16,10 @@ use super::{
     downlink::Downlink,
     ears::{Ears, Said},
     line_end::LineEnd,
+    overlay::Overlay,
     rtcp::{Farewell, Rtcp},
     rtp_io::RtpIo,
+    spoken::Interjection,
     tap::{Leg, Tap},
     uplink::Uplink,
     waiting::Waiting,
@@ -25,30 +27,25 @@ use super::{
 use crate::{
     audio::{
         PERIOD,
-        caller_id::waiting::CallWaiting,
-        interleaved::{Column, ColumnMut, mix},
+        interleaved::{Column, ColumnMut},
         sound_report::{SoundReport, tenths},
     },
     id::{RtpPort, Slot},
     rtp::playout::Playout,
 };
-use std::{ops::Range, sync::Arc};
-
-/// A caller who sends nothing holds the notice up this long: 200 ms of samples.
-const NOTICE_PATIENCE_SAMPLES: u64 = 1_600;
+use std::sync::Arc;
 
 /// One call on the media thread.
 #[derive(Debug)]
 pub(super) struct Patch {
     rtp: RtpPort,
-    slot: Slot,
+    /// `None`: parked.
+    slot: Option<Slot>,
     trunk: Trunk,
     downlink: Downlink,
     uplink: Uplink,
     rtcp: Rtcp,
-    notice: Option<Notice>,
-    /// Another call that is being announced to the phone.
-    waiting: Option<Waiting>,
+    overlay: Overlay,
     tap: Option<Tap>,
     ahead: Ahead,
     /// `None`: the sound passes unheard.
@@ -61,23 +58,12 @@ pub(super) struct Patch {
     next_clock: Option<u64>,
 }
 
-/// What both sides hear at the start.
-#[derive(Debug)]
-struct Notice {
-    samples: Arc<[i16]>,
-    at: usize,
-    /// Line clock at which it is played even to an address that is not settled.
-    by: u64,
-}
-
 /// What a patch gives back when it ends.
 pub(super) struct Remains {
     pub(super) counters: PatchCounters,
-    pub(super) notice: Option<Arc<[i16]>>,
     pub(super) tap: Option<rtrb::Producer<TapFrame>>,
     pub(super) playout: Playout,
     pub(super) farewell: Option<Farewell>,
-    pub(super) waiting: Option<Box<CallWaiting>>,
 }
 
 impl Patch {
@@ -93,14 +79,13 @@ impl Patch {
         let trunk = trunk.made_sendable();
         Self {
             rtp,
-            slot,
+            slot: Some(slot),
             downlink: Downlink::new(&trunk, playout, clock),
             uplink: Uplink::new(&trunk, source),
             rtcp: Rtcp::new(rtp, source.0, rtcp_seed, clock),
             trunk,
             tapping: notice.is_none(),
-            notice: notice.map(|samples| Notice { samples, at: 0, by: clock + NOTICE_PATIENCE_SAMPLES }),
-            waiting: None,
+            overlay: Overlay::new(notice, clock),
             tap: tap.map(Tap::new),
             ahead,
             ears,
@@ -109,13 +94,34 @@ impl Patch {
         }
     }
 
-    pub(super) const fn slot(&self) -> Slot {
+    /// Where it is; `None` if it is parked.
+    pub(super) const fn slot(&self) -> Option<Slot> {
         self.slot
     }
 
-    /// Announces another call to the phone; what was announced before is given back.
-    pub(super) fn announce_waiting(&mut self, waiting: Box<CallWaiting>) -> Option<Box<CallWaiting>> {
-        self.waiting.replace(Waiting::new(waiting)).map(Waiting::into_spent)
+    /// Announces another call to the phone; gives back what was announced before.
+    pub(super) fn announce(&mut self, waiting: Waiting) -> Option<Waiting> {
+        self.overlay.announce(waiting)
+    }
+
+    /// Interjects a notice; gives back the one before.
+    pub(super) fn interject(&mut self, interjection: Interjection) -> Option<Interjection> {
+        self.overlay.interject(interjection)
+    }
+
+    /// Leaves its slot.
+    pub(super) fn park(&mut self, events: &mut impl FnMut(Event)) {
+        self.slot = None;
+        self.overlay.leave_slot(events);
+    }
+
+    /// Goes on at a slot whose line begins anew.
+    pub(super) fn unpark(&mut self, slot: Slot, line: &mut LineEnd) {
+        self.slot = Some(slot);
+        line.begin();
+        if self.ears.as_ref().is_some_and(Ears::is_fax) {
+            line.leave_alone();
+        }
     }
 
     /// Applies a new SDP answer.
@@ -127,7 +133,8 @@ impl Patch {
         self.rtcp.change(&old, &self.trunk);
     }
 
-    pub(super) fn end(mut self, line: Option<&LineEnd>) -> Remains {
+    pub(super) fn end(mut self, line: Option<&LineEnd>, events: &mut impl FnMut(Event)) -> Remains {
+        self.overlay.give_back(events);
         let (peer, sent, report) = (self.downlink.peer(), self.uplink.sent(), self.downlink.report());
         let (reported, farewell) = self.rtcp.end(&self.trunk, peer, (sent, report));
         let (received, playout) = self.downlink.end();
@@ -152,12 +159,13 @@ impl Patch {
             recorded_samples: self.next_clock.zip(tapped_from).map_or(0, |(end, from)| end - from),
             ..received
         };
-        let notice = self.notice.map(|notice| notice.samples);
-        let waiting = self.waiting.map(Waiting::into_spent);
-        Remains { counters, notice, tap: tap.map(|tap| tap.ring), playout, farewell, waiting }
+        Remains { counters, tap: tap.map(|tap| tap.ring), playout, farewell }
     }
 
     /// One period. `playback` is silent before; what is played to the line is added to it.
+    // It has two callers, and a call with six arguments costs 35 instructions a period.
+    #[allow(clippy::inline_always)]
+    #[inline(always)]
     pub(super) fn tick(
         &mut self,
         clock: u64,
@@ -169,19 +177,15 @@ impl Patch {
         self.follow(clock, io);
         self.downlink.receive(self.rtp, &self.trunk, clock, &mut self.rtcp, io, events);
         let is_key = self.downlink.play(self.trunk.codec, playback);
-        let notice = self.notice.is_some().then(|| self.due_notice(clock));
-        if let Some(range) = &notice {
-            mix(playback.samples(), self.notice_samples(range));
-        }
-        if let Some(waiting) = &mut self.waiting {
-            waiting.sound(playback);
+        let is_overlaid = self.overlay.is_any();
+        if is_overlaid {
+            let trunk = (self.downlink.is_settled(), self.trunk.send);
+            self.overlay.sound(clock, trunk, playback);
         }
         let mut said = self.listen((line, capture), playback, is_key, events);
-        if self.waiting.is_some() {
-            said = self.hear_waiting(said, events);
-        }
-        if let Some(range) = notice.filter(|range| !range.is_empty()) {
-            self.announce(&range, events);
+        if is_overlaid {
+            // The recording begins with the notice.
+            self.tapping |= self.overlay.hear(self.rtp, &mut said, &mut self.frame.office, events);
         }
         self.copy_to_tap(clock, said);
         let office = (&mut self.frame.office, said.key);
@@ -189,6 +193,24 @@ impl Patch {
         if clock >= self.rtcp.due() {
             self.exchange_reports(clock, io);
         }
+    }
+
+    /// One period without a slot; `line` leads nowhere.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn tick_parked(
+        &mut self,
+        clock: u64,
+        line: &mut LineEnd,
+        io: &mut impl RtpIo,
+        events: &mut impl FnMut(Event),
+    ) {
+        if let Some(ears) = &mut self.ears {
+            ears.expect_silence();
+        }
+        let mut nowhere = [0; PERIOD];
+        let capture = Column::new(&[0; PERIOD], 1, 0);
+        self.tick(clock, (line, capture), &mut ColumnMut::new(&mut nowhere, 1, 0), io, events);
     }
 
     /// Both legs of this period: what is on the line, and what the person at it says.
@@ -208,7 +230,7 @@ impl Patch {
         }
         playback.as_column().read(&mut frame.caller);
         let is_key = ahead.exchange(&mut frame.caller, is_key);
-        line.listen(capture, &frame.caller, &mut frame.office);
+        line.listen(capture, &frame.caller, &mut frame.office, events);
         if !trunk.send {
             frame.office.fill(0);
         }
@@ -221,19 +243,6 @@ impl Patch {
         if ears.is_fax() && !was_fax {
             line.leave_alone();
             self.downlink.leave_alone();
-        }
-        said
-    }
-
-    /// The phone's answer to the announcement is not for the trunk.
-    #[cold]
-    fn hear_waiting(&mut self, said: Said, events: &mut impl FnMut(Event)) -> Said {
-        let Some(waiting) = &mut self.waiting else { return said };
-        let said = waiting.hear(said, &mut self.frame.office);
-        if let outcome @ Some(_) = waiting.outcome()
-            && let Some(waiting) = self.waiting.take()
-        {
-            events(Event::Announced { rtp: self.rtp, outcome, waiting: waiting.into_spent() });
         }
         said
     }
@@ -264,36 +273,6 @@ impl Patch {
                 self.downlink.throw_away_stale(self.rtp, io);
                 self.rtcp.throw_away_stale(io);
             }
-        }
-    }
-
-    /// The part of the notice that is due in this period; empty if none is.
-    ///
-    /// It begins when the trunk's address is settled, so that a caller behind a translator does not miss it; a caller
-    /// who stays silent is not waited for long.
-    #[cold]
-    fn due_notice(&self, clock: u64) -> Range<usize> {
-        let settled = self.downlink.is_settled();
-        let due = |notice: &&Notice| settled || clock >= notice.by;
-        let notice = self.notice.as_ref().filter(|_| self.trunk.send).filter(due);
-        notice.map_or(0..0, |notice| notice.at..notice.samples.len().min(notice.at + PERIOD))
-    }
-
-    fn notice_samples(&self, range: &Range<usize>) -> &[i16] {
-        self.notice.as_ref().and_then(|notice| notice.samples.get(range.clone())).unwrap_or_default()
-    }
-
-    /// The caller hears the notice, too. The recording begins with it.
-    fn announce(&mut self, range: &Range<usize>, events: &mut impl FnMut(Event)) {
-        self.tapping = true;
-        let Some(notice) = &mut self.notice else { return };
-        mix(self.frame.office.iter_mut(), notice.samples.get(range.clone()).unwrap_or_default());
-        notice.at = range.end;
-        if range.end == notice.samples.len()
-            && let Some(notice) = self.notice.take()
-        {
-            events(Event::NoticePlayed { rtp: self.rtp });
-            events(Event::Spent(notice.samples));
         }
     }
 

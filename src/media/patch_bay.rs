@@ -7,16 +7,19 @@ use super::{
     ahead::{Ahead, MAX_LEAD_PERIODS},
     control::{Command, Event, PatchCounters, Sound, TapFrame, Trunk},
     ears::Ears,
+    jack::{Carries, Jack},
+    join::Join,
     line_end::LineEnd,
     patch::Patch,
     rtcp::Farewell,
     rtp_io::RtpIo,
+    spoken::Interjection,
+    waiting::Waiting,
 };
 use crate::{
     audio::{
-        PERIOD,
         interleaved::{Column, ColumnMut},
-        tone::Generator,
+        line_ear::LineEar,
     },
     id::{RtpPort, Slot},
     rtp::playout::Playout,
@@ -24,26 +27,6 @@ use crate::{
 use std::sync::Arc;
 
 pub use super::line_end::PortAudio;
-
-/// What a slot of the PCM bus carries toward its line.
-#[derive(Debug, Default)]
-enum Carries {
-    #[default]
-    Silence,
-    Once {
-        samples: Arc<[i16]>,
-        at: usize,
-    },
-    Tone(Generator),
-    Call(RtpPort),
-}
-
-/// One slot of the PCM bus.
-#[derive(Debug)]
-struct Jack {
-    carries: Carries,
-    line: LineEnd,
-}
 
 /// Whether calls are listened to for keys, fax, levels and one-way audio.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,12 +38,21 @@ pub enum Listening {
     Off,
 }
 
-/// All patches and per-slot sounds of one card.
+/// How the line of a parked patch is set.
+const NOWHERE: PortAudio = PortAudio { to_line_db: 0.0, from_line_db: 0.0, echo_canceller: false };
+
+/// All patches, joins and per-slot sounds of one card.
 #[derive(Debug)]
 pub struct PatchBay {
     jacks: Box<[Jack]>,
     /// By RTP port.
     patches: Box<[Option<Patch>]>,
+    /// By the phone's slot.
+    joins: Box<[Option<Join>]>,
+    /// Whether there is anything beside sounds and patches on slots: joins, parked patches, ears.
+    is_more: bool,
+    /// The line of parked patches.
+    nowhere: LineEnd,
     /// What patches that ended say in the next tick, by RTP port, and whether there is any.
     farewells: Box<[Option<Farewell>]>,
     must_say: bool,
@@ -79,10 +71,14 @@ impl PatchBay {
         // What the detectors share is made with the first of them: now, and not in a tick.
         let _made = Ears::new();
         Self {
-            jacks: (0..slots)
-                .map(|_| Jack { carries: Carries::Silence, line: LineEnd::new(PortAudio::default()) })
+            jacks: (0..=u8::MAX)
+                .take(slots)
+                .map(|slot| Jack::new(LineEnd::new(Slot(slot), PortAudio::default())))
                 .collect(),
             patches: (0..rtp_ports).map(|_| None).collect(),
+            joins: (0..slots).map(|_| None).collect(),
+            is_more: false,
+            nowhere: LineEnd::new(Slot(0), NOWHERE),
             farewells: (0..rtp_ports).map(|_| None).collect(),
             must_say: false,
             playouts: (0..rtp_ports).map(|_| Playout::default()).collect(),
@@ -95,7 +91,7 @@ impl PatchBay {
     #[must_use]
     pub fn with_port(mut self, slot: Slot, audio: PortAudio) -> Self {
         if let Some(jack) = self.jacks.get_mut(usize::from(slot.0)) {
-            jack.line = LineEnd::new(audio);
+            jack.line = LineEnd::new(slot, audio);
         }
         self
     }
@@ -120,7 +116,7 @@ impl PatchBay {
         match command {
             Command::Patch { rtp, slot, trunk, source, rtcp_seed, notice, tap } => {
                 self.unpatch(rtp, events);
-                self.hush(slot, events);
+                self.clear(slot, events);
                 self.patch((rtp, slot), trunk, (source, rtcp_seed), (notice, tap), clock, events);
             }
             Command::Change { rtp, trunk } => {
@@ -128,26 +124,34 @@ impl PatchBay {
                     patch.change(trunk, clock);
                 }
             }
-            Command::Announce { rtp, waiting } => {
-                let left = match self.patch_mut(rtp) {
-                    Some(patch) => patch.announce_waiting(waiting),
-                    None => Some(waiting),
-                };
-                if let Some(waiting) = left {
-                    events(Event::Announced { rtp, outcome: None, waiting });
+            Command::Park { rtp } => self.park(rtp, events),
+            Command::Unpark { rtp, slot } => self.unpark(rtp, slot, events),
+            Command::Unpatch { rtp } => self.unpatch(rtp, events),
+            Command::Join { phone, line } => self.join([phone, line], events),
+            Command::Part { phone } => {
+                if let Some(Carries::Joined(_)) = self.carries(phone) {
+                    self.clear(phone, events);
                 }
             }
-            Command::Unpatch { rtp } => self.unpatch(rtp, events),
+            Command::Announce { slot, waiting } => self.announce(Waiting::new(slot, waiting), slot, events),
+            Command::Interject { slot, samples } => {
+                self.interject(Interjection::new(slot, samples), slot, events);
+            }
+            Command::Listen { slot, ear } => self.set_ear(slot, Some(ear), events),
+            Command::Ignore { slot } => self.set_ear(slot, None, events),
             Command::Play { slot, sound } => self.play(slot, sound, events),
             Command::Hush { slot } => {
-                if !matches!(self.carries(slot), Some(Carries::Call(_))) {
-                    self.hush(slot, events);
+                if self.jacks.get(usize::from(slot.0)).is_some_and(|jack| !jack.is_in_call()) {
+                    self.clear(slot, events);
                 }
             }
         }
+        self.is_more = self.joins.iter().any(Option::is_some)
+            || self.jacks.iter().any(|jack| jack.line.has_ear())
+            || self.patches.iter().flatten().any(|patch| patch.slot().is_none());
     }
 
-    /// One period of all slots: `capture` and `playback` are [`PERIOD`] frames of as many interleaved samples as there
+    /// One period of all slots: `capture` and `playback` are [`PERIOD`](crate::audio::PERIOD) frames of as many interleaved samples as there
     /// are slots, and every sample of `playback` is written. `clock` is the line clock at the first frame, in samples;
     /// where it jumps ahead (an xrun), the patches skip the same time.
     pub fn tick(
@@ -169,7 +173,7 @@ impl PatchBay {
             }
             let mut column = ColumnMut::new(playback, slots, slot);
             match carries {
-                Carries::Silence => {}
+                Carries::Silence | Carries::Joined(_) => {}
                 Carries::Once { .. } => carries.play_once(column.lend(), events),
                 Carries::Tone(tone) => column.samples().for_each(|sample| *sample = tone.advance()),
                 Carries::Call(rtp) => {
@@ -180,6 +184,36 @@ impl PatchBay {
                 }
             }
             line.play(&mut column);
+        }
+        if self.is_more {
+            self.tick_more(clock, capture, playback, io, events);
+        }
+    }
+
+    /// The part of a tick that a card with nothing but calls and sounds does not have.
+    #[cold]
+    #[inline(never)]
+    fn tick_more(
+        &mut self,
+        clock: u64,
+        capture: &[i16],
+        playback: &mut [i16],
+        io: &mut impl RtpIo,
+        events: &mut impl FnMut(Event),
+    ) {
+        let Self { jacks, joins, patches, nowhere, .. } = self;
+        let slots = jacks.len();
+        for join in joins.iter_mut().flatten() {
+            if let Ok([phone, line]) = jacks.get_disjoint_mut(join.slots().map(|slot| usize::from(slot.0))) {
+                let lines = [&mut phone.line, &mut line.line];
+                join.tick(clock, lines, (capture, slots), playback, events);
+            }
+        }
+        for patch in patches.iter_mut().flatten().filter(|patch| patch.slot().is_none()) {
+            patch.tick_parked(clock, nowhere, io, events);
+        }
+        for (slot, jack) in jacks.iter_mut().enumerate().filter(|(_, jack)| !jack.is_in_call()) {
+            jack.line.overhear(Column::new(capture, slots, slot), events);
         }
     }
 
@@ -217,11 +251,12 @@ impl PatchBay {
 
     fn unpatch(&mut self, rtp: RtpPort, events: &mut impl FnMut(Event)) {
         let Some(patch) = self.patches.get_mut(usize::from(rtp.0)).and_then(Option::take) else { return };
-        let jack = self.jacks.get_mut(usize::from(patch.slot().0)).map(|jack| {
+        let jack = patch.slot().and_then(|slot| self.jacks.get_mut(usize::from(slot.0)));
+        let line = jack.map(|jack| {
             jack.carries = Carries::Silence;
             &jack.line
         });
-        let remains = patch.end(jack);
+        let remains = patch.end(line, events);
         let mut playout = remains.playout;
         // The next call on it may be no fax.
         playout.set_fixed(None);
@@ -231,11 +266,102 @@ impl PatchBay {
             self.must_say |= remains.farewell.is_some();
             *place = remains.farewell;
         }
-        if let Some(waiting) = remains.waiting {
-            events(Event::Announced { rtp, outcome: None, waiting });
-        }
-        remains.notice.into_iter().for_each(|samples| events(Event::Spent(samples)));
         events(Event::Unpatched { rtp, counters: remains.counters, tap: remains.tap });
+    }
+
+    fn park(&mut self, rtp: RtpPort, events: &mut impl FnMut(Event)) {
+        let Some(slot) = self.patch_mut(rtp).and_then(|patch| patch.slot()) else { return };
+        if let Some(carries) = self.carries(slot) {
+            *carries = Carries::Silence;
+        }
+        if let Some(patch) = self.patch_mut(rtp) {
+            patch.park(events);
+        }
+    }
+
+    fn unpark(&mut self, rtp: RtpPort, slot: Slot, events: &mut impl FnMut(Event)) {
+        let is_there = self.patch_mut(rtp).is_some_and(|patch| patch.slot() == Some(slot));
+        if is_there || self.patch_mut(rtp).is_none() || self.carries(slot).is_none() {
+            return;
+        }
+        self.park(rtp, events);
+        self.clear(slot, events);
+        let place = self.patches.get_mut(usize::from(rtp.0)).and_then(Option::as_mut);
+        if let (Some(patch), Some(jack)) = (place, self.jacks.get_mut(usize::from(slot.0))) {
+            jack.carries = Carries::Call(rtp);
+            patch.unpark(slot, &mut jack.line);
+        }
+    }
+
+    fn join(&mut self, slots: [Slot; 2], events: &mut impl FnMut(Event)) {
+        let [phone, line] = slots;
+        if phone == line || slots.iter().any(|slot| usize::from(slot.0) >= self.jacks.len()) {
+            return;
+        }
+        for slot in slots {
+            self.clear(slot, events);
+            if let Some(jack) = self.jacks.get_mut(usize::from(slot.0)) {
+                jack.carries = Carries::Joined(phone);
+                jack.line.begin();
+            }
+        }
+        if let Some(place) = self.joins.get_mut(usize::from(phone.0)) {
+            *place = Some(Join::new(slots, self.lead));
+        }
+    }
+
+    fn part(&mut self, phone: Slot, events: &mut impl FnMut(Event)) {
+        let Some(join) = self.join_mut(phone).and_then(Option::take) else { return };
+        for slot in join.slots() {
+            if let Some(carries) = self.carries(slot) {
+                *carries = Carries::Silence;
+            }
+        }
+        join.end(events);
+    }
+
+    fn announce(&mut self, waiting: Waiting, slot: Slot, events: &mut impl FnMut(Event)) {
+        let left = match self.carries(slot) {
+            Some(&mut Carries::Call(rtp)) => match self.patch_mut(rtp) {
+                Some(patch) => patch.announce(waiting),
+                None => Some(waiting),
+            },
+            Some(&mut Carries::Joined(phone)) => match self.join_mut(phone) {
+                Some(Some(join)) => join.announce(slot, waiting),
+                _ => Some(waiting),
+            },
+            _ => Some(waiting),
+        };
+        if let Some(left) = left {
+            left.end(None, events);
+        }
+    }
+
+    fn interject(&mut self, interjection: Interjection, slot: Slot, events: &mut impl FnMut(Event)) {
+        let left = match self.carries(slot) {
+            Some(&mut Carries::Call(rtp)) => match self.patch_mut(rtp) {
+                Some(patch) => patch.interject(interjection),
+                None => Some(interjection),
+            },
+            Some(&mut Carries::Joined(phone)) => match self.join_mut(phone) {
+                Some(Some(join)) => join.interject(interjection),
+                _ => Some(interjection),
+            },
+            _ => Some(interjection),
+        };
+        if let Some(left) = left {
+            left.end(events);
+        }
+    }
+
+    fn set_ear(&mut self, slot: Slot, ear: Option<Box<LineEar>>, events: &mut impl FnMut(Event)) {
+        let spent = match self.jacks.get_mut(usize::from(slot.0)) {
+            Some(jack) => jack.line.set_ear(ear),
+            None => ear,
+        };
+        if let Some(spent) = spent {
+            events(Event::EarSpent(spent));
+        }
     }
 
     fn carries(&mut self, slot: Slot) -> Option<&mut Carries> {
@@ -246,43 +372,26 @@ impl PatchBay {
         self.patches.get_mut(usize::from(rtp.0))?.as_mut()
     }
 
+    fn join_mut(&mut self, phone: Slot) -> Option<&mut Option<Join>> {
+        self.joins.get_mut(usize::from(phone.0))
+    }
+
     /// Starts a sound. A call on the slot goes first: the sound is given back.
     fn play(&mut self, slot: Slot, sound: Sound, events: &mut impl FnMut(Event)) {
-        let new = match sound {
-            Sound::Once(samples) => Carries::Once { samples, at: 0 },
-            Sound::Tone(tone) => Carries::Tone(Generator::new(&tone)),
-        };
-        match self.carries(slot) {
-            None | Some(Carries::Call(_)) => new.give_back(events),
-            Some(carries) => std::mem::replace(carries, new).give_back(events),
+        let new = Carries::from(sound);
+        match self.jacks.get_mut(usize::from(slot.0)).filter(|jack| !jack.is_in_call()) {
+            Some(jack) => std::mem::replace(&mut jack.carries, new).give_back(events),
+            None => new.give_back(events),
         }
     }
 
     /// Ends whatever a slot carries.
-    fn hush(&mut self, slot: Slot, events: &mut impl FnMut(Event)) {
+    fn clear(&mut self, slot: Slot, events: &mut impl FnMut(Event)) {
         match self.carries(slot).map(std::mem::take) {
             Some(Carries::Call(rtp)) => self.unpatch(rtp, events),
+            Some(Carries::Joined(phone)) => self.part(phone, events),
             Some(sound) => sound.give_back(events),
             None => {}
-        }
-    }
-}
-
-impl Carries {
-    fn play_once(&mut self, mut column: ColumnMut<'_>, events: &mut impl FnMut(Event)) {
-        let Self::Once { samples, at } = self else { return };
-        let rest = samples.get(*at..).unwrap_or_default();
-        column.write(rest, |&sample| sample);
-        *at += PERIOD;
-        if *at >= samples.len() {
-            std::mem::take(self).give_back(events);
-        }
-    }
-
-    fn give_back(self, events: &mut impl FnMut(Event)) {
-        match self {
-            Self::Once { samples, .. } => events(Event::Spent(samples)),
-            Self::Silence | Self::Tone(_) | Self::Call(_) => {}
         }
     }
 }

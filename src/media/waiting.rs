@@ -1,18 +1,22 @@
 //! A call that waits, announced to the phone of this one: tone and caller ID in the conversation (Type II).
 //!
-//! The phone's acknowledgement is a key that is meant for us: the trunk hears neither its tone nor a telephone-event.
+//! The phone's acknowledgement is a key that is meant for us: the far end hears neither its tone nor a telephone-event.
 
-use super::ears::{OfficeKey, Said};
-use crate::audio::{
-    PERIOD,
-    caller_id::waiting::{CallWaiting, Outcome, Step},
-    dtmf::Key,
-    interleaved::ColumnMut,
+use super::{control::Event, ears::OfficeKey};
+use crate::{
+    audio::{
+        PERIOD,
+        caller_id::waiting::{CallWaiting, Outcome, Step},
+        dtmf::Key,
+        interleaved::ColumnMut,
+    },
+    id::Slot,
 };
 
 /// One announcement.
 #[derive(Debug)]
 pub(super) struct Waiting {
+    slot: Slot,
     announcing: Box<CallWaiting>,
     /// Key that the phone began in the period before.
     ack: Option<Key>,
@@ -20,8 +24,9 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub(super) const fn new(announcing: Box<CallWaiting>) -> Self {
-        Self { announcing, ack: None, step: Step::Beeping }
+    /// To the phone on a slot.
+    pub(super) const fn new(slot: Slot, announcing: Box<CallWaiting>) -> Self {
+        Self { slot, announcing, ack: None, step: Step::Beeping }
     }
 
     /// Puts what the phone is to hear of it over what it hears of its talker.
@@ -32,16 +37,16 @@ impl Waiting {
         playback.write(&period, |&sample| sample);
     }
 
-    /// Takes what the phone said in this period; the rest is for the trunk.
-    pub(super) fn hear(&mut self, said: Said, office: &mut [i16; PERIOD]) -> Said {
+    /// Takes what the phone said in this period; the rest is for the far end.
+    pub(super) fn hear(&mut self, key: OfficeKey, said: &mut [i16; PERIOD]) -> OfficeKey {
         if !self.step.mutes_phone() {
-            return said;
+            return key;
         }
-        if let OfficeKey::Began(key, _) = said.key {
+        if let OfficeKey::Began(key, _) = key {
             self.ack = Some(key);
         }
-        office.fill(0);
-        Said { key: OfficeKey::None, ..said }
+        said.fill(0);
+        OfficeKey::None
     }
 
     /// How it ended, once it has.
@@ -52,8 +57,8 @@ impl Waiting {
         }
     }
 
-    /// To be freed off the media thread.
-    pub(super) fn into_spent(self) -> Box<CallWaiting> {
-        self.announcing
+    /// It is over; `None` if it was cut short.
+    pub(super) fn end(self, outcome: Option<Outcome>, events: &mut impl FnMut(Event)) {
+        events(Event::Announced { slot: self.slot, outcome, waiting: self.announcing });
     }
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use ringside::{
+    audio::line_ear::Heard,
     id::{RtpPort, Slot},
     media::{
         PatchBay, RtpIo,
@@ -179,6 +180,12 @@ impl Plane {
         }
     }
 
+    /// A card that plays so many periods after it was given.
+    pub(crate) fn with_lead(mut self, periods: usize) -> Self {
+        self.bay = self.bay.with_lead(periods);
+        self
+    }
+
     pub(crate) fn clock(&self) -> u64 {
         self.clock
     }
@@ -281,6 +288,15 @@ impl Plane {
     /// Sounds that were given back.
     pub(crate) fn spent(&self) -> usize {
         self.events.iter().filter(|event| matches!(event, Event::Spent(_))).count()
+    }
+
+    /// What the ear of a slot heard.
+    pub(crate) fn ear_heard(&self, slot: u8) -> Vec<Heard> {
+        let heard = |event: &Event| match event {
+            Event::Heard { slot: at, heard } if at.0 == slot => Some(*heard),
+            _ => None,
+        };
+        self.events.iter().filter_map(heard).collect()
     }
 
     pub(crate) fn heap_calls(&self) -> u64 {

@@ -22,7 +22,7 @@ use super::{level, tone_plan::TonePlan};
 use burst::Sight;
 use information::Information;
 use spectrum::{HANN, HANN_SUM, Line, PERIOD, Reading, WINDOW, Width, dot};
-use voice::Voice;
+pub use voice::Voice;
 use watch::Watch;
 
 /// Mean squares of a tone that are believed: -43 to 3 dBm0, 3 dB beyond the levels of [`Detector::hear`] on both sides.

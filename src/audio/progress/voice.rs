@@ -4,7 +4,10 @@
 //! second. One number stands for the spectrum: the correlation of neighbouring samples, near 1 for vowels, below 0 for
 //! hisses. It says "somebody talks", not who; music counts as talking.
 
-use super::spectrum::{PERIOD, WINDOW, dot};
+use super::{
+    Settings, mean_square,
+    spectrum::{PERIOD, WINDOW, dot},
+};
 
 /// Energy that is above all noise of a line, as a ratio to the noise floor: 6 dB.
 const ABOVE_FLOOR: f32 = 4.0;
@@ -19,18 +22,36 @@ const SHARE: f32 = 0.15;
 /// Weight of a period in that share: 1/50 of it is forgotten in 10 ms.
 const WEIGHT: f32 = 0.02;
 
-/// The ear for voices.
+/// The ear for voices: a detector's, or alone where the tones of the line are not known.
 #[derive(Clone, Debug)]
-pub(super) struct Voice {
+pub struct Voice {
     /// Energy, and correlation of neighbours, of the last two windows, newest last.
     periods: [(f32, f32); 2 * WINDOW],
     floor: f32,
     share: f32,
+    /// Mean square below which nothing is a voice where nobody says so.
+    least: f32,
+}
+
+impl Default for Voice {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Voice {
-    pub(super) fn new() -> Self {
-        Self { periods: [(0.0, 0.0); 2 * WINDOW], floor: f32::MAX, share: 0.0 }
+    /// Has heard silence so far.
+    #[must_use]
+    pub fn new() -> Self {
+        let least = mean_square(Settings::default().silence_dbm0);
+        Self { periods: [(0.0, 0.0); 2 * WINDOW], floor: f32::MAX, share: 0.0, least }
+    }
+
+    /// Takes 10 ms; whether somebody talked, or music played, in the last half second.
+    pub fn listen(&mut self, samples: &[i16; PERIOD]) -> bool {
+        let wave = samples.map(f32::from);
+        self.hear(&wave, dot(&wave, &wave) / PERIOD as f32, self.least);
+        self.is_speech()
     }
 
     /// Takes a period with its mean square; `least` is the mean square below which nothing is a voice.

@@ -57,6 +57,10 @@ fn flush(rig: &mut Rig, text: &mut String) {
 
 fn happen(rig: &mut Rig, who: &str, what: &[&str]) {
     match (who, what) {
+        ("trunk", ["LOOP", name, to]) => {
+            let text = rig.request("INVITE", name, to);
+            rig.datagram(&text.replace("+13125551234", "+13125550190"));
+        }
         ("trunk", [method, name, rest @ ..]) => {
             rig.send(method, name, rest.first().copied().unwrap_or("13125550100"));
         }

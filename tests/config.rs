@@ -6,7 +6,7 @@
 #![allow(clippy::disallowed_methods)]
 
 use ringside::board::Profile;
-use ringside::config::{Colours, Config, ConfigErrors, RecordingPolicy, TrunkMode};
+use ringside::config::{Colours, Config, ConfigErrors, Ports, RecordingPolicy, TrunkMode};
 use std::{
     fs,
     path::Path,

@@ -57,6 +57,7 @@ fn flush(rig: &mut Rig, text: &mut String) {
 
 fn happen(rig: &mut Rig, who: &str, what: &[&str]) {
     match (who, what) {
+        ("trunk", ["ANSWER", status @ ..]) => rig.answer(&status.join(" ")),
         ("trunk", ["LOOP", name, to]) => {
             let text = rig.request("INVITE", name, to);
             rig.datagram(&text.replace("+13125551234", "+13125550190"));

@@ -25,6 +25,12 @@ pub enum Event {
     LineAnswered(PortId, Evidence),
     /// The office line could not be used.
     LineRefused(PortId, LineFault),
+    /// The exchange has opened the loop of the line: the far end hung up, or the cable is out.
+    LineOpened(PortId),
+    /// The battery of a line that had opened is back.
+    LineFree(PortId),
+    /// It is not: the cable is out.
+    LineDead(PortId),
     /// An emergency call takes the port away.
     Taken(PortId),
     /// The caller has heard why this port was taken.

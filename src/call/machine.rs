@@ -25,6 +25,9 @@ use crate::{
 
 /// How long the end of a call waits for the patch's counters.
 const CLOSING_MS: u64 = 200;
+/// How long it waits for a line that has opened to show whether its battery returns (GR-506: an open loop of up to
+/// 900 ms is a hang-up).
+const VERDICT_MS: u64 = 2_500;
 /// How long a caller whose line was taken may listen to why.
 const LEAVING_MS: u64 = 8_000;
 
@@ -44,8 +47,18 @@ enum State {
     Ringing { until: Instant, ports: Vec<Port> },
     Answered(Talk),
     Leaving { talk: Talk, until: Instant },
-    Closing { until: Instant },
+    Closing(Closing),
     Ended,
+}
+
+/// What the record of a call that is over still waits for.
+#[derive(Clone, Copy, Debug)]
+struct Closing {
+    until: Instant,
+    /// The patch's counters.
+    counters: bool,
+    /// Whether this line was hung up or pulled out: the exchange opens the loop for both.
+    line: Option<PortId>,
 }
 
 #[derive(Clone, Debug)]
@@ -100,8 +113,8 @@ impl Call {
             (None, RingGroup::Busy) => {
                 call.refuse(486, Ended::Busy, "all_ports_busy", now, out);
             }
-            (None, RingGroup::Fault) => {
-                call.refuse(480, Ended::Failed, "line_fault", now, out);
+            (None, RingGroup::Fault(fault)) => {
+                call.refuse(fault.sip_status(), Ended::Failed, fault.why(), now, out);
             }
             (None, RingGroup::Closed) => {
                 call.refuse(503, Ended::Failed, "daemon_stopped", now, out);
@@ -123,9 +136,9 @@ impl Call {
     #[must_use]
     pub const fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Ringing { until, .. } | State::Leaving { until, .. } | State::Closing { until } => {
-                Some(*until)
-            }
+            State::Ringing { until, .. }
+            | State::Leaving { until, .. }
+            | State::Closing(Closing { until, .. }) => Some(*until),
             State::Answered(_) | State::Ended => None,
         }
     }
@@ -142,7 +155,7 @@ impl Call {
         match &self.state {
             State::Ringing { ports, .. } => ports.iter().any(|p| p.id == port),
             State::Answered(talk) => talk.port.id == port,
-            State::Leaving { .. } | State::Closing { .. } | State::Ended => false,
+            State::Leaving { .. } | State::Closing(_) | State::Ended => false,
         }
     }
 
@@ -193,7 +206,7 @@ impl Call {
                 out.extend([Command::HangUp, Command::Release(talk.port.id)]);
                 self.hang_up(&talk, Ended::Interrupted, now, out)
             }
-            (State::Ringing { until, ports }, Event::PortLost(port)) => {
+            (State::Ringing { until, ports }, Event::PortLost(port) | Event::LineOpened(port)) => {
                 self.lose_port((ports, until), port, LineFault::Broken, now, out)
             }
             (State::Ringing { until, ports }, Event::LineRefused(port, fault)) => {
@@ -241,13 +254,15 @@ impl Call {
                 out.push(Command::HangUp);
                 self.hang_up(&talk, Ended::OfficeHungUp, now, out)
             }
+            (State::Answered(talk), Event::LineOpened(port)) if port == talk.port.id => {
+                self.hang_up_opened(&talk, now, out)
+            }
             (State::Answered(talk), Event::PortLost(port)) if port == talk.port.id => {
                 out.push(Command::HangUp);
                 self.record.outcome.why = Some("line_lost".to_owned());
                 self.hang_up(&talk, Ended::Failed, now, out)
             }
-            (State::Closing { .. }, Event::Unpatched { .. }) => self.save(out),
-            (State::Closing { until }, Event::Deadline) if now >= until => self.save(out),
+            (State::Closing(closing), event) => self.close(closing, event, now, out),
             (same, _) => same,
         };
     }
@@ -431,7 +446,35 @@ impl Call {
             self.record.recording.expected_ms = now.ms_since(patched_at);
         }
         out.push(Command::Unpatch);
-        State::Closing { until: now.after_ms(CLOSING_MS) }
+        State::Closing(Closing { until: now.after_ms(CLOSING_MS), counters: true, line: None })
+    }
+
+    /// The exchange has opened the loop: its far end hung up, or somebody pulled the cable.
+    fn hang_up_opened(&mut self, talk: &Talk, now: Instant, out: &mut Vec<Command>) -> State {
+        out.push(Command::HangUp);
+        match self.hang_up(talk, Ended::OfficeHungUp, now, out) {
+            State::Closing(closing) => {
+                let until = now.after_ms(VERDICT_MS);
+                State::Closing(Closing { until, line: Some(talk.port.id), ..closing })
+            }
+            ended => ended,
+        }
+    }
+
+    /// The record waits for what is still to come, and not for long.
+    fn close(&mut self, mut closing: Closing, event: Event, now: Instant, out: &mut Vec<Command>) -> State {
+        match event {
+            Event::Unpatched { .. } => closing.counters = false,
+            Event::LineFree(port) if closing.line == Some(port) => closing.line = None,
+            Event::LineDead(port) if closing.line == Some(port) => {
+                self.record.outcome.why = Some("line_lost".to_owned());
+                self.record.outcome.ended = Ended::Failed;
+                closing.line = None;
+            }
+            Event::Deadline if now >= closing.until => (closing.counters, closing.line) = (false, None),
+            _ => {}
+        }
+        if closing.counters || closing.line.is_some() { State::Closing(closing) } else { self.save(out) }
     }
 
     fn end(&mut self, ended: Ended, now: Instant, out: &mut Vec<Command>) {

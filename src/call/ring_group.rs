@@ -1,5 +1,6 @@
 //! The ports that a call may reach, and what of them can be had when it comes in.
 
+use super::event::LineFault;
 use crate::id::PortId;
 
 /// One analog port of the ring group.
@@ -27,8 +28,10 @@ pub enum PortKind {
 /// Whether a port can be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Availability {
-    /// Its chip or its line does not work.
+    /// Its chip does not work.
     Down,
+    /// Its line has no battery.
+    Dead,
     /// It is taken.
     Busy,
     /// A person talks on it, and may be told of another call.
@@ -44,8 +47,8 @@ pub enum RingGroup {
     Rings(Vec<Port>),
     /// Every port is busy.
     Busy,
-    /// No port of the group works.
-    Fault,
+    /// No port of the group works, the last of them for this reason.
+    Fault(LineFault),
     /// The daemon stops.
     Closed,
     /// The call is our own, come back to us.
@@ -55,9 +58,11 @@ pub enum RingGroup {
 impl RingGroup {
     /// Judges a group by its ports. Without `room` for another call's audio everybody is busy.
     pub fn choose(ports: impl Iterator<Item = (Port, Availability)>, room: bool) -> Self {
-        let up: Vec<(Port, Availability)> = ports.filter(|(_, is)| *is != Availability::Down).collect();
+        let (up, down): (Vec<_>, Vec<_>) =
+            ports.partition(|(_, is)| !matches!(is, Availability::Down | Availability::Dead));
         if up.is_empty() {
-            return Self::Fault;
+            let is_dead = down.last().is_some_and(|(_, is)| *is == Availability::Dead);
+            return Self::Fault(if is_dead { LineFault::Dead } else { LineFault::Broken });
         }
         let are = |wanted: Availability| {
             up.iter().filter(move |(_, is)| *is == wanted).map(|(port, _)| port.clone())
@@ -87,7 +92,7 @@ mod tests {
 
     #[test]
     fn all_idle_ports_ring_else_one_person_hears_that_a_call_waits() {
-        use Availability::{Busy, Down, Idle, InConversation as Talks};
+        use Availability::{Busy, Dead, Down, Idle, InConversation as Talks};
         for (ports, room, expected) in [
             (&[Idle, Busy, Idle][..], true, "P0 P2"),
             (&[Talks, Idle], true, "P1"),
@@ -95,8 +100,9 @@ mod tests {
             (&[Busy, Busy], true, "Busy"),
             (&[Idle, Talks], false, "Busy"),
             (&[Down, Busy], true, "Busy"),
-            (&[Down, Down], true, "Fault"),
-            (&[], true, "Fault"),
+            (&[Down, Down], true, "Fault(Broken)"),
+            (&[Down, Dead], true, "Fault(Dead)"),
+            (&[], true, "Fault(Broken)"),
         ] {
             assert_eq!(chosen(ports, room), expected, "{ports:?}");
         }

@@ -155,6 +155,9 @@ pub(super) fn note(record: &mut CallRecord, event: Event, at_ms: u64) {
         | Event::LineSeized(_)
         | Event::LineAnswered(..)
         | Event::LineRefused(..)
+        | Event::LineOpened(_)
+        | Event::LineFree(_)
+        | Event::LineDead(_)
         | Event::Taken(_)
         | Event::ReasonSaid(_)
         | Event::Parked

@@ -203,7 +203,7 @@ impl Edges {
                 "a call that was dialled on an office line came back: the forwarding number forwards to this \
                  tracking number; refused, change the forwarding at the telephone company"
             ),
-            Report::Learned { line, how, ms } => tracing::debug!(line = name(line), ?how, ms, "learned"),
+            Report::Learned { line, learned } => tracing::debug!(line = name(line), ?learned, "learned"),
             Report::Untracked { kind, joined } => self.metrics.untracked_ended(*kind, *joined),
         }
     }

@@ -15,7 +15,7 @@ use crate::{
     chip::{LineChange, LineOrder, Linefeed, PortChange},
     id::{CallId, PortId, RtpPort, Slot},
     line::{
-        fxo::{self, Alarm, HangUp},
+        fxo::{self, Alarm, Learned},
         fxs,
     },
     media::control as media,
@@ -215,10 +215,8 @@ pub enum Report {
     Learned {
         /// The line.
         line: PortId,
-        /// With what.
-        how: HangUp,
-        /// See [`fxo::Command::Learned`].
-        ms: u64,
+        /// All that it has shown so far; to be kept.
+        learned: Learned,
     },
     /// A call that is not tracked is over.
     Untracked {

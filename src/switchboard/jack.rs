@@ -50,7 +50,8 @@ impl Jack {
             Machine::Fxs(fxs) if call_waiting && fxs.is_off_hook() && self.calls.has_room() => {
                 Availability::InConversation
             }
-            Machine::Fxo(fxo) if !fxo.is_up() || !fxo.is_fed() => Availability::Down,
+            Machine::Fxo(fxo) if !fxo.is_up() => Availability::Down,
+            Machine::Fxo(fxo) if !fxo.is_fed() => Availability::Dead,
             Machine::Fxo(fxo) if fxo.is_free() && self.calls.active().is_none() => Availability::Idle,
             Machine::Fxs(_) | Machine::Fxo(_) => Availability::Busy,
         }

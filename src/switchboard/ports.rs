@@ -14,7 +14,8 @@ use crate::{
     },
     id::{PortId, Slot},
     line::{
-        fxo, fxs,
+        fxo::{self, Alarm},
+        fxs,
         two_calls::{Back, Gone, Switch},
     },
     media::control as media,
@@ -26,7 +27,12 @@ impl Switchboard {
     pub(super) fn on_media(&mut self, event: media::Event, now: Instant) {
         match event {
             media::Event::Heard { slot, heard } => return self.on_heard(slot, heard, now),
-            media::Event::Interjected { slot } => return self.on_interjected(slot, now),
+            media::Event::Interjected { slot } => {
+                let port = self.jacks.at_slot(slot).map(|jack| jack.port.id);
+                return port
+                    .into_iter()
+                    .for_each(|port| self.tell_every_call(CallEvent::ReasonSaid(port), now));
+            }
             media::Event::Announced { slot, outcome: Some(Outcome::Shown), .. } => {
                 return self.on_announced(slot, now);
             }
@@ -44,11 +50,10 @@ impl Switchboard {
         }
     }
 
-    /// The caller whose line was taken has heard why. The call has no port any more, so each is asked.
-    fn on_interjected(&mut self, slot: Slot, now: Instant) {
-        let Some(port) = self.jacks.at_slot(slot).map(|jack| jack.port.id) else { return };
+    /// Tells something of a port that a call has just lost: each call is asked whether it concerns it.
+    fn tell_every_call(&mut self, event: CallEvent, now: Instant) {
         for call in self.calls.keys().copied().collect::<Vec<_>>() {
-            self.tell_call(call, CallEvent::ReasonSaid(port), now);
+            self.tell_call(call, event, now);
         }
     }
 
@@ -156,14 +161,20 @@ impl Switchboard {
                     }
                 }
             }
+            fxo::Command::Free => self.tell_every_call(CallEvent::LineFree(port), now),
             fxo::Command::Alarm(alarm) => {
-                out.push(Output::Report(Report::LineAlarm { line: port, alarm, on: true }))
+                out.push(Output::Report(Report::LineAlarm { line: port, alarm, on: true }));
+                if matches!(alarm, Alarm::Unplugged | Alarm::BatteryNotBack) {
+                    self.tell_every_call(CallEvent::LineDead(port), now);
+                }
             }
             fxo::Command::AlarmOver(alarm) => {
                 out.push(Output::Report(Report::LineAlarm { line: port, alarm, on: false }));
             }
-            fxo::Command::Learned(how, ms) => {
-                out.push(Output::Report(Report::Learned { line: port, how, ms }))
+            fxo::Command::Learned(..) | fxo::Command::LearnedReversal => {
+                if let Machine::Fxo(fxo) = &jack.machine {
+                    out.push(Output::Report(Report::Learned { line: port, learned: fxo.learned() }));
+                }
             }
             told => {
                 let Some(user) = active else { return };

@@ -13,7 +13,7 @@ use crate::{
     directory::Tracker,
     id::{PortId, RtpPort, Slot},
     line::{
-        fxo::{self, Refusal},
+        fxo::{self, HangUp, Refusal},
         fxs,
     },
     media::control as media,
@@ -162,6 +162,7 @@ pub(super) fn fxo(command: &fxo::Command, port: PortId) -> Option<(CallEvent, Pa
             (CallEvent::LineAnswered(port, evidence), Passing::LineAnswered)
         }
         fxo::Command::Refused(why) => (CallEvent::LineRefused(port, refusal(*why)), Passing::LineRefused),
+        fxo::Command::Gone(HangUp::Cpc) => (CallEvent::LineOpened(port), Passing::LineGone),
         fxo::Command::Gone(_) => (CallEvent::OnHook(port), Passing::LineGone),
         fxo::Command::Lost(_) => (CallEvent::PortLost(port), Passing::LineLost),
         fxo::Command::Order(_)

@@ -10,7 +10,7 @@ use crate::{
     call::{
         event::Event as CallEvent,
         ring_group::Availability,
-        untracked::{Command, DialOut, Event, Untracked, UntrackedId},
+        untracked::{Command, DialOut, Event, Kind, Untracked, UntrackedId},
     },
     id::PortId,
     line::{
@@ -85,7 +85,10 @@ impl Switchboard {
                 out.push(Output::Report(Report::EmergencyDialled { phone, keys, via }));
             }
             Command::End { kind, joined } => {
-                out.push(Output::Report(Report::Untracked { kind, joined }));
+                // A handset that was lifted and put down again is no call.
+                if joined || kind != Kind::DialOut {
+                    out.push(Output::Report(Report::Untracked { kind, joined }));
+                }
                 self.forget_untracked(call, now);
             }
             sound => self.on_sound(sound, out),
@@ -152,7 +155,7 @@ impl Switchboard {
             User::Call(_) => true,
             User::Untracked(call) => {
                 let kind = self.passed.get(&call).map(|passed| passed.call.kind());
-                kind != Some(crate::call::untracked::Kind::Emergency)
+                kind != Some(Kind::Emergency)
             }
         }
     }

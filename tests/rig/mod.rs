@@ -70,6 +70,8 @@ pub struct Rig {
     pub phones: BTreeMap<PortId, Phone>,
     pub lines: BTreeMap<PortId, Line>,
     pub calls: BTreeMap<String, TrunkCall>,
+    /// The last INVITE of the box.
+    pub placed: Option<String>,
     /// Everything that came out, one line each.
     pub log: Vec<String>,
     /// What came out since it was last taken.
@@ -98,7 +100,10 @@ impl Rig {
                     mode: sip::Mode::Ip,
                     did_source: ringside::config::DidSource::Auto,
                     allow: vec!["127.0.0.0/8".parse().expect("a block")],
-                    emergency: None,
+                    emergency: Some(sip::Emergency {
+                        callback: "+13125550190".parse().expect("a number"),
+                        peer: Some(TRUNK.parse().expect("an address")),
+                    }),
                 }],
             },
             seed,
@@ -111,6 +116,7 @@ impl Rig {
             phones: BTreeMap::new(),
             lines: BTreeMap::new(),
             calls: BTreeMap::new(),
+            placed: None,
             log: Vec::new(),
             out: Vec::new(),
         };
@@ -233,6 +239,25 @@ impl Rig {
     /// The trunk sends a request of the named call.
     pub fn send(&mut self, method: &str, name: &str, to: &str) {
         let text = self.request(method, name, to);
+        self.datagram(&text);
+    }
+
+    /// The trunk answers the last INVITE of the box.
+    pub fn answer(&mut self, status: &str) {
+        let Some(invite) = self.placed.clone() else { return };
+        let header = |name: &str| invite.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+        let body = if status.starts_with('2') { SDP } else { "" };
+        let text = format!(
+            "SIP/2.0 {status}\r\n{}\r\n{}\r\n{};tag=trunk\r\n{}\r\n{}\r\nContact: <sip:trunk@{TRUNK}>\r\n{}\
+             Content-Length: {}\r\n\r\n{body}",
+            header("Via:"),
+            header("From:"),
+            header("To:"),
+            header("Call-ID:"),
+            header("CSeq:"),
+            if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" },
+            body.len(),
+        );
         self.datagram(&text);
     }
 
@@ -371,7 +396,12 @@ impl Rig {
         };
         let (call_id, cseq) = (header("call-id"), header("cseq"));
         let first = text.lines().next().unwrap_or_default();
-        let Some(call) = self.calls.get_mut(&call_id) else { return format!("{first} ?") };
+        let Some(call) = self.calls.get_mut(&call_id) else {
+            if first.starts_with("INVITE") {
+                self.placed = Some(text.to_string());
+            }
+            return format!("{} of the box", first.trim_end_matches(" SIP/2.0"));
+        };
         let Some(status) = first.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse::<u16>().ok())
         else {
             let method = first.split(' ').next().unwrap_or_default();

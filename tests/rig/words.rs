@@ -49,7 +49,7 @@ impl Rig {
                 format!("{} {alarm:?} {}", self.port_name(*line), if *on { "begins" } else { "is over" })
             }
             Report::Loop { tracking_number } => format!("loop back to {tracking_number}"),
-            Report::Learned { line, how, .. } => format!("{} learned {how:?}", self.port_name(*line)),
+            Report::Learned { line, .. } => format!("{} learned", self.port_name(*line)),
             Report::Untracked { kind, joined } => {
                 format!("untracked {kind:?}, {}", if *joined { "joined" } else { "not joined" })
             }
@@ -66,6 +66,7 @@ fn sound_name(sound: &media::Sound) -> &'static str {
     match sound {
         media::Sound::Tone(tone) if *tone == tones.howler => "howler",
         media::Sound::Tone(tone) if *tone == tones.dial => "dial tone",
+        media::Sound::Tone(tone) if *tone == tones.reorder => "reorder",
         media::Sound::Tone(_) => "tone",
         media::Sound::Once(_) => "sound",
     }

@@ -259,7 +259,9 @@ impl DialOut {
 
     /// What was dialled leads nowhere.
     fn reorder(&self, out: &mut Vec<Command>) -> State {
-        out.extend([Command::Ignore(self.phone), Command::Reorder(self.phone)]);
+        // Once it asks for a line it listens to the keys no more.
+        out.extend((self.tried == 0).then_some(Command::Ignore(self.phone)));
+        out.push(Command::Reorder(self.phone));
         self.end(out)
     }
 

@@ -1,5 +1,6 @@
 //! `office.toml`: what the people at the simulated phones do. A tester may change it without touching the code.
 
+use super::exchange::LinePlan;
 use super::hybrid::EchoPath;
 use crate::audio::wav;
 use crate::board::Profile;
@@ -14,12 +15,13 @@ const KEEP_AUDIO_S_MAX: u32 = 600;
 /// The name that stands for every phone without an entry of its own.
 const EVERY_OTHER: &str = "*";
 
-/// The behaviour of every phone.
+/// The behaviour of every phone and every office line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Office {
     /// Seconds of audio that each phone keeps for inspection.
     pub keep_audio_s: u32,
     phones: Vec<(String, Script)>,
+    lines: Vec<(String, LinePlan)>,
 }
 
 /// The behaviour of one phone and its person.
@@ -216,13 +218,13 @@ impl Office {
             }
             phones.push((port, entry.script(&read)?));
         }
-        Ok(Self { keep_audio_s: file.keep_audio_s, phones })
+        Ok(Self { keep_audio_s: file.keep_audio_s, phones, lines: Vec::new() })
     }
 
     /// An office that nobody is in; its phones keep `keep_audio_s` seconds of audio.
     #[must_use]
     pub fn empty(keep_audio_s: u32) -> Self {
-        Self { keep_audio_s, phones: Vec::new() }
+        Self { keep_audio_s, ..Self::default() }
     }
 
     /// An office in which the phone on `port` does as the script says.
@@ -230,6 +232,20 @@ impl Office {
     pub fn with(mut self, port: &str, script: Script) -> Self {
         self.phones.push((port.into(), script));
         self
+    }
+
+    /// An office whose line on `port` is treated as the plan says.
+    #[must_use]
+    pub fn with_line(mut self, port: &str, plan: LinePlan) -> Self {
+        self.lines.push((port.into(), plan));
+        self
+    }
+
+    /// How the line on `port` is treated: its own entry, else that of `"*"`, else as by default.
+    #[must_use]
+    pub fn line(&self, port: &str) -> LinePlan {
+        let named = |name: &str| self.lines.iter().find(|(port, _)| port == name);
+        named(port).or_else(|| named(EVERY_OTHER)).map(|(_, plan)| plan.clone()).unwrap_or_default()
     }
 
     /// The behaviour of the phone on `port`: its own entry, else that of `"*"`, else nobody answers.

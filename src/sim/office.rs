@@ -1,6 +1,7 @@
-//! `office.toml`: what the people at the simulated phones do. A tester may change it without touching the code.
+//! `office.toml`: what the people at the simulated phones do, and how the exchange treats the office lines. A tester may
+//! change it without touching the code.
 
-use super::exchange::LinePlan;
+use super::exchange::{self, LinePlan};
 use super::hybrid::EchoPath;
 use crate::audio::wav;
 use crate::board::Profile;
@@ -110,6 +111,14 @@ pub enum OfficeError {
         /// What is wrong and what would be right.
         problem: String,
     },
+    /// The same of an office line.
+    #[error("line {port}: {problem}")]
+    Line {
+        /// The line's port.
+        port: String,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -119,6 +128,9 @@ struct File {
     keep_audio_s: u32,
     #[serde(rename = "phone", default)]
     phones: Vec<Entry>,
+    /// Read one by one, so that a mistake is named with its line.
+    #[serde(rename = "line", default)]
+    lines: Vec<toml::Table>,
 }
 
 #[derive(Deserialize)]
@@ -218,7 +230,15 @@ impl Office {
             }
             phones.push((port, entry.script(&read)?));
         }
-        Ok(Self { keep_audio_s: file.keep_audio_s, phones, lines: Vec::new() })
+        let mut lines: Vec<(String, LinePlan)> = Vec::new();
+        for table in file.lines {
+            let (port, plan) = exchange::read_entry(table, &read)?;
+            if lines.iter().any(|(other, _)| *other == port) {
+                return Err(OfficeError::Line { port, problem: "has two entries".into() });
+            }
+            lines.push((port, plan));
+        }
+        Ok(Self { keep_audio_s: file.keep_audio_s, phones, lines })
     }
 
     /// An office that nobody is in; its phones keep `keep_audio_s` seconds of audio.
@@ -255,7 +275,12 @@ impl Office {
         named(port).or_else(|| named(EVERY_OTHER)).map(|(_, script)| script.clone()).unwrap_or_default()
     }
 
-    /// The ports that have an entry of their own.
+    /// The lines that have an entry of their own.
+    pub fn line_ports(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().map(|(port, _)| port.as_str()).filter(|port| *port != EVERY_OTHER)
+    }
+
+    /// The phones that have an entry of their own.
     pub fn ports(&self) -> impl Iterator<Item = &str> {
         self.phones.iter().map(|(port, _)| port.as_str()).filter(|port| *port != EVERY_OTHER)
     }
@@ -320,7 +345,7 @@ impl Echo {
     }
 }
 
-fn words(
+pub(super) fn words(
     name: &str,
     read: &impl Fn(&str) -> Result<Vec<u8>, OfficeError>,
 ) -> Result<Arc<[i16]>, OfficeError> {

@@ -60,13 +60,20 @@ impl World {
     /// Builds the world of a board and its office.
     ///
     /// # Errors
-    /// [`OfficeError::Value`] for a phone that the board does not have.
+    /// [`OfficeError`] for a phone or a line that the board does not have.
     pub fn new(profile: &Profile, office: &Office) -> Result<Self, OfficeError> {
-        let known = |name: &str| profile.fxs_ports().any(|(_, port)| port.name == name);
-        if let Some(stranger) = office.ports().find(|name| !known(name)) {
+        if let Some(stranger) = office.ports().find(|name| !profile.fxs_ports().any(|(_, p)| p.name == *name))
+        {
             let names: Vec<_> = profile.fxs_ports().map(|(_, port)| port.name.as_str()).collect();
             let problem = format!("the board has no such phone; it has {}", names.join(", "));
             return Err(OfficeError::Value { port: stranger.into(), problem });
+        }
+        if let Some(stranger) =
+            office.line_ports().find(|name| !profile.fxo_ports().any(|(_, p)| p.name == *name))
+        {
+            let names: Vec<_> = profile.fxo_ports().map(|(_, port)| port.name.as_str()).collect();
+            let problem = format!("the board has no such line; it has {}", names.join(", "));
+            return Err(OfficeError::Line { port: stranger.into(), problem });
         }
         let lines = profile
             .fxo_ports()

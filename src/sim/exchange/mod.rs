@@ -8,6 +8,7 @@
 //! A [`LinePlan`] says how the exchange treats a line, a [`Destination`] what becomes of a call from the box, a
 //! [`CallerIn`] who calls it. Time is the world's: the same calls at the same milliseconds give the same samples.
 
+mod entry;
 mod loop_watch;
 mod office_line;
 mod plan;
@@ -17,6 +18,7 @@ mod switch;
 mod treatment;
 mod wire;
 
+pub(super) use entry::read as read_entry;
 pub use office_line::{Happening, LineSnapshot, OfficeLine};
 pub use plan::{CallerIn, Country, Destination, LinePlan, Profile, Then};
 pub use switch::State;

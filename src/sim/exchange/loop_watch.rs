@@ -68,7 +68,7 @@ impl LoopWatch {
                 (pulses <= PULSES_MAX).then(|| Signal::Digit(char::from(b'0' + pulses % 10)))
             }
             ..PULSE_MS_MIN => None,
-            ..FLASH_MS_MIN => {
+            PULSE_MS_MIN..FLASH_MS_MIN => {
                 self.pulses = self.pulses.saturating_add(1);
                 Some(Signal::Pulse)
             }

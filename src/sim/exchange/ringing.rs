@@ -85,14 +85,14 @@ impl Ring {
 
     /// The half wave of this moment: 1, −1, or 0 in a pause.
     pub(super) fn half_wave(&self, now_ms: u64) -> i8 {
-        match self.into_burst_ms(now_ms - self.since_ms) {
+        match self.burst_elapsed_ms(now_ms - self.since_ms) {
             None => 0,
-            Some(ms) if ms * 2 * self.ring_hz / 1000 % 2 == 0 => 1,
+            Some(ms) if (ms * 2 * self.ring_hz / 1000).is_multiple_of(2) => 1,
             Some(_) => -1,
         }
     }
 
-    fn into_burst_ms(&self, elapsed_ms: u64) -> Option<u64> {
+    fn burst_elapsed_ms(&self, elapsed_ms: u64) -> Option<u64> {
         let Some(rung_ms) = elapsed_ms.checked_sub(self.ring_after_ms) else {
             return (elapsed_ms < self.pulse_ms).then_some(elapsed_ms);
         };

@@ -1,4 +1,6 @@
-//! The 2-wire loop: how much of what is sent to the phone comes back.
+//! The 2-wire loop: how much of what is sent comes back, at a phone's loop and at an office line.
+
+use super::si3050::EchoWords;
 
 /// Samples of the longest echo path: 64 ms.
 pub const TAIL_SAMPLES_MAX: usize = 512;
@@ -47,6 +49,15 @@ impl Hybrid {
         Self { path, sent, next: 0 }
     }
 
+    /// Another echo path from now on; what was sent before is forgotten unless both are equally long.
+    pub(super) fn retune(&mut self, path: EchoPath) {
+        if path.taps.len() == self.path.taps.len() {
+            self.path = path;
+        } else {
+            *self = Self::new(path);
+        }
+    }
+
     /// Whether nothing comes back.
     #[must_use]
     pub fn is_ideal(&self) -> bool {
@@ -63,6 +74,42 @@ impl Hybrid {
         let echo = past.zip(&self.path.taps).map(|(sample, tap)| sample * tap).sum();
         self.next = (self.next + 1) % self.sent.len();
         echo
+    }
+}
+
+/// Taps of an office line's echo, and of the filter in the chip that removes it.
+pub const LINE_TAPS: usize = 8;
+/// What one step of a coefficient of the chip's filter (R45 to R52, signed) is worth. The data sheet's scale is not
+/// public; this is the model's.
+const COEFFICIENT_STEP: f32 = 1.0 / 128.0;
+/// Amplitude that comes back per step between the line's impedance code and the chip's; the model's.
+const MISMATCH_STEP: f32 = 0.04;
+/// How that is spread over time: a short low-pass, of energy 1.
+const MISMATCH_SHAPE: [f32; 4] = [0.8, 0.5, 0.3, 0.141];
+
+/// What an office line returns of what the box sends, by the impedance that the chip is set to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Balance {
+    /// The ACIM code, 0 to 15, that fits the line best.
+    pub impedance: u8,
+    /// Echo path that is left with that code, at 8 kHz; at most [`LINE_TAPS`] count.
+    pub echo: Vec<f32>,
+}
+
+impl Balance {
+    /// The echo that arrives at the PCM bus: what the line returns (nothing without a balance), less what the chip's
+    /// filter takes away. The further the chip's ACIM code is from the line's, the more returns.
+    pub(super) fn residual(line: Option<&Self>, chip: EchoWords) -> EchoPath {
+        let mut taps = [0.0; LINE_TAPS];
+        if let Some(line) = line {
+            let mismatch = f32::from(line.impedance.abs_diff(chip.acim)) * MISMATCH_STEP;
+            taps.iter_mut().zip(&line.echo).for_each(|(tap, echo)| *tap += echo);
+            taps.iter_mut().zip(MISMATCH_SHAPE).for_each(|(tap, share)| *tap += mismatch * share);
+        }
+        for (tap, coefficient) in taps.iter_mut().zip(chip.hybrid) {
+            *tap -= f32::from(coefficient) * COEFFICIENT_STEP;
+        }
+        if taps == [0.0; LINE_TAPS] { EchoPath::ideal() } else { EchoPath { taps: taps.to_vec() } }
     }
 }
 

@@ -16,4 +16,5 @@ pub mod si3050;
 pub mod si3215;
 pub mod spi;
 pub mod supervision;
+mod voice;
 pub mod world;

@@ -1,5 +1,6 @@
 //! What tests, the demo and a status display can see of the world.
 
+use super::exchange::{self, LineSnapshot};
 use super::person::Act;
 use super::phone::{Burst, Happening};
 use super::phone_caller_id::CallerId;
@@ -11,12 +12,12 @@ use std::collections::VecDeque;
 /// Events kept.
 const EVENTS_MAX: usize = 4096;
 
-/// Something that happened at a phone.
+/// Something that happened at a phone or on an office line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     /// World clock, samples.
     pub at: u64,
-    /// The phone.
+    /// The phone's port, or the line's.
     pub port: PortId,
     /// What.
     pub what: What,
@@ -33,6 +34,8 @@ pub enum What {
     HungUp,
     /// The person noticed that the far end is gone.
     HungUpOn(HungUpOn),
+    /// On an office line.
+    Line(exchange::Happening),
 }
 
 impl From<Act> for What {
@@ -96,7 +99,14 @@ impl AudioLog {
         self.samples.push_back(sample);
     }
 
-    fn audio(&self, now: u64) -> Audio {
+    /// Silence without computing it; of a long one only what is kept.
+    pub(super) fn push_silence(&mut self, samples: u64) {
+        for _ in 0..samples.min(self.len_max as u64) {
+            self.push(0);
+        }
+    }
+
+    pub(super) fn audio(&self, now: u64) -> Audio {
         Audio { started_at: now - self.samples.len() as u64, samples: self.samples.iter().copied().collect() }
     }
 }
@@ -142,6 +152,12 @@ impl World {
                 said: l.said.audio(self.samples()),
             })
             .collect()
+    }
+
+    /// Every office line as it is now, in the order of the profile.
+    #[must_use]
+    pub fn line_snapshots(&self) -> Vec<LineSnapshot> {
+        self.lines.iter().map(|(_, line)| line.snapshot()).collect()
     }
 
     /// The events since the `seen`-th, and how many there have been; events older than the latest 4096 are gone.

@@ -1,5 +1,7 @@
-//! `office.toml`: what the people at the simulated phones do. A tester may change it without touching the code.
+//! `office.toml`: what the people at the simulated phones do, and how the exchange treats the office lines. A tester may
+//! change it without touching the code.
 
+use super::exchange::{self, LinePlan};
 use super::hybrid::EchoPath;
 use crate::audio::wav;
 use crate::board::Profile;
@@ -14,12 +16,13 @@ const KEEP_AUDIO_S_MAX: u32 = 600;
 /// The name that stands for every phone without an entry of its own.
 const EVERY_OTHER: &str = "*";
 
-/// The behaviour of every phone.
+/// The behaviour of every phone and every office line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Office {
     /// Seconds of audio that each phone keeps for inspection.
     pub keep_audio_s: u32,
     phones: Vec<(String, Script)>,
+    lines: Vec<(String, LinePlan)>,
 }
 
 /// The behaviour of one phone and its person.
@@ -108,6 +111,14 @@ pub enum OfficeError {
         /// What is wrong and what would be right.
         problem: String,
     },
+    /// The same of an office line.
+    #[error("line {port}: {problem}")]
+    Line {
+        /// The line's port.
+        port: String,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -117,6 +128,9 @@ struct File {
     keep_audio_s: u32,
     #[serde(rename = "phone", default)]
     phones: Vec<Entry>,
+    /// Read one by one, so that a mistake is named with its line.
+    #[serde(rename = "line", default)]
+    lines: Vec<toml::Table>,
 }
 
 #[derive(Deserialize)]
@@ -216,13 +230,21 @@ impl Office {
             }
             phones.push((port, entry.script(&read)?));
         }
-        Ok(Self { keep_audio_s: file.keep_audio_s, phones })
+        let mut lines: Vec<(String, LinePlan)> = Vec::new();
+        for table in file.lines {
+            let (port, plan) = exchange::read_entry(table, &read)?;
+            if lines.iter().any(|(other, _)| *other == port) {
+                return Err(OfficeError::Line { port, problem: "has two entries".into() });
+            }
+            lines.push((port, plan));
+        }
+        Ok(Self { keep_audio_s: file.keep_audio_s, phones, lines })
     }
 
     /// An office that nobody is in; its phones keep `keep_audio_s` seconds of audio.
     #[must_use]
     pub fn empty(keep_audio_s: u32) -> Self {
-        Self { keep_audio_s, phones: Vec::new() }
+        Self { keep_audio_s, ..Self::default() }
     }
 
     /// An office in which the phone on `port` does as the script says.
@@ -232,6 +254,20 @@ impl Office {
         self
     }
 
+    /// An office whose line on `port` is treated as the plan says.
+    #[must_use]
+    pub fn with_line(mut self, port: &str, plan: LinePlan) -> Self {
+        self.lines.push((port.into(), plan));
+        self
+    }
+
+    /// How the line on `port` is treated: its own entry, else that of `"*"`, else as by default.
+    #[must_use]
+    pub fn line(&self, port: &str) -> LinePlan {
+        let named = |name: &str| self.lines.iter().find(|(port, _)| port == name);
+        named(port).or_else(|| named(EVERY_OTHER)).map(|(_, plan)| plan.clone()).unwrap_or_default()
+    }
+
     /// The behaviour of the phone on `port`: its own entry, else that of `"*"`, else nobody answers.
     #[must_use]
     pub fn script(&self, port: &str) -> Script {
@@ -239,7 +275,12 @@ impl Office {
         named(port).or_else(|| named(EVERY_OTHER)).map(|(_, script)| script.clone()).unwrap_or_default()
     }
 
-    /// The ports that have an entry of their own.
+    /// The lines that have an entry of their own.
+    pub fn line_ports(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().map(|(port, _)| port.as_str()).filter(|port| *port != EVERY_OTHER)
+    }
+
+    /// The phones that have an entry of their own.
     pub fn ports(&self) -> impl Iterator<Item = &str> {
         self.phones.iter().map(|(port, _)| port.as_str()).filter(|port| *port != EVERY_OTHER)
     }
@@ -304,7 +345,7 @@ impl Echo {
     }
 }
 
-fn words(
+pub(super) fn words(
     name: &str,
     read: &impl Fn(&str) -> Result<Vec<u8>, OfficeError>,
 ) -> Result<Arc<[i16]>, OfficeError> {

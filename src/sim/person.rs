@@ -6,9 +6,9 @@
 //!    └────────────────────────┘
 //! ```
 
-use super::office::{Script, Speech};
+use super::office::Script;
 use super::supervision::HungUpOn;
-use std::f32::consts::PI;
+use super::voice::Voice;
 
 /// Silence of the ringer after which a call is over for the person: longer than the pause of any cadence.
 const RINGING_OVER_MS: u64 = 5_000;
@@ -18,6 +18,8 @@ const REACTION_MS: u64 = 300;
 const KEY_MS: u64 = 100;
 /// Peak of each of the two frequencies of a key.
 const KEY_PEAK: f32 = 6000.0;
+/// The key-pad, row by row.
+const KEYS: &str = "123A456B789C*0#D";
 
 /// What a person does to the hook switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +48,9 @@ pub struct Person {
     state: State,
     rings: u32,
     last_ring_ms: u64,
-    place: usize,
-    phases: [f32; 2],
+    voice: Voice,
+    /// Keys pressed outside of the script, and since when.
+    pressed: Option<(u64, String)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +65,14 @@ impl Person {
     /// A person who follows `script`.
     #[must_use]
     pub fn new(script: Script) -> Self {
-        Self { script, state: State::Waiting, rings: 0, last_ring_ms: 0, place: 0, phases: [0.0; 2] }
+        Self {
+            script,
+            state: State::Waiting,
+            rings: 0,
+            last_ring_ms: 0,
+            voice: Voice::default(),
+            pressed: None,
+        }
     }
 
     /// The script.
@@ -122,13 +132,19 @@ impl Person {
     /// The handset was lifted.
     pub fn lifted(&mut self, now_ms: u64) {
         self.state = State::Talking { since_ms: now_ms };
-        (self.rings, self.place, self.phases) = (0, 0, [0.0; 2]);
+        (self.rings, self.voice) = (0, Voice::default());
     }
 
     /// The handset was put down.
     pub fn hung_up(&mut self) {
         self.state = State::Waiting;
         self.rings = 0;
+        self.pressed = None;
+    }
+
+    /// Presses keys from now on, one after the other; a handset that is down sends none.
+    pub fn press(&mut self, digits: &str, now_ms: u64) {
+        self.pressed = Some((now_ms, digits.chars().filter(|key| KEYS.contains(*key)).collect()));
     }
 
     /// Speaks or presses keys for one millisecond, or the part of it that `said` is long.
@@ -136,52 +152,33 @@ impl Person {
         said.fill(0);
         let State::Talking { since_ms } = self.state else { return };
         let elapsed_ms = now_ms.saturating_sub(since_ms);
-        let pressing = self.script.keys.iter().find_map(|(at_ms, digits)| {
-            let place = elapsed_ms.checked_sub(*at_ms)? / (2 * KEY_MS);
-            let key = digits.chars().nth(usize::try_from(place).ok()?)?;
-            Some(((elapsed_ms - at_ms) % (2 * KEY_MS) < KEY_MS).then(|| key_hz(key)))
-        });
-        match pressing {
-            Some(Some(hz)) => self.sound(hz, KEY_PEAK, said),
+        let scripted = self
+            .script
+            .keys
+            .iter()
+            .find_map(|(at_ms, digits)| key_at(digits, elapsed_ms.checked_sub(*at_ms)?));
+        let unscripted = || {
+            self.pressed.as_ref().and_then(|(from_ms, digits)| key_at(digits, now_ms.checked_sub(*from_ms)?))
+        };
+        match scripted.or_else(unscripted) {
+            Some(Some(hz)) => self.voice.sound(hz, KEY_PEAK, said),
             // The pause after a key: the phone mutes the mouthpiece.
             Some(None) => {}
-            None if elapsed_ms >= self.script.say_after_ms => self.speak(said),
+            None if elapsed_ms >= self.script.say_after_ms => self.voice.speak(&self.script.speech, said),
             None => {}
-        }
-    }
-
-    fn speak(&mut self, said: &mut [i16]) {
-        let (samples, repeat) = match &self.script.speech {
-            Speech::Silence => return,
-            &Speech::Tone { hz, peak } => return self.sound([hz, 0.0], peak, said),
-            Speech::Words { samples, repeat } => (samples.clone(), *repeat),
-        };
-        for out in said {
-            let Some(&sample) = samples.get(self.place) else { return };
-            *out = sample;
-            self.place += 1;
-            if repeat && self.place == samples.len() {
-                self.place = 0;
-            }
-        }
-    }
-
-    fn sound(&mut self, hz: [f32; 2], peak: f32, said: &mut [i16]) {
-        for out in said {
-            let mut sum = 0.0;
-            for (phase, hz) in self.phases.iter_mut().zip(hz).filter(|(_, hz)| *hz > 0.0) {
-                *phase += 2.0 * PI * hz / 8000.0;
-                *phase -= if *phase > 2.0 * PI { 2.0 * PI } else { 0.0 };
-                sum += phase.sin() * peak;
-            }
-            *out = sum as i16;
         }
     }
 }
 
+/// The key that is held `elapsed_ms` after the first one was pressed, `Some(None)` in the pause after a key, `None` when
+/// all have been pressed.
+fn key_at(digits: &str, elapsed_ms: u64) -> Option<Option<[f32; 2]>> {
+    let key = digits.chars().nth(usize::try_from(elapsed_ms / (2 * KEY_MS)).ok()?)?;
+    Some((elapsed_ms % (2 * KEY_MS) < KEY_MS).then(|| key_hz(key)))
+}
+
 /// The two frequencies of a key (ITU-T Q.23).
 fn key_hz(key: char) -> [f32; 2] {
-    const KEYS: &str = "123A456B789C*0#D";
     let place = KEYS.find(key).unwrap_or_default();
     [[697.0, 770.0, 852.0, 941.0][place / 4], [1209.0, 1336.0, 1477.0, 1633.0][place % 4]]
 }

@@ -1,4 +1,5 @@
-//! Register-level model of a Si3050 with its Si3019 line side (FXO): reset, link, hook switch, ring detectors, readings.
+//! Register-level model of a Si3050 with its Si3019 line side (FXO): reset, link, hook switch, ring detectors, readings,
+//! audio path.
 
 use super::exchange::Line;
 
@@ -16,6 +17,18 @@ const REGISTERS: usize = 60;
 const AT_RESET: [(usize, u8); 6] = [(2, 0x03), (6, 0x10), (22, 0x96), (23, 0x2D), (24, 0x19), (31, 0x20)];
 /// Off-hook counter by bits 6 and 5 of R31.
 const SETTLE_MS: [u16; 4] = [512, 128, 64, 8];
+
+/// First register of the hybrid's eight coefficients.
+const HYBRID: usize = 45;
+
+/// What the registers say about echo.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EchoWords {
+    /// Impedance code (R30).
+    pub acim: u8,
+    /// Coefficients of the hybrid (R45 to R52); 0 while it is off.
+    pub hybrid: [i8; 8],
+}
 
 /// What is broken.
 #[derive(Clone, Copy, Debug, Default)]
@@ -214,5 +227,63 @@ impl Model {
                 }
             }
         }
+    }
+
+    /// The time slots of 16 bits that the chip sends in and listens to; `None` while PCM is off, not 16-bit linear or
+    /// not aligned to a slot.
+    #[must_use]
+    pub fn slots(&self) -> Option<(usize, usize)> {
+        let slot = |low: usize| {
+            let start = usize::from(self.regs[low]) | usize::from(self.regs[low + 1] & 0x03) << 8;
+            start.is_multiple_of(16).then_some(start / 16)
+        };
+        (self.regs[33] & 0x38 == 0x38).then(|| Some((slot(34)?, slot(36)?)))?
+    }
+
+    /// Whether audio of the line reaches the PCM bus: off hook, or on hook while the line is monitored (R5 ONHM), with
+    /// the receive path on (R2 RXE) and not muted (R15 RXM).
+    #[must_use]
+    pub fn hears(&self) -> bool {
+        self.linked() && self.regs[5] & 0x09 != 0 && self.regs[2] & 0x01 != 0 && self.regs[15] & 0x08 == 0
+    }
+
+    /// Whether audio of the PCM bus reaches the line: off hook and not muted (R15 TXM).
+    #[must_use]
+    pub fn speaks(&self) -> bool {
+        self.off_hook() && self.regs[15] & 0x80 == 0
+    }
+
+    /// Gain towards the line (R38, R40), as a factor of the amplitude.
+    #[must_use]
+    pub fn tx_gain(&self) -> f32 {
+        self.gain(38)
+    }
+
+    /// Gain from the line (R39, R41), as a factor of the amplitude.
+    #[must_use]
+    pub fn rx_gain(&self) -> f32 {
+        self.gain(39)
+    }
+
+    /// Whole dB in one register, tenths in the one after the next; bit 4 of each attenuates.
+    fn gain(&self, whole: usize) -> f32 {
+        let signed = |word: u8| {
+            let size = f32::from(word & 0x0F);
+            if word & 0x10 == 0 { size } else { -size }
+        };
+        match (self.regs[whole], self.regs[whole + 2]) {
+            (0, 0) => 1.0,
+            (whole, tenths) => 10f32.powf((signed(whole) + signed(tenths) / 10.0) / 20.0),
+        }
+    }
+
+    /// What the chip does about echo; the filter works while R2 enables it.
+    #[must_use]
+    pub fn echo_words(&self) -> EchoWords {
+        let mut words = EchoWords { acim: self.regs[30] & 0x0F, hybrid: [0; 8] };
+        if self.regs[2] & 0x02 != 0 {
+            words.hybrid = std::array::from_fn(|n| i8::from_le_bytes([self.regs[HYBRID + n]]));
+        }
+        words
     }
 }

@@ -3,7 +3,7 @@
 //! Chips, loops, phones and people move together, a millisecond at a time; audio moves sample by sample. Nothing here
 //! has a clock of its own, so the sound card may step the world in real time or as fast as it can.
 
-use super::exchange::Line;
+use super::exchange::{self, Country, Line, OfficeLine};
 use super::hybrid::Hybrid;
 use super::observe::{AudioLog, Event, EventLog, What};
 use super::office::{Office, OfficeError};
@@ -31,9 +31,11 @@ pub struct World {
     now: u64,
     pub(super) chains: Vec<Chain>,
     pub(super) loops: Vec<Loop>,
-    lines: Vec<(ChipPlace, Line)>,
+    pub(super) lines: Vec<(ChipPlace, OfficeLine)>,
+    country: Country,
     pub(super) events: EventLog,
     happenings: Vec<Happening>,
+    line_happenings: Vec<exchange::Happening>,
 }
 
 /// The loop of one FXS port.
@@ -49,7 +51,7 @@ pub(super) struct Loop {
 }
 
 #[derive(Clone, Copy)]
-struct ChipPlace {
+pub(super) struct ChipPlace {
     chain: usize,
     index: usize,
 }
@@ -58,21 +60,43 @@ impl World {
     /// Builds the world of a board and its office.
     ///
     /// # Errors
-    /// [`OfficeError::Value`] for a phone that the board does not have.
+    /// [`OfficeError`] for a phone or a line that the board does not have.
     pub fn new(profile: &Profile, office: &Office) -> Result<Self, OfficeError> {
-        let known = |name: &str| profile.fxs_ports().any(|(_, port)| port.name == name);
-        if let Some(stranger) = office.ports().find(|name| !known(name)) {
+        if let Some(stranger) = office.ports().find(|name| !profile.fxs_ports().any(|(_, p)| p.name == *name))
+        {
             let names: Vec<_> = profile.fxs_ports().map(|(_, port)| port.name.as_str()).collect();
             let problem = format!("the board has no such phone; it has {}", names.join(", "));
             return Err(OfficeError::Value { port: stranger.into(), problem });
         }
-        let lines = profile.fxo_ports().map(|(_, port)| (place_of(profile, port), Line::default())).collect();
+        if let Some(stranger) =
+            office.line_ports().find(|name| !profile.fxo_ports().any(|(_, p)| p.name == *name))
+        {
+            let names: Vec<_> = profile.fxo_ports().map(|(_, port)| port.name.as_str()).collect();
+            let problem = format!("the board has no such line; it has {}", names.join(", "));
+            return Err(OfficeError::Line { port: stranger.into(), problem });
+        }
+        let lines = profile
+            .fxo_ports()
+            .map(|(id, port)| {
+                let line = OfficeLine::new(id, &port.name, office.line(&port.name), office.keep_audio_s);
+                (place_of(profile, port), line)
+            })
+            .collect();
         let loops = profile
             .fxs_ports()
             .map(|(id, port)| Loop::new(id, port, place_of(profile, port), office))
             .collect();
         let chains = profile.spi.iter().map(|spi| build_chain(profile, &spi.name, spi.chain)).collect();
-        Ok(Self { now: 0, chains, loops, lines, events: EventLog::default(), happenings: Vec::new() })
+        Ok(Self {
+            now: 0,
+            chains,
+            loops,
+            lines,
+            country: Country::north_america(),
+            events: EventLog::default(),
+            happenings: Vec::new(),
+            line_happenings: Vec::new(),
+        })
     }
 
     /// Makes the world reachable for the SPI devices, the sound card and observers.
@@ -104,18 +128,25 @@ impl World {
         self.loop_of(port).map(|l| &mut l.phone)
     }
 
-    /// The line on an FXO port, in the order of the profile: to unplug it.
-    pub fn line(&mut self, index: usize) -> Option<&mut Line> {
+    /// How the office lines ring, sound and tell who calls, from the next call on; North America's at first.
+    pub fn set_country(&mut self, country: Country) {
+        self.country = country;
+    }
+
+    /// The office line on an FXO port, in the order of the profile: to call in on it, to unplug it, to look at it.
+    pub fn office_line(&mut self, index: usize) -> Option<&mut OfficeLine> {
         self.lines.get_mut(index).map(|(_, line)| line)
+    }
+
+    /// The wires of that line: to change battery, loop or ringing by hand.
+    pub fn line(&mut self, index: usize) -> Option<&mut Line> {
+        self.office_line(index).map(OfficeLine::wire)
     }
 
     /// The chip of an FXO port, in the order of the profile: to look into it, to break it.
     pub fn daa(&mut self, index: usize) -> Option<&mut si3050::Model> {
         let place = self.lines.get(index)?.0;
-        match &mut self.chains.get_mut(place.chain)?.chips {
-            Chips::Daas(chips) => chips.get_mut(place.index),
-            Chips::Slics(_) => None,
-        }
+        daa_at(&mut self.chains, place)
     }
 
     /// Makes the next transfers of an SPI chain fail.
@@ -139,6 +170,14 @@ impl World {
     pub fn flash(&mut self, port: PortId, ms: u16) {
         if let Some(phone) = self.phone(port) {
             phone.flash(ms);
+        }
+    }
+
+    /// Makes the person at a phone press keys from now on, 100 ms each with as long a pause; the handset is up.
+    pub fn press(&mut self, port: PortId, digits: &str) {
+        let now_ms = self.now / MS_SAMPLES as u64;
+        if let Some(l) = self.loop_of(port) {
+            l.person.press(digits, now_ms);
         }
     }
 
@@ -167,11 +206,17 @@ impl World {
     /// A millisecond of everything but audio.
     fn tick(&mut self) {
         let now = self.now;
-        for (place, line) in &self.lines {
-            if let Some(Chips::Daas(chips)) = self.chains.get_mut(place.chain).map(|chain| &mut chain.chips)
-                && let Some(chip) = chips.get_mut(place.index)
-            {
-                chip.tick(line);
+        for (place, line) in &mut self.lines {
+            let Some(chip) = daa_at(&mut self.chains, *place) else { continue };
+            let felt = line.tick(
+                chip.holds_line(),
+                now / MS_SAMPLES as u64,
+                &self.country,
+                &mut self.line_happenings,
+            );
+            chip.tick(&felt);
+            for happening in self.line_happenings.drain(..) {
+                self.events.push(Event { at: now, port: line.port, what: What::Line(happening) });
             }
         }
         for l in &mut self.loops {
@@ -196,6 +241,11 @@ impl World {
         for l in &mut self.loops {
             if let Some(chip) = slic_at(&mut self.chains, l.place) {
                 l.pass_audio(chip, self.now, down, up, slots);
+            }
+        }
+        for (place, line) in &mut self.lines {
+            if let Some(chip) = daa_at(&mut self.chains, *place) {
+                line.pass_audio(chip, self.now, down, up, slots);
             }
         }
     }
@@ -274,6 +324,13 @@ fn slic_at(chains: &mut [Chain], place: ChipPlace) -> Option<&mut si3215::Model>
     match &mut chains.get_mut(place.chain)?.chips {
         Chips::Slics(chips) => chips.get_mut(place.index),
         Chips::Daas(_) => None,
+    }
+}
+
+fn daa_at(chains: &mut [Chain], place: ChipPlace) -> Option<&mut si3050::Model> {
+    match &mut chains.get_mut(place.chain)?.chips {
+        Chips::Daas(chips) => chips.get_mut(place.index),
+        Chips::Slics(_) => None,
     }
 }
 

@@ -91,9 +91,10 @@ impl Fxo {
         if had_turned && !proceeding.supervision.has_turned() {
             self.learned.reversed_for_nothing();
         }
-        match proceeding.supervision.due(now) {
-            Some(end) => self.end(&proceeding.supervision, end, now, out),
-            None => State::Proceeding(proceeding),
+        match (proceeding.supervision.due(now), proceeding.answer.due(now)) {
+            (Some(end), _) => self.end(&proceeding.supervision, end, now, out),
+            (None, Some(evidence)) => self.answered(proceeding.supervision, evidence, now, out),
+            (None, None) => State::Proceeding(proceeding),
         }
     }
 }

@@ -7,7 +7,7 @@
 //! | CPC | loop open for [`Settings::cpc_ms`], while the exchange switches for [`SWITCHING_MS`] | 80 ms (chip) + 200 ms |
 //! | polarity | turned at the answer, turned back, and stays so for [`TURNED_MS`] | 80 ms (chip) + 400 ms |
 //! | busy, reorder | three cycles, nobody talks in them | 3 cycles: 3 s and 1.5 s in North America |
-//! | dial tone | as long as the detector asks, and [`Settings::dial_tone_ms`] more | 1 s + 1 s |
+//! | dial tone | as long as the detector asks, and [`Settings::dial_tone_ms`] more | 1 s + 1.2 s |
 //! | key D | held for [`KEY_D_MS`] | 60 ms |
 //! | none | silence, once the other leg has ended; else the cap | [`Settings::far_silence_ms`] |
 //!
@@ -21,7 +21,13 @@
 
 use super::{Learned, Loss};
 use crate::{
-    audio::{dtmf::Key, line_ear::Heard, progress::Progress, tone::Tone, tone_plan::TonePlan},
+    audio::{
+        dtmf::Key,
+        line_ear::Heard,
+        progress::{self, Progress},
+        tone::Tone,
+        tone_plan::TonePlan,
+    },
     time::Instant,
 };
 
@@ -37,7 +43,7 @@ const WINK_MS: u64 = 1_000;
 const ANNOUNCED_MS: u64 = 2_000;
 /// A reversal that nobody trusts yet and this time before the end of its call is a lesson.
 const HINT_MS: u64 = 30_000;
-/// The ear calls it speech for this long after its end.
+/// The ear may tell of speech when a tone has begun since less than this.
 const SPEECH_LASTS_MS: u64 = 500;
 /// How long a tone waits on a line that does not end calls with tones: longer than an exchange that has given reorder
 /// takes to open the loop behind it.
@@ -82,7 +88,7 @@ impl HangUp {
             Self::Polarity => Some(TURNED_MS),
             Self::Busy => Some(cycles_ms(&tones.busy)),
             Self::Reorder => Some(cycles_ms(&tones.reorder)),
-            Self::DialTone => Some(settings.dial_tone_ms),
+            Self::DialTone => Some(progress::Settings::default().dial_tone_ms as u64 + settings.dial_tone_ms),
             Self::KeyD => Some(KEY_D_MS),
             Self::SpecialInformation => Some(3 * u64::from(tones.special_information.burst_ms)),
             Self::Silence | Self::Cap => None,
@@ -96,7 +102,8 @@ pub struct Settings {
     /// What the loop has to be open to be CPC, in ms, 100 to 350. Between a contact's bounce (60 ms) and the shortest
     /// CPC (250 ms); the chip's debounce of 64 ms on both edges cancels out.
     pub cpc_ms: u64,
-    /// What dial tone has to last beyond [`crate::audio::progress::Settings::dial_tone_ms`], in ms.
+    /// What dial tone has to last beyond [`crate::audio::progress::Settings::dial_tone_ms`], in ms, at least 1,100: a
+    /// second of silence refutes it.
     pub dial_tone_ms: u64,
     /// Silence that ends a call whose other leg has ended, in ms.
     pub far_silence_ms: u64,
@@ -113,7 +120,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             cpc_ms: 200,
-            dial_tone_ms: 1_000,
+            dial_tone_ms: 1_200,
             far_silence_ms: 3_000,
             silence_ms: None,
             key_d: true,

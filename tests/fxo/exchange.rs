@@ -92,7 +92,8 @@ pub(crate) fn called(profile: Profile) -> Office {
     office.until(3_000, |command| matches!(command, Command::Dialled));
     office.run(1_000);
     office.far = Sound::tone(&settings.tones.ringback);
-    office.run(8_000);
+    // Two bursts; a tone that follows one without a pause costs the detector a cycle.
+    office.run(9_000);
     office
 }
 

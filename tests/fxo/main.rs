@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "ladders and sounds are files")]
 
 mod chip;
+mod dialling;
 mod exchange;
 mod ladders;
 mod office;

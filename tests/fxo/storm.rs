@@ -208,7 +208,7 @@ fn a_storm_of_events_finds_an_answer_each_and_breaks_no_promise() {
     for seed in 0..400 {
         let mut random = Random(seed);
         let mut line = Fxo::new(settings(&mut random));
-        let (mut now, mut watch) = (Instant::ZERO, Watch::default());
+        let (mut now, mut watch, mut idle_rounds) = (Instant::ZERO, Watch::default(), 0);
         for _ in 0..2_500 {
             // Half of the time the next deadline passes first.
             let due = line.deadline().filter(|_| random.below(2) == 0);
@@ -229,7 +229,10 @@ fn a_storm_of_events_finds_an_answer_each_and_breaks_no_promise() {
                 watch.take(command, &event, &line);
             }
             watch.after(&line);
-            let passes = !matches!(event, Event::Deadline) || line.deadline().is_none_or(|at| at > now);
+            // Two things may be due at once.
+            idle_rounds =
+                if matches!(event, Event::Deadline) && out.is_empty() { idle_rounds + 1 } else { 0 };
+            let passes = idle_rounds < 3 || line.deadline().is_none_or(|at| at > now);
             assert!(passes, "seed {seed}: a deadline does not pass");
         }
         seen.append(&mut watch.seen);

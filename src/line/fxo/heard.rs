@@ -88,8 +88,9 @@ impl Fxo {
         let had_turned = proceeding.supervision.has_turned();
         proceeding.supervision.heard(heard, now);
         proceeding.answer.heard(heard, now);
-        if had_turned && !proceeding.supervision.has_turned() {
+        if had_turned && !proceeding.supervision.has_turned() && self.learned.answers > 0 {
             self.learned.reversed_for_nothing();
+            out.push(Command::LearnedReversal);
         }
         match (proceeding.supervision.due(now), proceeding.answer.due(now)) {
             (Some(end), _) => self.end(&proceeding.supervision, end, now, out),

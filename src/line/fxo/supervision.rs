@@ -88,7 +88,7 @@ impl HangUp {
             Self::Polarity => Some(TURNED_MS),
             Self::Busy => Some(cycles_ms(&tones.busy)),
             Self::Reorder => Some(cycles_ms(&tones.reorder)),
-            Self::DialTone => Some(progress::Settings::default().dial_tone_ms as u64 + settings.dial_tone_ms),
+            Self::DialTone => Some(dial_tone_known_ms(tones) + settings.dial_tone_ms),
             Self::KeyD => Some(KEY_D_MS),
             Self::SpecialInformation => Some(3 * u64::from(tones.special_information.burst_ms)),
             Self::Silence | Self::Cap => None,
@@ -420,12 +420,62 @@ impl Supervision {
     }
 }
 
+fn cycle_ms(tone: &Tone) -> u64 {
+    tone.cadence.bursts_ms().iter().map(|&(on, off)| u64::from(on) + u64::from(off)).sum()
+}
+
 fn cycles_ms(tone: &Tone) -> u64 {
-    CYCLES * tone.cadence.bursts_ms().iter().map(|&(on, off)| u64::from(on) + u64::from(off)).sum::<u64>()
+    CYCLES * cycle_ms(tone)
+}
+
+/// How long the detector hears dial tone before it says so: two cycles of one with pauses; of a continuous one the time
+/// of its settings, or what the bursts of tones with the same sound may last.
+fn dial_tone_known_ms(tones: &TonePlan) -> u64 {
+    if !tones.dial.cadence.is_continuous() {
+        return 2 * cycle_ms(&tones.dial);
+    }
+    let alike = [&tones.busy, &tones.reorder, &tones.ringback]
+        .into_iter()
+        .filter(|tone| (tone.hz, tone.modulated_hz) == (tones.dial.hz, tones.dial.modulated_hz));
+    let bursts = alike.flat_map(|tone| tone.cadence.bursts_ms()).map(|&(on, _)| u64::from(on));
+    let outlasted_ms = bursts.max().map_or(0, |on| on * 23 / 20 + 100);
+    outlasted_ms.max(progress::Settings::default().dial_tone_ms.into())
 }
 
 /// What a tone with pauses is silent for, with a margin; of a continuous tone a pause that the ear is sure of.
 fn longest_pause_ms(tone: &Tone) -> u64 {
     let longest = tone.cadence.bursts_ms().iter().map(|&(_, off)| u64::from(off)).max();
     longest.map_or(100, |longest| longest * 5 / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shortest_times_are_those_of_the_countrys_own_cadences() {
+        let least = |country, how: HangUp| {
+            how.least_ms(TonePlan::for_country(country).unwrap(), &Settings::default()).unwrap()
+        };
+        assert_eq!(least("US", HangUp::Busy), 3_000);
+        assert_eq!(least("US", HangUp::Reorder), 1_500);
+        assert_eq!(least("US", HangUp::DialTone), 1_000 + 1_200);
+        assert_eq!(least("GB", HangUp::Busy), 2_250);
+        // Ringback of 1.5 s sounds the same, and 15 % longer is still ringback.
+        assert_eq!(least("FR", HangUp::DialTone), 1_825 + 1_200);
+        // Two cycles of 200, 200, 600, 1,000 ms.
+        assert_eq!(least("IT", HangUp::DialTone), 4_000 + 1_200);
+        assert_eq!(HangUp::Cap.least_ms(TonePlan::north_america(), &Settings::default()), None);
+    }
+
+    #[test]
+    fn the_chip_and_the_ear_have_their_part_in_the_thresholds() {
+        let settings = Settings::default();
+        // The shortest CPC, as the chip sees it at worst; the longest interruption that is none.
+        assert!(settings.cpc_ms + 16 < 250 && settings.cpc_ms > 60 + 16);
+        // A pulled cable, with the chip's debounce and its sampling, also while the exchange switches.
+        assert!(SWITCHING_MS > 350 && SWITCHING_MS + 64 + 16 <= 500);
+        // The first second of silence is told a second after a tone has ended.
+        assert!(settings.dial_tone_ms > 1_000 + 50);
+    }
 }

@@ -23,11 +23,13 @@ impl ErrorType for Wire {
 impl SpiDevice for Wire {
     fn transaction(&mut self, operations: &mut [Operation<'_, u8>]) -> Result<(), Infallible> {
         match operations {
-            [Operation::Write(&[control, register]), Operation::Read(data)] => {
+            [Operation::Write([control, register]), Operation::Read(data)] => {
+                let (control, register) = (*control, *register);
                 assert_eq!(control & 0xF0, 0x60);
                 data[0] = self.regs[usize::from(control & 0x0F)][usize::from(register)];
             }
-            [Operation::Write(&[control, register, value])] => {
+            [Operation::Write([control, register, value])] => {
+                let (control, register, value) = (*control, *register, *value);
                 assert_eq!(control & 0xF0, 0x20);
                 if register == 5 {
                     self.daa1.push([control, register, value]);

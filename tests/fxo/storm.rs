@@ -119,11 +119,7 @@ impl Watch {
                 assert!(!self.wants, "free while a call goes out");
                 (self.wants, self.dialled) = (true, false);
             }
-            Event::Release => {
-                if line.is_off_hook() {
-                    (self.wants, self.rings) = (false, false);
-                }
-            }
+            Event::Release if line.is_off_hook() => (self.wants, self.rings) = (false, false),
             Event::Answer if self.rings => self.rings = false,
             Event::Chip(
                 LineChange::Up

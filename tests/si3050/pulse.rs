@@ -76,7 +76,7 @@ fn two_one_on_the_last_chip_of_each_chain_is_three_openings_at_their_times() {
                 }
                 _ => None,
             };
-            for command in order {
+            if let Some(command) = order {
                 ports[last].handle(command, &mut chain, now, &mut Vec::new()).unwrap();
             }
             for (port, chip) in ports.iter_mut().enumerate().filter(|(_, chip)| chip.deadline() <= now) {

@@ -69,7 +69,7 @@ struct Pace {
 }
 
 impl LineEar {
-    /// For a handset: hears keys, also under a dial tone whose echo is 9 dB weaker than they are.
+    /// For a handset: hears keys, also under a dial tone whose echo is 8 dB weaker than they are, tone for tone.
     #[must_use]
     pub fn for_phone() -> Self {
         Self { keys: dtmf::Receiver::new(), line: None }

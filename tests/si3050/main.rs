@@ -3,5 +3,6 @@
 #![cfg(feature = "sim")]
 
 mod line;
+mod pulse;
 mod rig;
 mod start;

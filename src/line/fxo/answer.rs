@@ -3,7 +3,7 @@
 //! | evidence | what it has to show |
 //! |---|---|
 //! | polarity | turned, on a line that is known to turn it for an answer |
-//! | voice | somebody talks for [`Settings::voice_ms`], with neither a tone nor silence in between |
+//! | voice | somebody talks, and goes on: [`Settings::voice_ms`] without a tone or a second of silence, or once more |
 //! | assumed | [`Settings::assumed_ms`] since everything was dialled, and no ringback for one and a half of its cycles |
 //!
 //! A phone that rings is never assumed to have been answered, however long it rings.
@@ -13,6 +13,9 @@ use crate::{
     audio::{line_ear::Heard, progress::Progress, tone_plan::TonePlan},
     time::Instant,
 };
+
+/// "Hello?", a pause, "hello?". The ear tells at most once a second.
+const TWICE: u32 = 2;
 
 /// Whether a reversal is an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +34,8 @@ pub enum Reversal {
 pub struct Settings {
     /// Reversals of the polarity.
     pub reversal: Reversal,
-    /// How long somebody talks, in ms, 300 to 3,000.
+    /// How long somebody talks, in ms, 1,100 to 3,000: below, a second of silence would refute nothing. The ear has heard
+    /// 200 ms before it says so.
     pub voice_ms: u64,
     /// After how long an answer is assumed, in ms.
     pub assumed_ms: u64,
@@ -39,7 +43,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { reversal: Reversal::Learned, voice_ms: 800, assumed_ms: 30_000 }
+        Self { reversal: Reversal::Learned, voice_ms: 1_200, assumed_ms: 30_000 }
     }
 }
 
@@ -52,7 +56,10 @@ pub(super) struct Answer {
     assumed: Instant,
     /// What a ringback puts that off by, in ms.
     rings_ms: u64,
+    /// Since when somebody talks without a second of silence.
     speaks_since: Option<Instant>,
+    /// How often somebody was heard since the last tone.
+    spoken: u32,
 }
 
 impl Answer {
@@ -70,6 +77,7 @@ impl Answer {
             assumed: now.after_ms(settings.assumed_ms),
             rings_ms: u64::from(cycle) * 3 / 2,
             speaks_since: None,
+            spoken: 0,
         }
     }
 
@@ -82,10 +90,11 @@ impl Answer {
         match heard {
             Heard::Speech => {
                 self.speaks_since.get_or_insert(now);
+                self.spoken += 1;
             }
             Heard::Silent { .. } => self.speaks_since = None,
             Heard::Progress(progress) => {
-                self.speaks_since = None;
+                (self.speaks_since, self.spoken) = (None, 0);
                 if let Progress::Ringback { .. } = progress {
                     self.assumed = self.assumed.max(now.after_ms(self.rings_ms));
                 }
@@ -99,7 +108,7 @@ impl Answer {
     }
 
     pub(super) fn due(&self, now: Instant) -> Option<Evidence> {
-        if self.speaks_until().is_some_and(|voice| now >= voice) {
+        if self.spoken >= TWICE || self.speaks_until().is_some_and(|voice| now >= voice) {
             return Some(Evidence::Voice);
         }
         (now >= self.assumed).then_some(Evidence::Assumed)

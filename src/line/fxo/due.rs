@@ -37,9 +37,12 @@ impl Fxo {
 
     /// When something is to be done about a line that is being released.
     fn released_at(&self, releasing: &Releasing) -> Option<Instant> {
-        match self.wires.dead_since {
-            Some(_) => Some(releasing.until.max(releasing.since.after_ms(self.settings.battery_back_ms))),
-            None => Some(releasing.until),
+        match (self.wires.dead_since, &releasing.then) {
+            (Some(_), None) => {
+                Some(releasing.until.max(releasing.since.after_ms(self.settings.battery_back_ms)))
+            }
+            // An emergency call has no time to wait for battery.
+            (Some(_), Some(_)) | (None, _) => Some(releasing.until),
         }
     }
 
@@ -56,14 +59,10 @@ impl Fxo {
                 self.idle(out)
             }
             State::NoBattery { back: Some(back) } if now >= back => self.idle(out),
-            State::Announced(announced) if now >= announced.until => {
-                self.ignore(out);
-                State::Idle
-            }
+            State::Announced(announced) if now >= announced.until => self.idle(out),
             State::Ringing(ringing) if ringing.over.is_some_and(|over| now >= over) => {
-                self.ignore(out);
                 out.push(Command::RingStopped);
-                State::Idle
+                self.idle(out)
             }
             State::Answering { until } if now >= until => {
                 out.push(Command::Lost(Loss::LinkLost));
@@ -166,16 +165,19 @@ impl Fxo {
     }
 
     fn released(&mut self, releasing: Releasing, now: Instant, out: &mut Vec<Command>) -> State {
-        if self.wires.dead_since.is_some() {
-            if !self.is_alarmed(Alarm::Unplugged) {
-                self.alarm(Alarm::BatteryNotBack, out);
+        match (self.wires.dead_since, releasing.then) {
+            (Some(_), Some(_)) => {
+                out.push(Command::Refused(Refusal::NoBattery));
+                State::Releasing(Releasing { then: None, ..releasing })
             }
-            out.extend(releasing.then.map(|_| Command::Refused(Refusal::NoBattery)));
-            return State::NoBattery { back: None };
-        }
-        match releasing.then {
-            Some(dial) => self.off_hook_for(dial, now, out),
-            None => self.idle(out),
+            (Some(_), None) => {
+                if !self.is_alarmed(Alarm::Unplugged) {
+                    self.alarm(Alarm::BatteryNotBack, out);
+                }
+                State::NoBattery { back: None }
+            }
+            (None, Some(dial)) => self.off_hook_for(dial, now, out),
+            (None, None) => self.idle(out),
         }
     }
 }

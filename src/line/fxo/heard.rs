@@ -88,12 +88,14 @@ impl Fxo {
         let had_turned = proceeding.supervision.has_turned();
         proceeding.supervision.heard(heard, now);
         proceeding.answer.heard(heard, now);
-        if had_turned && !proceeding.supervision.has_turned() {
+        if had_turned && !proceeding.supervision.has_turned() && self.learned.answers > 0 {
             self.learned.reversed_for_nothing();
+            out.push(Command::LearnedReversal);
         }
-        match proceeding.supervision.due(now) {
-            Some(end) => self.end(&proceeding.supervision, end, now, out),
-            None => State::Proceeding(proceeding),
+        match (proceeding.supervision.due(now), proceeding.answer.due(now)) {
+            (Some(end), _) => self.end(&proceeding.supervision, end, now, out),
+            (None, Some(evidence)) => self.answered(proceeding.supervision, evidence, now, out),
+            (None, None) => State::Proceeding(proceeding),
         }
     }
 }

@@ -161,6 +161,14 @@ impl Fxo {
             State::Idle if self.wires.shared_since.is_none() || dial.is_urgent() => {
                 return self.off_hook_for(dial, now, out);
             }
+            // Not every reversal announces a call, and battery that has come back is likely to stay.
+            State::Announced(ref announced) if announced.caller_id.is_none() && dial.is_urgent() => {
+                self.ignore(out);
+                return self.off_hook_for(dial, now, out);
+            }
+            State::NoBattery { back: Some(_) } if dial.is_urgent() => {
+                return self.off_hook_for(dial, now, out);
+            }
             State::Releasing(Releasing { since, until, is_cpc, then: None }) if dial.is_urgent() => {
                 return State::Releasing(Releasing { since, until, is_cpc, then: Some(dial) });
             }

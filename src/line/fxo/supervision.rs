@@ -7,7 +7,7 @@
 //! | CPC | loop open for [`Settings::cpc_ms`], while the exchange switches for [`SWITCHING_MS`] | 80 ms (chip) + 200 ms |
 //! | polarity | turned at the answer, turned back, and stays so for [`TURNED_MS`] | 80 ms (chip) + 400 ms |
 //! | busy, reorder | three cycles, nobody talks in them | 3 cycles: 3 s and 1.5 s in North America |
-//! | dial tone | as long as the detector asks, and [`Settings::dial_tone_ms`] more | 1 s + 1 s |
+//! | dial tone | as long as the detector asks, and [`Settings::dial_tone_ms`] more | 1 s + 1.2 s |
 //! | key D | held for [`KEY_D_MS`] | 60 ms |
 //! | none | silence, once the other leg has ended; else the cap | [`Settings::far_silence_ms`] |
 //!
@@ -21,12 +21,20 @@
 
 use super::{Learned, Loss};
 use crate::{
-    audio::{dtmf::Key, line_ear::Heard, progress::Progress, tone::Tone, tone_plan::TonePlan},
+    audio::{
+        dtmf::Key,
+        line_ear::Heard,
+        progress::{self, Progress},
+        tone::Tone,
+        tone_plan::TonePlan,
+    },
     time::Instant,
 };
 
 /// The exchange may open the loop for 350 ms when it switches (Telcordia GR-506: open switching interval).
 const SWITCHING_MS: u64 = 360;
+const _: () =
+    assert!(SWITCHING_MS > 350 && SWITCHING_MS + 64 + 16 <= 500, "a pulled cable is told within 500 ms");
 /// It switches until so long after the answer.
 const SWITCHED_MS: u64 = 1_000;
 /// A reversal must last this long beyond the chip's 64 ms: metering by reversal takes 300 ms.
@@ -37,7 +45,7 @@ const WINK_MS: u64 = 1_000;
 const ANNOUNCED_MS: u64 = 2_000;
 /// A reversal that nobody trusts yet and this time before the end of its call is a lesson.
 const HINT_MS: u64 = 30_000;
-/// The ear calls it speech for this long after its end.
+/// The ear may tell of speech when a tone has begun since less than this.
 const SPEECH_LASTS_MS: u64 = 500;
 /// How long a tone waits on a line that does not end calls with tones: longer than an exchange that has given reorder
 /// takes to open the loop behind it.
@@ -82,7 +90,7 @@ impl HangUp {
             Self::Polarity => Some(TURNED_MS),
             Self::Busy => Some(cycles_ms(&tones.busy)),
             Self::Reorder => Some(cycles_ms(&tones.reorder)),
-            Self::DialTone => Some(settings.dial_tone_ms),
+            Self::DialTone => Some(dial_tone_known_ms(tones) + settings.dial_tone_ms),
             Self::KeyD => Some(KEY_D_MS),
             Self::SpecialInformation => Some(3 * u64::from(tones.special_information.burst_ms)),
             Self::Silence | Self::Cap => None,
@@ -96,7 +104,8 @@ pub struct Settings {
     /// What the loop has to be open to be CPC, in ms, 100 to 350. Between a contact's bounce (60 ms) and the shortest
     /// CPC (250 ms); the chip's debounce of 64 ms on both edges cancels out.
     pub cpc_ms: u64,
-    /// What dial tone has to last beyond [`crate::audio::progress::Settings::dial_tone_ms`], in ms.
+    /// What dial tone has to last beyond [`crate::audio::progress::Settings::dial_tone_ms`], in ms, at least 1,100: a
+    /// second of silence refutes it.
     pub dial_tone_ms: u64,
     /// Silence that ends a call whose other leg has ended, in ms.
     pub far_silence_ms: u64,
@@ -113,7 +122,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             cpc_ms: 200,
-            dial_tone_ms: 1_000,
+            dial_tone_ms: 1_200,
             far_silence_ms: 3_000,
             silence_ms: None,
             key_d: true,
@@ -413,12 +422,60 @@ impl Supervision {
     }
 }
 
+fn cycle_ms(tone: &Tone) -> u64 {
+    tone.cadence.bursts_ms().iter().map(|&(on, off)| u64::from(on) + u64::from(off)).sum()
+}
+
 fn cycles_ms(tone: &Tone) -> u64 {
-    CYCLES * tone.cadence.bursts_ms().iter().map(|&(on, off)| u64::from(on) + u64::from(off)).sum::<u64>()
+    CYCLES * cycle_ms(tone)
+}
+
+/// How long the detector hears dial tone before it says so: two cycles of one with pauses; of a continuous one the time
+/// of its settings, or what the bursts of tones with the same sound may last.
+fn dial_tone_known_ms(tones: &TonePlan) -> u64 {
+    if !tones.dial.cadence.is_continuous() {
+        return 2 * cycle_ms(&tones.dial);
+    }
+    let alike = [&tones.busy, &tones.reorder, &tones.ringback]
+        .into_iter()
+        .filter(|tone| (tone.hz, tone.modulated_hz) == (tones.dial.hz, tones.dial.modulated_hz));
+    let bursts = alike.flat_map(|tone| tone.cadence.bursts_ms()).map(|&(on, _)| u64::from(on));
+    let outlasted_ms = bursts.max().map_or(0, |on| on * 23 / 20 + 100);
+    outlasted_ms.max(progress::Settings::default().dial_tone_ms.into())
 }
 
 /// What a tone with pauses is silent for, with a margin; of a continuous tone a pause that the ear is sure of.
 fn longest_pause_ms(tone: &Tone) -> u64 {
     let longest = tone.cadence.bursts_ms().iter().map(|&(_, off)| u64::from(off)).max();
     longest.map_or(100, |longest| longest * 5 / 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shortest_times_are_those_of_the_countrys_own_cadences() {
+        let least = |country, how: HangUp| {
+            how.least_ms(TonePlan::for_country(country).unwrap(), &Settings::default()).unwrap()
+        };
+        assert_eq!(least("US", HangUp::Busy), 3_000);
+        assert_eq!(least("US", HangUp::Reorder), 1_500);
+        assert_eq!(least("US", HangUp::DialTone), 1_000 + 1_200);
+        assert_eq!(least("GB", HangUp::Busy), 2_250);
+        // Ringback of 1.5 s sounds the same, and 15 % longer is still ringback.
+        assert_eq!(least("FR", HangUp::DialTone), 1_825 + 1_200);
+        // Two cycles of 200, 200, 600, 1,000 ms.
+        assert_eq!(least("IT", HangUp::DialTone), 4_000 + 1_200);
+        assert_eq!(HangUp::Cap.least_ms(TonePlan::north_america(), &Settings::default()), None);
+    }
+
+    #[test]
+    fn the_chip_and_the_ear_have_their_part_in_the_thresholds() {
+        let settings = Settings::default();
+        // The shortest CPC, as the chip sees it at worst; the longest interruption that is none.
+        assert!(settings.cpc_ms + 16 < 250 && settings.cpc_ms > 60 + 16);
+        // The first second of silence is told a second after a tone has ended.
+        assert!(settings.dial_tone_ms > 1_000 + 50);
+    }
 }

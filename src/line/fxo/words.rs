@@ -58,7 +58,8 @@ pub enum Command {
     Gone(HangUp),
     /// Tell the user: the line failed under the call and hangs up by itself.
     Lost(Loss),
-    /// Tell everyone: the line can be used (again).
+    /// Tell everyone: the line can be used (again). Told whenever it comes to be so: after start and recovery, after a
+    /// use, after a ring, after a parallel phone.
     Free,
     /// Tell the installer.
     Alarm(Alarm),
@@ -67,7 +68,7 @@ pub enum Command {
     /// Store: a call on this line ended in this way ([`super::Learned`]). Of CPC the milliseconds are those of the
     /// open loop, of everything else those since somebody was last heard.
     Learned(HangUp, u64),
-    /// Store: the line reversed its polarity when a called party answered.
+    /// Store: what a reversal says of an answer has changed ([`super::Learned::answers`]).
     LearnedReversal,
 }
 

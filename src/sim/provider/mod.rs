@@ -211,20 +211,21 @@ impl CallHandle {
 pub struct Provider {
     address: SocketAddr,
     orders: mpsc::Sender<Order>,
+    taking: Arc<Taking>,
     bindings: Arc<Bindings>,
     over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-enum Order {
-    Place {
-        plan: CallPlan,
-        /// Who is called, where nobody has registered.
-        to: Option<SocketAddr>,
-        board: Arc<Board>,
-    },
-    Take(AnswerPlan, Arc<Takings>),
+struct Order {
+    plan: CallPlan,
+    /// Who is called, where nobody has registered.
+    to: Option<SocketAddr>,
+    board: Arc<Board>,
 }
+
+/// By which plan calls of the box are taken, if at all.
+type Taking = Mutex<Option<(AnswerPlan, Arc<Takings>)>>;
 
 #[derive(Default)]
 struct Bindings {
@@ -242,6 +243,7 @@ impl Provider {
         socket.set_read_timeout(Some(TICK))?;
         let address = socket.local_addr()?;
         let (orders, inbox) = mpsc::channel();
+        let taking = Arc::new(Taking::default());
         let (bindings, over) = (Arc::new(Bindings::default()), Arc::new(AtomicBool::new(false)));
         let mut switch = Switch {
             socket,
@@ -249,7 +251,7 @@ impl Provider {
             inbox,
             registrar: Registrar::new(account),
             calls: Vec::new(),
-            taking: None,
+            taking: Arc::clone(&taking),
             taken: Vec::new(),
             bindings: Arc::clone(&bindings),
         };
@@ -260,7 +262,7 @@ impl Provider {
                 switch.turn(&mut buffer);
             }
         })?;
-        Ok(Self { address, orders, bindings, over, thread: Some(thread) })
+        Ok(Self { address, orders, taking, bindings, over, thread: Some(thread) })
     }
 
     /// Where the provider is.
@@ -293,15 +295,14 @@ impl Provider {
     #[must_use]
     pub fn take_calls(&self, plan: AnswerPlan) -> TakenCalls {
         let takings = Arc::new(Takings::default());
-        // The thread ends only with `self`.
-        let _ = self.orders.send(Order::Take(plan, Arc::clone(&takings)));
+        *self.taking.lock().unwrap_or_else(PoisonError::into_inner) = Some((plan, Arc::clone(&takings)));
         TakenCalls(takings)
     }
 
     fn order(&self, plan: CallPlan, to: Option<SocketAddr>) -> CallHandle {
         let board = Arc::new(Board::default());
         // The thread ends only with `self`.
-        let _ = self.orders.send(Order::Place { plan, to, board: Arc::clone(&board) });
+        let _ = self.orders.send(Order { plan, to, board: Arc::clone(&board) });
         CallHandle(board)
     }
 }
@@ -323,7 +324,7 @@ struct Switch {
     inbox: mpsc::Receiver<Order>,
     registrar: Registrar,
     calls: Vec<Call>,
-    taking: Option<(AnswerPlan, Arc<Takings>)>,
+    taking: Arc<Taking>,
     taken: Vec<Taken>,
     bindings: Arc<Bindings>,
 }
@@ -332,10 +333,7 @@ impl Switch {
     fn turn(&mut self, buffer: &mut [u8]) {
         let now = Instant::now();
         while let Ok(order) = self.inbox.try_recv() {
-            match order {
-                Order::Place { plan, to, board } => self.place(plan, to, board, now),
-                Order::Take(plan, takings) => self.taking = Some((plan, takings)),
-            }
+            self.place(order, now);
         }
         // A time-out is the usual end of a turn; after any other error the next turn tries again.
         if let Ok((length, source)) = self.socket.recv_from(buffer)
@@ -356,7 +354,7 @@ impl Switch {
         self.taken.retain(|call| !call.is_forgotten(now));
     }
 
-    fn place(&mut self, plan: CallPlan, to: Option<SocketAddr>, board: Arc<Board>, now: Instant) {
+    fn place(&mut self, Order { plan, to, board }: Order, now: Instant) {
         let way = match to {
             Some(peer) => Some((format!("sip:{}@{peer}", plan.to), peer)),
             None => self.registrar.binding(now).map(|binding| (binding.contact.clone(), binding.source)),
@@ -409,7 +407,8 @@ impl Switch {
 impl Switch {
     /// A new call of the box: what it hears first.
     fn take(&mut self, invite: &Message, source: SocketAddr, now: Instant) -> Option<Vec<u8>> {
-        let Some((plan, takings)) = self.taking.clone() else {
+        let taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some((plan, takings)) = taking else {
             return Some(invite.answer(481, "Call Does Not Exist", &[]));
         };
         let turned_away = if plan.challenges { self.registrar.turned_away(invite, now) } else { None };

@@ -17,6 +17,7 @@ mod peers {
     pub(crate) mod flood;
     pub(crate) mod listening;
     pub(crate) mod pesq;
+    pub(crate) mod placing;
     pub(crate) mod running;
     pub(crate) mod sipp;
 }

@@ -1,8 +1,9 @@
-//! SIPp as the caller.
+//! SIPp as the caller, and as the callee of the box.
 
 use super::running::RunningBox;
 use std::{
     fs,
+    net::{SocketAddr, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -47,10 +48,27 @@ pub(crate) fn start(running: &RunningBox, scenario: &str, number: &str, argument
     } else {
         command.args(["-sn", scenario]);
     }
-    command.args(["-nostdin", "-timeout", "120", "-trace_stat", "-stf", "counts.csv", "-trace_err"]);
-    command.args(["-error_file", "errors.txt"]).args(arguments).current_dir(folder.path());
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let child = trace(&mut command, folder.path()).args(arguments).spawn().unwrap();
     Sipp { child, folder, name: scenario.to_owned() }
+}
+
+/// Waits for calls with one of `tests/peers/*.xml`; says where.
+pub(crate) fn answer(scenario: &str, arguments: &[&str]) -> (Sipp, SocketAddr) {
+    let folder = tempfile::tempdir().unwrap();
+    let free = || UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (sip, rtp) = (free(), free());
+    let mut command = Command::new("sipp");
+    command.args(["-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", &sip.port().to_string()]);
+    command.args(["-mp", &rtp.port().to_string(), "-sf"]).arg(own_scenario(scenario));
+    let child = trace(&mut command, folder.path()).args(arguments).spawn().unwrap();
+    (Sipp { child, folder, name: scenario.to_owned() }, sip)
+}
+
+/// What every SIPp here is told: to end by itself, to count, and to say what it minds.
+fn trace<'a>(command: &'a mut Command, folder: &Path) -> &'a mut Command {
+    command.args(["-nostdin", "-timeout", "120", "-trace_stat", "-stf", "counts.csv", "-trace_err"]);
+    command.args(["-error_file", "errors.txt"]).current_dir(folder);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null())
 }
 
 fn own_scenario(name: &str) -> PathBuf {

@@ -1,23 +1,29 @@
-//! 100,000 damaged messages and session descriptions: nothing panics, and what is accepted is consistent.
+//! 100,000 damaged messages and session descriptions, and 6,000 calls of the box with damaged answers: nothing panics,
+//! and what is accepted is consistent.
 //!
 //! The damage is seeded, so a failure repeats; the assertion names the seed.
 
 use super::corpus;
+use crate::peer::{TRUNK, media, read, response_of, sdp, settings_to_place};
 use ringside::{
     number::Dialplan,
     record::Presentation,
     sip::{
         auth,
+        endpoint::Endpoint,
+        event::{Command, DialogId, Event, Priority, TrunkId},
         identity::{self, DidSource},
         message::{Message, Method, NameAddr, Outgoing, Rejected, parse},
         sdp::{Exchange, Session},
         uri::Uri,
     },
+    time::Instant,
 };
 use std::net::SocketAddr;
 
 const MESSAGES: u64 = 80_000;
 const DESCRIPTIONS: u64 = 20_000;
+const PLACED_CALLS: u64 = 6_000;
 
 /// Pieces of text that parsers have stumbled over.
 const PIECES: [&[u8]; 24] = [
@@ -224,4 +230,83 @@ fn damaged_descriptions_never_panic_and_answers_have_the_offered_streams() {
         assert_eq!(exchange.offer().len(), ours.len(), "seed {seed}");
     }
     assert!(answered > DESCRIPTIONS / 5, "{answered} answered");
+}
+
+/// A call that the box has placed, as its office and its trunk see it.
+struct Placed {
+    endpoint: Endpoint,
+    dialog: DialogId,
+    now: Instant,
+    invite: Message,
+    answered: u32,
+    over: u32,
+}
+
+impl Placed {
+    fn new(seed: u64) -> Self {
+        let mut endpoint = Endpoint::new(settings_to_place(true), seed);
+        let dialog = endpoint.reserve();
+        let (trunk, priority) = (TrunkId(0), Priority::Emergency);
+        let rtp = "127.0.0.1:30000".parse().unwrap();
+        let mut out = Vec::new();
+        endpoint.handle(Event::Place { dialog, trunk, to: "911", rtp, priority }, Instant::ZERO, &mut out);
+        let Some(Command::Send { bytes, .. }) = out.first() else { panic!("{out:?}") };
+        Self { endpoint, dialog, now: Instant::ZERO, invite: read(bytes), answered: 0, over: 0 }
+    }
+
+    fn give(&mut self, event: Event<'_>) {
+        let mut out = Vec::new();
+        self.endpoint.handle(event, self.now, &mut out);
+        for command in out {
+            match command {
+                Command::Answered { .. } => self.answered += 1,
+                Command::Refused { .. } | Command::Ended { .. } => self.over += 1,
+                Command::Send { bytes, .. } if bytes.starts_with(b"INVITE") => self.invite = read(&bytes),
+                Command::Send { bytes, .. } => drop(read(&bytes)),
+                _ => {}
+            }
+        }
+    }
+
+    fn hear_damaged(&mut self, random: &mut Random) {
+        let status = [100, 180, 183, 200, 200, 202, 302, 401, 407, 422, 486][random.below(11)];
+        let asks = ["WWW-Authenticate", "Proxy-Authenticate"][random.below(2)];
+        let headers = [
+            (asks, "Digest realm=\"trunk\", nonce=\"n\", qop=\"auth\", stale=true"),
+            ("Min-SE", "2000"),
+            ("Session-Expires", "1800;refresher=uac"),
+            ("Record-Route", "<sip:127.0.0.1:5062;lr>, <sip:127.0.0.9>"),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let body = sdp(&media(["audio", "hold", "srtp"][random.below(3)]).unwrap());
+        let good = response_of(["a", "b"][random.below(2)], &self.invite, status, Some(&body), &headers);
+        let bytes = damaged(&good, &good, random);
+        self.give(Event::Datagram { source: TRUNK.parse().unwrap(), bytes: &bytes });
+    }
+}
+
+#[test]
+fn damaged_answers_to_placed_calls_never_panic_and_leave_nothing_behind() {
+    let (mut answered, mut over, mut stray) = (0, 0, 0);
+    for seed in 0..PLACED_CALLS {
+        let mut random = Random(seed ^ 0xca11);
+        let mut call = Placed::new(seed);
+        for _ in 0..4 {
+            call.hear_damaged(&mut random);
+        }
+        let dialog = call.dialog;
+        call.give(Event::HangUp { dialog, reason: None });
+        call.hear_damaged(&mut random);
+        call.give(Event::Shutdown);
+        while let Some(at) = call.endpoint.deadline() {
+            call.now = at;
+            call.give(Event::Deadline);
+            assert!(call.endpoint.deadline() > Some(at) || call.endpoint.deadline().is_none(), "seed {seed}");
+        }
+        assert_eq!((call.endpoint.transactions(), call.endpoint.calls()), (0, 0), "seed {seed}");
+        assert!(call.answered <= 1 && call.over <= 1, "seed {seed}");
+        (answered, over) = (answered + call.answered, over + call.over);
+        stray += call.endpoint.counters().stray_responses;
+    }
+    assert!(answered > 500 && over > 500 && stray > 500, "{answered} {over} {stray}");
 }

@@ -9,5 +9,6 @@ mod ladders;
 mod limits;
 mod messages;
 mod peer;
+mod placing;
 mod registration;
 mod storm;

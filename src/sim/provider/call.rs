@@ -23,9 +23,9 @@ use std::{
 /// RFC 3261 17.1.1.1: estimate of the round-trip time.
 const T1: Duration = Duration::from_millis(500);
 /// RFC 3261 17.1.2.1: longest pause between retransmissions of anything but INVITE.
-const T2: Duration = Duration::from_secs(4);
+pub(super) const T2: Duration = Duration::from_secs(4);
 /// How long a call that is over still answers retransmissions.
-const AFTERLIFE: Duration = Duration::from_secs(5);
+pub(super) const AFTERLIFE: Duration = Duration::from_secs(5);
 
 /// A call as its [`super::CallHandle`] sees it.
 #[derive(Default)]
@@ -45,28 +45,28 @@ impl Board {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn update(&self, change: impl FnOnce(&mut Outcome)) {
+    pub(super) fn update(&self, change: impl FnOnce(&mut Outcome)) {
         change(&mut self.lock().outcome);
         self.changed.notify_all();
     }
 }
 
-/// A request that is repeated until it is answered.
-struct Repeat {
+/// A request that is repeated until it is answered, or a final answer until it is acknowledged.
+pub(super) struct Repeat {
     request: Vec<u8>,
     next: Instant,
     pause: Duration,
     longest_pause: Duration,
-    until: Instant,
+    pub(super) until: Instant,
 }
 
 impl Repeat {
-    fn new(request: Vec<u8>, longest_pause: Duration, now: Instant) -> Self {
+    pub(super) fn new(request: Vec<u8>, longest_pause: Duration, now: Instant) -> Self {
         Self { request, next: now + T1, pause: T1, longest_pause, until: now + 64 * T1 }
     }
 
     /// The request, if its time has come again.
-    fn due(&mut self, now: Instant) -> Option<Vec<u8>> {
+    pub(super) fn due(&mut self, now: Instant) -> Option<Vec<u8>> {
         if now < self.next {
             return None;
         }
@@ -287,13 +287,7 @@ impl Call {
     }
 
     fn invite(&self) -> Vec<u8> {
-        let ip = self.local.ip();
-        let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
-        let port = self.audio.as_ref().map_or(9, |audio| audio.local().port());
-        let sdp = format!(
-            "v=0\r\no=- 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\n\
-             a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n"
-        );
+        let sdp = description(self.local.ip(), self.audio.as_ref());
         let mut out = self.head("INVITE", 1, &self.branch);
         let asserted = format!("<sip:{}@{}>", self.plan.from, self.local);
         let _ = write!(out, "Contact: <sip:provider@{}>\r\nP-Asserted-Identity: {asserted}\r\n", self.local);
@@ -324,8 +318,18 @@ impl Call {
     }
 }
 
+/// The session description of an audio side: µ-law and telephone-events.
+pub(super) fn description(ip: IpAddr, audio: Option<&Audio>) -> String {
+    let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
+    let port = audio.map_or(9, |audio| audio.local().port());
+    format!(
+        "v=0\r\no=- 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\n\
+         a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n"
+    )
+}
+
 /// A new transaction's branch (RFC 3261 8.1.1.7).
-fn branch() -> String {
+pub(super) fn branch() -> String {
     format!("z9hG4bK{}", token())
 }
 
@@ -334,8 +338,8 @@ fn quoted(name: &str) -> String {
     if name.is_empty() { String::new() } else { format!("\"{}\" ", name.replace(['"', '\\'], "")) }
 }
 
-/// Where an SDP answer wants audio.
-fn audio_address(sdp: &str) -> Option<SocketAddr> {
+/// Where a session description wants audio.
+pub(super) fn audio_address(sdp: &str) -> Option<SocketAddr> {
     let line = |prefix: &str| sdp.lines().find_map(|line| line.strip_prefix(prefix));
     let ip: IpAddr =
         line("c=IN IP4 ").or_else(|| line("c=IN IP6 "))?.split('/').next()?.trim().parse().ok()?;

@@ -72,6 +72,11 @@ impl Message {
 
     /// Answers this request. `extra` are whole header lines.
     pub(super) fn answer(&self, status: u16, reason: &str, extra: &[String]) -> Vec<u8> {
+        self.answer_with(status, reason, extra, "")
+    }
+
+    /// Answers this request with a session description; an empty one is none.
+    pub(super) fn answer_with(&self, status: u16, reason: &str, extra: &[String], sdp: &str) -> Vec<u8> {
         let mut out = format!("SIP/2.0 {status} {reason}\r\n");
         for (name, value) in &self.headers {
             match name.as_str() {
@@ -87,8 +92,21 @@ impl Message {
         for line in extra {
             let _ = write!(out, "{line}\r\n");
         }
-        out.push_str("Content-Length: 0\r\n\r\n");
+        if !sdp.is_empty() {
+            out.push_str("Content-Type: application/sdp\r\n");
+        }
+        let _ = write!(out, "Content-Length: {}\r\n\r\n{sdp}", sdp.len());
         out.into_bytes()
+    }
+
+    /// Every header, in order.
+    pub(super) fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
+    /// The Request-URI of a request.
+    pub(super) fn target(&self) -> Option<&str> {
+        self.start.split(' ').nth(1)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A SIP provider on loopback: a registrar with digest, and callers that talk and listen.
+//! A SIP provider on loopback: a registrar with digest, callers and callees that talk and listen.
 //!
 //! It is the box's counterpart in `ringside demo` and in tests, and shares no code with the box's own SIP.
 
@@ -6,6 +6,7 @@ mod audio;
 mod call;
 mod message;
 mod registrar;
+mod taken;
 
 pub use audio::Speech;
 pub use registrar::{Account, Binding};
@@ -24,6 +25,7 @@ use std::{
     thread::JoinHandle,
     time::{Duration, Instant},
 };
+use taken::Taken;
 
 /// Largest datagram that is read.
 const MAX_DATAGRAM: usize = 65_535;
@@ -68,6 +70,84 @@ impl CallPlan {
     }
 }
 
+/// What the provider does with the calls that the box places.
+#[derive(Clone, Debug)]
+pub struct AnswerPlan {
+    /// Whether the box must know the password of its account.
+    pub challenges: bool,
+    /// Whether the callee is heard while it rings (183 with a session description instead of 180).
+    pub announces: bool,
+    /// How long it rings; `None` for ever.
+    pub rings_for: Option<Duration>,
+    /// The final status with which the call is refused after it rang; `None` answers it.
+    pub refuses_with: Option<u16>,
+    /// What the callee says.
+    pub speech: Speech,
+    /// How long the callee talks; `None` until the box hangs up.
+    pub hang_up_after: Option<Duration>,
+}
+
+impl AnswerPlan {
+    /// Answers at once and is silent until the box hangs up.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            challenges: false,
+            announces: false,
+            rings_for: Some(Duration::ZERO),
+            refuses_with: None,
+            speech: Speech::Silence,
+            hang_up_after: None,
+        }
+    }
+}
+
+impl Default for AnswerPlan {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A call that the box has placed.
+#[derive(Clone)]
+pub struct TakenCall {
+    /// The Request-URI.
+    pub target: String,
+    /// Headers of its INVITE: name and value.
+    pub headers: Vec<(String, String)>,
+    /// What became of it; its statuses are those that the box heard.
+    pub handle: CallHandle,
+}
+
+impl TakenCall {
+    /// The first header of this name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// The calls taken by one plan.
+#[derive(Clone)]
+pub struct TakenCalls(Arc<Takings>);
+
+#[derive(Default)]
+struct Takings {
+    calls: Mutex<Vec<TakenCall>>,
+    changed: Condvar,
+}
+
+impl TakenCalls {
+    /// Waits for the call with this index, 0-based in the order they came; `None` if it does not come.
+    #[must_use]
+    pub fn wait(&self, index: usize, patience: Duration) -> Option<TakenCall> {
+        let calls = self.0.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.0.changed.wait_timeout_while(calls, patience, |calls| calls.len() <= index);
+        waited.unwrap_or_else(PoisonError::into_inner).0.get(index).cloned()
+    }
+}
+
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -86,7 +166,7 @@ pub enum End {
 /// What became of a call, so far.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// Statuses of the INVITE, in the order they came.
+    /// Statuses of the INVITE, in the order they came or, of a taken call, were sent.
     pub statuses: Vec<u16>,
     /// INVITE to the first 18x.
     pub rang_after: Option<Duration>,
@@ -96,13 +176,13 @@ pub struct Outcome {
     pub ended_after: Option<Duration>,
     /// How it ended; `None` while it goes on.
     pub end: Option<End>,
-    /// What the caller heard, 8 kHz; whole once the call has ended.
+    /// What the provider's side heard, 8 kHz; whole once the call has ended.
     pub heard: Vec<i16>,
-    /// Packets the caller heard.
+    /// Packets the provider's side heard.
     pub packets_heard: u64,
 }
 
-/// A call that was placed.
+/// A call that was placed or taken.
 #[derive(Clone)]
 pub struct CallHandle(Arc<Board>);
 
@@ -113,7 +193,7 @@ impl CallHandle {
         self.0.lock().outcome.clone()
     }
 
-    /// Makes the caller hang up, or give up while it rings.
+    /// Makes the provider's side hang up, or give up while it rings.
     pub fn hang_up(&self) {
         self.0.lock().hang_up = true;
     }
@@ -131,6 +211,7 @@ impl CallHandle {
 pub struct Provider {
     address: SocketAddr,
     orders: mpsc::Sender<Order>,
+    taking: Arc<Taking>,
     bindings: Arc<Bindings>,
     over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -142,6 +223,9 @@ struct Order {
     to: Option<SocketAddr>,
     board: Arc<Board>,
 }
+
+/// By which plan calls of the box are taken, if at all.
+type Taking = Mutex<Option<(AnswerPlan, Arc<Takings>)>>;
 
 #[derive(Default)]
 struct Bindings {
@@ -159,6 +243,7 @@ impl Provider {
         socket.set_read_timeout(Some(TICK))?;
         let address = socket.local_addr()?;
         let (orders, inbox) = mpsc::channel();
+        let taking = Arc::new(Taking::default());
         let (bindings, over) = (Arc::new(Bindings::default()), Arc::new(AtomicBool::new(false)));
         let mut switch = Switch {
             socket,
@@ -166,6 +251,8 @@ impl Provider {
             inbox,
             registrar: Registrar::new(account),
             calls: Vec::new(),
+            taking: Arc::clone(&taking),
+            taken: Vec::new(),
             bindings: Arc::clone(&bindings),
         };
         let stop = Arc::clone(&over);
@@ -175,7 +262,7 @@ impl Provider {
                 switch.turn(&mut buffer);
             }
         })?;
-        Ok(Self { address, orders, bindings, over, thread: Some(thread) })
+        Ok(Self { address, orders, taking, bindings, over, thread: Some(thread) })
     }
 
     /// Where the provider is.
@@ -204,6 +291,14 @@ impl Provider {
         self.order(plan, Some(to))
     }
 
+    /// From now on takes the calls that the box places, by `plan`; without one they hear 481.
+    #[must_use]
+    pub fn take_calls(&self, plan: AnswerPlan) -> TakenCalls {
+        let takings = Arc::new(Takings::default());
+        *self.taking.lock().unwrap_or_else(PoisonError::into_inner) = Some((plan, Arc::clone(&takings)));
+        TakenCalls(takings)
+    }
+
     fn order(&self, plan: CallPlan, to: Option<SocketAddr>) -> CallHandle {
         let board = Arc::new(Board::default());
         // The thread ends only with `self`.
@@ -229,6 +324,8 @@ struct Switch {
     inbox: mpsc::Receiver<Order>,
     registrar: Registrar,
     calls: Vec<Call>,
+    taking: Arc<Taking>,
+    taken: Vec<Taken>,
     bindings: Arc<Bindings>,
 }
 
@@ -249,7 +346,12 @@ impl Switch {
             call.tick(now, &mut out);
             send(&self.socket, call.peer, &mut out);
         }
+        for call in &mut self.taken {
+            call.tick(now, &mut out);
+            send(&self.socket, call.peer, &mut out);
+        }
         self.calls.retain(|call| !call.is_forgotten(now));
+        self.taken.retain(|call| !call.is_forgotten(now));
     }
 
     fn place(&mut self, Order { plan, to, board }: Order, now: Instant) {
@@ -273,6 +375,14 @@ impl Switch {
 
     fn receive(&mut self, message: &Message, source: SocketAddr, now: Instant) {
         let mut out = Vec::new();
+        let taken = message.header("Call-ID").and_then(|id| self.taken.iter_mut().find(|call| call.id == id));
+        if let Some(call) = taken {
+            match message.method() {
+                Some(_) => call.request_received(message, now, &mut out),
+                None => call.response(message, now),
+            }
+            return send(&self.socket, source, &mut out);
+        }
         let call = message.header("Call-ID").and_then(|id| self.calls.iter_mut().find(|call| call.id == id));
         match (message.method(), call) {
             (None, Some(call)) => call.response(message, now, &mut out),
@@ -284,10 +394,37 @@ impl Switch {
                 self.bindings.changed.notify_all();
             }
             (Some("OPTIONS"), None) => out.push(message.answer(200, "OK", &[])),
+            (Some("INVITE"), None) if message.parameter("To", "tag").is_none() => {
+                out.extend(self.take(message, source, now));
+            }
             (Some("ACK"), None) | (None, None) => {}
             (Some(_), None) => out.push(message.answer(481, "Call Does Not Exist", &[])),
         }
         send(&self.socket, source, &mut out);
+    }
+}
+
+impl Switch {
+    /// A new call of the box: what it hears first.
+    fn take(&mut self, invite: &Message, source: SocketAddr, now: Instant) -> Option<Vec<u8>> {
+        let taking = self.taking.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some((plan, takings)) = taking else {
+            return Some(invite.answer(481, "Call Does Not Exist", &[]));
+        };
+        let turned_away = if plan.challenges { self.registrar.turned_away(invite, now) } else { None };
+        if turned_away.is_some() {
+            return turned_away;
+        }
+        let board = Arc::new(Board::default());
+        // Without a port for its audio the call is lost as a datagram would be; the box repeats it.
+        let call = Taken::new(plan, invite.clone(), source, self.address, Arc::clone(&board), now).ok()?;
+        let first = call.last_answer();
+        self.taken.push(call);
+        let target = invite.target().unwrap_or_default().to_owned();
+        let call = TakenCall { target, headers: invite.headers().to_vec(), handle: CallHandle(board) };
+        takings.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+        takings.changed.notify_all();
+        Some(first)
     }
 }
 

@@ -77,12 +77,18 @@ impl Registrar {
 
     /// Answers a REGISTER.
     pub(super) fn answer(&mut self, request: &Message, source: SocketAddr, now: Instant) -> Vec<u8> {
-        let verdict = request.header("Authorization").map(|value| self.judge(&credentials(value), now));
-        match verdict {
-            Some(Verdict::Good) => self.bind(request, source, now),
-            Some(Verdict::Bad) => request.answer(403, "Forbidden", &[]),
-            Some(Verdict::Stale) => self.challenge(request, now, ", stale=TRUE"),
-            None => self.challenge(request, now, ""),
+        self.turned_away(request, now).unwrap_or_else(|| self.bind(request, source, now))
+    }
+
+    /// What a request hears that does not carry the account's password; `None` if it does.
+    pub(super) fn turned_away(&mut self, request: &Message, now: Instant) -> Option<Vec<u8>> {
+        let method = request.method().unwrap_or_default();
+        let given = request.header("Authorization").map(credentials);
+        match given.map(|given| self.judge(method, &given, now)) {
+            Some(Verdict::Good) => None,
+            Some(Verdict::Bad) => Some(request.answer(403, "Forbidden", &[])),
+            Some(Verdict::Stale) => Some(self.challenge(request, now, ", stale=TRUE")),
+            None => Some(self.challenge(request, now, "")),
         }
     }
 
@@ -103,7 +109,7 @@ impl Registrar {
         request.answer(401, "Unauthorized", &lines)
     }
 
-    fn judge(&self, given: &BTreeMap<String, String>, now: Instant) -> Verdict {
+    fn judge(&self, method: &str, given: &BTreeMap<String, String>, now: Instant) -> Verdict {
         let hash: fn(&str) -> String = match given.get("algorithm").map_or("MD5", String::as_str) {
             algorithm if algorithm.eq_ignore_ascii_case("MD5") => hex_of::<Md5>,
             algorithm if algorithm.eq_ignore_ascii_case("SHA-256") => hex_of::<Sha256>,
@@ -115,7 +121,7 @@ impl Registrar {
             return Verdict::Bad;
         }
         let secret = hash(&format!("{user}:{realm}:{password}"));
-        let request = hash(&format!("REGISTER:{}", get("uri")));
+        let request = hash(&format!("{method}:{}", get("uri")));
         let (nonce, count, cnonce) = (get("nonce"), get("nc"), get("cnonce"));
         if get("response") != hash(&format!("{secret}:{nonce}:{count}:{cnonce}:auth:{request}")) {
             return Verdict::Bad;

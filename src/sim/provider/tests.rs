@@ -141,3 +141,105 @@ fn nobody_registered_cannot_be_called() {
     let call = provider.place(CallPlan::new("+1312", "+1313"));
     assert_eq!(call.wait(PATIENCE, |_| false).end, Some(End::NoAnswer));
 }
+
+/// A phone behind the box, whose SIP is a few lines of text.
+struct Handset {
+    office: Office,
+    audio: audio::Audio,
+    id: String,
+}
+
+impl Handset {
+    fn new(provider: &Provider, speech: Speech) -> Self {
+        let office = Office::new(provider);
+        let audio = audio::Audio::open(office.address().ip(), speech).unwrap();
+        Self { office, audio, id: message::token() }
+    }
+
+    fn send(&self, method: &str, branch: &str, to_tag: &str, headers: &str) {
+        let (address, provider) = (self.office.address(), self.office.peer);
+        let sdp = if method == "INVITE" {
+            format!("v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio {} RTP/AVP 0\r\n", self.audio.local().port())
+        } else {
+            String::new()
+        };
+        let text = format!(
+            "{method} sip:911@{provider} SIP/2.0\r\nVia: SIP/2.0/UDP {address};branch={branch}\r\n\
+             From: <sip:box@{address}>;tag=1\r\nTo: <sip:911@{provider}>{to_tag}\r\nCall-ID: {}\r\n\
+             CSeq: 1 {method}\r\nContact: <sip:box@{address}>\r\n{headers}\r\n{sdp}",
+            self.id
+        );
+        self.office.socket.send_to(text.as_bytes(), provider).unwrap();
+    }
+
+    fn status(&self) -> Option<u16> {
+        self.office.receive().status()
+    }
+}
+
+fn peak(samples: &[i16]) -> i16 {
+    samples.iter().map(|sample| sample.saturating_abs()).max().unwrap_or_default()
+}
+
+#[test]
+fn a_call_of_the_box_is_taken_and_both_sides_hear_each_other() {
+    let provider = provider();
+    let tone = |hz| Speech::Tone { hz, peak: 8000 };
+    let taken = provider.take_calls(AnswerPlan {
+        announces: true,
+        rings_for: Some(Duration::from_millis(200)),
+        speech: tone(1000.0),
+        hang_up_after: Some(Duration::from_millis(200)),
+        ..AnswerPlan::new()
+    });
+    let handset = Handset::new(&provider, tone(500.0));
+    handset.send("INVITE", "z9hG4bK1", "", "Priority: emergency\r\n");
+    let announced = handset.office.receive();
+    assert_eq!(announced.status(), Some(183));
+    handset.audio.speak_to(call::audio_address(&announced.body).unwrap());
+    let answer = handset.office.receive();
+    assert_eq!((answer.status(), &answer.body), (Some(200), &announced.body));
+    handset.send("ACK", "z9hG4bK2", ";tag=provider", "");
+    let bye = handset.office.expect("BYE");
+    handset.office.answer(&bye, 200, "");
+    let call = taken.wait(0, PATIENCE).unwrap();
+    assert!(call.target.starts_with("sip:911@") && call.header("Priority") == Some("emergency"));
+    let outcome = call.handle.wait(PATIENCE, |_| false);
+    assert_eq!((outcome.end, outcome.statuses), (Some(End::CalleeHungUp), vec![183, 200]));
+    let (heard, _) = handset.audio.close();
+    for (who, heard) in [("handset", heard), ("callee", outcome.heard)] {
+        assert!((7700..=8300).contains(&peak(&heard)), "{who}: {}", peak(&heard));
+    }
+}
+
+#[test]
+fn a_call_of_the_box_is_refused_cancelled_or_not_taken_at_all() {
+    let provider = provider();
+    let stray = Handset::new(&provider, Speech::Silence);
+    stray.send("INVITE", "z9hG4bK1", "", "");
+    assert_eq!(stray.status(), Some(481));
+
+    let taken = provider.take_calls(AnswerPlan { refuses_with: Some(486), ..AnswerPlan::new() });
+    let refused = Handset::new(&provider, Speech::Silence);
+    refused.send("INVITE", "z9hG4bK1", "", "");
+    assert_eq!((refused.status(), refused.status()), (Some(180), Some(486)));
+    refused.send("ACK", "z9hG4bK1", ";tag=provider", "");
+    let outcome = taken.wait(0, PATIENCE).unwrap().handle.wait(PATIENCE, |_| false);
+    assert_eq!(outcome.end, Some(End::Refused(486)));
+
+    let taken = provider.take_calls(AnswerPlan { challenges: true, ..AnswerPlan::new() });
+    let unknown = Handset::new(&provider, Speech::Silence);
+    unknown.send("INVITE", "z9hG4bK1", "", "");
+    assert_eq!(unknown.status(), Some(401));
+    assert!(taken.wait(0, Duration::ZERO).is_none());
+
+    let taken = provider.take_calls(AnswerPlan { rings_for: None, ..AnswerPlan::new() });
+    let cancelled = Handset::new(&provider, Speech::Silence);
+    cancelled.send("INVITE", "z9hG4bK1", "", "");
+    assert_eq!(cancelled.status(), Some(180));
+    cancelled.send("CANCEL", "z9hG4bK1", "", "");
+    assert_eq!((cancelled.status(), cancelled.status()), (Some(200), Some(487)));
+    cancelled.send("ACK", "z9hG4bK1", ";tag=provider", "");
+    let outcome = taken.wait(0, PATIENCE).unwrap().handle.wait(PATIENCE, |_| false);
+    assert_eq!(outcome.end, Some(End::Cancelled));
+}

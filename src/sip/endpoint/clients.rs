@@ -29,6 +29,13 @@ pub(super) enum Owner {
 }
 
 impl Owner {
+    pub(super) const fn dialog(self) -> Option<DialogId> {
+        match self {
+            Self::Bye(id) | Self::AuthorizedBye(id) | Self::Refresh(id) => Some(id),
+            Self::Cancel | Self::Register(_) => None,
+        }
+    }
+
     const fn method(self) -> Method {
         match self {
             Self::Bye(_) | Self::AuthorizedBye(_) => Method::Bye,
@@ -43,7 +50,7 @@ impl Owner {
 /// registration has at most one or two at a time, which bounds the table.
 #[derive(Debug)]
 pub(super) struct Clients {
-    transactions: BTreeMap<String, (ClientRequest, Owner)>,
+    pub(super) transactions: BTreeMap<String, (ClientRequest, Owner)>,
     /// INVITEs, oldest first.
     pub(super) invites: Vec<Placed>,
     registrations: Vec<Registration>,
@@ -133,7 +140,7 @@ impl Endpoint {
         now: Instant,
         out: &mut Vec<Command>,
     ) {
-        let (Owner::Bye(id) | Owner::AuthorizedBye(id) | Owner::Refresh(id)) = owner else { return };
+        let Some(id) = owner.dialog() else { return };
         let branch = self.tokens.branch();
         let via = self.via(&branch);
         let Some(dialog) = self.dialogs.get_mut(&id) else { return };

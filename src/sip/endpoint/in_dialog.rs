@@ -188,6 +188,7 @@ impl Endpoint {
             dialog.state = State::Leaving;
             dialog.success = None;
             self.dialog_request(Owner::Bye(id), reason.map(|reason| ("Reason", reason.to_owned())), now, out);
+            self.forget_left();
         }
     }
 

@@ -143,9 +143,11 @@ impl Endpoint {
             let left = |id| self.dialogs.get(&id).is_none_or(Dialog::is_left);
             let idle = |placed: &Placed| placed.transaction.is_answered() || left(placed.dialog);
             let oldest = invites.iter().position(idle);
-            drop(oldest.map(|oldest| invites.remove(oldest)));
+            let gone = oldest.map(|oldest| invites.remove(oldest));
+            // Its CANCEL is of the same branch.
+            gone.and_then(|gone| self.clients.transactions.remove(&gone.transaction.invite().branch));
         }
-        invites.push(placed);
+        self.clients.invites.push(placed);
     }
 
     /// A response to an INVITE of ours.
@@ -217,7 +219,6 @@ impl Endpoint {
             Some(reason) => self.bye(id, reason, now, out),
             None => self.joined(id, message, now, out),
         }
-        self.forget_left();
     }
 
     /// A dialog with a callee that nobody waits for any more (RFC 3261 13.2.2.4: BYE).
@@ -334,12 +335,13 @@ impl Endpoint {
     }
 
     /// Of the placed calls that were left only the last [`MAX_LEFT`] are kept.
-    fn forget_left(&mut self) {
+    pub(super) fn forget_left(&mut self) {
         let left = self.dialogs.values().filter(|dialog| dialog.is_placed() && dialog.is_left());
         let ids: Vec<DialogId> = left.map(Dialog::id).collect();
         let too_many = ids.len().saturating_sub(MAX_LEFT);
         for id in ids.into_iter().take(too_many) {
             self.dialogs.remove(&id);
+            self.clients.transactions.retain(|_, (_, owner)| owner.dialog() != Some(id));
         }
     }
 }

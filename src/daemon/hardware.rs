@@ -3,7 +3,7 @@
 use super::StartError;
 use crate::{
     board::Profile,
-    chip::si3050::country::Termination,
+    chip::si3050::country::{TBR21, Termination},
     config::Config,
     io::{
         line_io::{self, LineCommand, LineEvent, LineIo},
@@ -45,11 +45,16 @@ pub(super) fn profile(config: &Config, config_dir: &Path) -> Result<(Profile, Pa
     Ok((profile, path))
 }
 
+/// What a country's office lines ask for. One that the table does not have gets the world's most common line.
+fn termination(country: &str) -> Termination {
+    Termination::of_country(country).unwrap_or(TBR21)
+}
+
 /// Opens the board.
 ///
 /// # Errors
 /// A device cannot be opened, or the simulated office is not as it should be.
-pub(super) fn open(profile: &Profile, path: &Path, termination: Termination) -> Result<Opened, StartError> {
+pub(super) fn open(profile: &Profile, path: &Path, country: &str) -> Result<Opened, StartError> {
     let bad = |why: String| StartError::Board { path: path.to_owned(), why };
     let pcm = PcmSettings {
         device: profile.pcm.device.clone(),
@@ -61,12 +66,13 @@ pub(super) fn open(profile: &Profile, path: &Path, termination: Termination) -> 
     #[cfg(feature = "sim")]
     if let Some(sim) = &profile.sim {
         let office = path.parent().unwrap_or(Path::new(".")).join(&sim.office);
-        let (simulated, lines) = simulated::Simulated::start(profile, &office, termination).map_err(bad)?;
+        let (simulated, lines) = simulated::Simulated::start(profile, &office, country).map_err(bad)?;
         return Ok(Opened { hardware: Hardware { simulated: Some(simulated) }, lines, pcm });
     }
     let devices = line_io::open_spidev(profile).map_err(|error| bad(error.to_string()))?;
-    let lines =
-        LineIo::new(profile, devices).map_err(|error| bad(error.to_string()))?.with_termination(termination);
+    let lines = LineIo::new(profile, devices)
+        .map_err(|error| bad(error.to_string()))?
+        .with_termination(termination(country));
     let hardware = Hardware {
         #[cfg(feature = "sim")]
         simulated: None,
@@ -87,9 +93,10 @@ impl Hardware {
 
 #[cfg(feature = "sim")]
 mod simulated {
-    use super::{LineIo, LineLoop, Profile, Termination};
+    use super::{LineIo, LineLoop, Profile, termination};
     use crate::sim::{
         card::{Card, CardSettings, Clock},
+        exchange::Country,
         office::Office,
         spi::SimSpi,
         world::{SharedWorld, World},
@@ -111,14 +118,18 @@ mod simulated {
         pub(super) fn start(
             profile: &Profile,
             office: &Path,
-            termination: Termination,
+            country: &str,
         ) -> Result<(Self, LineLoop), String> {
             let office = Office::load(office).map_err(|error| error.to_string())?;
-            let world = World::new(profile, &office).map_err(|error| error.to_string())?.share();
+            let mut world = World::new(profile, &office).map_err(|error| error.to_string())?;
+            if let Some(country) = Country::of(country) {
+                world.set_country(country);
+            }
+            let world = world.share();
             let devices = (0..profile.spi.len()).map(|chain| SimSpi::new(world.clone(), chain)).collect();
             let lines = LineIo::new(profile, devices)
                 .map_err(|error| error.to_string())?
-                .with_termination(termination);
+                .with_termination(termination(country));
             let settings = CardSettings {
                 name: profile.pcm.device.split_once(':').map_or("sim", |(_, name)| name).to_owned(),
                 slots: usize::from(profile.pcm.slots),

@@ -9,10 +9,7 @@ use crate::{
         ring_group::{Port, PortKind},
         untracked,
     },
-    chip::si3050::{
-        country::{TBR21, Termination},
-        pulse::Rhythm,
-    },
+    chip::si3050::pulse::Rhythm,
     config::{self, Config, RecordingPolicy, TrunkMode},
     dialling::DialPlan,
     id::{PortId, Slot},
@@ -129,11 +126,6 @@ fn tones(config: &Config) -> &'static TonePlan {
 /// How the site's country sounds.
 pub(super) fn sounds(config: &Config) -> Sounds {
     Sounds { tones: tones(config), caller_id: Delivery::for_country(&config.site.country) }
-}
-
-/// What the site's office lines ask for. A country that the table does not have gets the world's most common line.
-pub(super) fn termination(config: &Config) -> Termination {
-    Termination::of_country(&config.site.country).unwrap_or(TBR21)
 }
 
 /// Settings of the SIP endpoint; resolves the registrars' names.

@@ -65,7 +65,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let (profile, path) = hardware::profile(config, config_dir)?;
     let notice = notice(config, config_dir)?;
     // Before any thread starts: a simulated sound card sets the environment for libasound.
-    let Opened { hardware, lines, pcm } = hardware::open(&profile, &path, site::termination(config))?;
+    let Opened { hardware, lines, pcm } = hardware::open(&profile, &path, &config.site.country)?;
     let recovered = storage::recover(data, clock)?;
     for call in &recovered.interrupted {
         tracing::warn!(%call, "the call was cut off by the last stop; its record is closed as interrupted");

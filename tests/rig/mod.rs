@@ -61,6 +61,8 @@ pub struct Line {
     pub settles_at: Option<u64>,
     /// Digits dialled in the seizure that lasts, and how often it was dialled.
     pub dialled: u32,
+    /// It takes no orders.
+    pub deaf: bool,
 }
 
 /// The bench.
@@ -175,6 +177,23 @@ impl Rig {
             line.settles_at = None;
         }
         self.give(Input::Fxo { port, change: LineChange::OffHook });
+    }
+
+    /// When the next thing happens: a deadline, or a line that settles.
+    pub fn due_ms(&self) -> Option<u64> {
+        self.lines.values().filter_map(|line| line.settles_at).chain(self.deadline_ms()).min()
+    }
+
+    /// The driver has hung a line up by itself, as it does when its chip fails.
+    pub fn driver_hung_up(&mut self, port: PortId) {
+        if let Some(line) = self.lines.get_mut(&port) {
+            (line.off_hook, line.settles_at) = (false, None);
+        }
+    }
+
+    /// The lines stay off hook for ever: their orders get lost from now on.
+    pub fn forget_on_hook(&mut self) {
+        self.lines.values_mut().for_each(|line| (line.off_hook, line.deaf) = (true, true));
     }
 
     /// What the driver or the ear of a line says.
@@ -322,10 +341,10 @@ impl Rig {
 
     fn order(&mut self, port: PortId, order: LineOrder) {
         let now = self.ms;
-        let Some(line) = self.lines.get_mut(&port) else { return };
+        let Some(line) = self.lines.get_mut(&port).filter(|line| !line.deaf) else { return };
         match order {
             LineOrder::OffHook if !line.off_hook => {
-                *line = Line { off_hook: true, settles_at: Some(now + SETTLES_MS), dialled: 0 };
+                *line = Line { off_hook: true, settles_at: Some(now + SETTLES_MS), dialled: 0, deaf: false };
             }
             LineOrder::OnHook | LineOrder::Monitor => (line.off_hook, line.settles_at) = (false, None),
             LineOrder::OffHook | LineOrder::Flash { .. } | LineOrder::Pulse { .. } => {}

@@ -185,6 +185,17 @@ fn storm(lines: u8, seed: u64, mut sabotage: impl FnMut(&mut Rig)) {
 /// Everybody hangs up.
 fn end(rig: &mut Rig, observer: &mut Observer) {
     for _ in 0..3 {
+        for line in rig.lines.keys().copied().collect::<Vec<_>>() {
+            for change in [
+                LineChange::Up,
+                LineChange::BatteryReturned,
+                LineChange::RingEnded,
+                LineChange::ParallelHungUp,
+            ] {
+                rig.line(line, change);
+                observe(rig, observer);
+            }
+        }
         for port in 0..PHONES {
             rig.hook(PortId(port), false);
             observe(rig, observer);

@@ -1,7 +1,7 @@
 //! What the box counts, for its daemon and for `/metrics`.
 
 use super::Switchboard;
-use crate::sip::endpoint::Counters;
+use crate::{call::untracked::Untracked, sip::endpoint::Counters};
 
 impl Switchboard {
     /// Calls that are not over yet.
@@ -11,9 +11,8 @@ impl Switchboard {
     }
 
     /// Calls that are passed through untracked and not over yet.
-    #[must_use]
-    pub fn untracked_calls(&self) -> usize {
-        self.passed.len()
+    pub fn untracked_calls(&self) -> impl Iterator<Item = &Untracked> {
+        self.passed.values().map(|passed| &passed.call)
     }
 
     /// SIP transactions that are kept.

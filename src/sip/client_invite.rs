@@ -341,7 +341,7 @@ mod tests {
         assert_eq!(ack.header("To"), Some("\"P\" <sip:911@127.0.0.1:5062>;tag=them;x=1"));
         assert_eq!(hear(&mut transaction, 486, 600), (None, acks));
         assert_eq!(hear(&mut transaction, 200, 700), (None, vec![]), "too late");
-        assert_eq!(run_out(&mut transaction), (vec![], 32_600, None));
+        assert_eq!(run_out(&mut transaction), (vec![], 32_100, None));
     }
 
     #[test]

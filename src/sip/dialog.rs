@@ -20,7 +20,7 @@ use super::{
     remembered::Key,
     session_timer::SessionTimer,
     success::Success,
-    uri::Uri,
+    uri::{Scheme, Uri},
 };
 use crate::time::Instant;
 use std::net::{IpAddr, SocketAddr};
@@ -105,8 +105,8 @@ impl Dialog {
         local_tag: String,
         now: Instant,
     ) -> Result<Self, Box<Message>> {
-        let contact = invite.contact().filter(|_| invite.record_routes().len() <= MAX_ROUTES);
-        let Some(target) = contact.map(|contact| contact.uri().clone()) else { return Err(Box::new(invite)) };
+        let target = target_of(&invite).filter(|_| invite.record_routes().len() <= MAX_ROUTES);
+        let Some(target) = target.cloned() else { return Err(Box::new(invite)) };
         Ok(Self {
             trunk,
             success: None,
@@ -187,7 +187,8 @@ impl Dialog {
     pub fn join(&mut self, success: &Message) {
         self.ids.remote_tag = success.to_tag().map(str::to_owned);
         self.ids.remote = success.to().clone();
-        self.ids.routes = success.record_routes().iter().rev().cloned().collect();
+        self.ids.routes =
+            success.record_routes().iter().rev().filter(|r| is_sendable(r.uri())).cloned().collect();
         self.refresh_target(success);
         self.acked = true;
         self.state = State::Up;
@@ -253,8 +254,8 @@ impl Dialog {
 
     /// A request that was accepted moves the remote target (RFC 3261 12.2.2).
     pub fn refresh_target(&mut self, message: &Message) {
-        if let Some(contact) = message.contact() {
-            self.target = contact.uri().clone();
+        if let Some(target) = target_of(message) {
+            self.target = target.clone();
         }
         self.peer_allows_update |= message.lists("Allow", "UPDATE");
     }
@@ -326,4 +327,13 @@ impl Dialog {
         };
         state.into_iter().chain(self.success.as_ref().map(Success::deadline)).min()
     }
+}
+
+/// The Contact, if requests can be sent to an address of its kind (RFC 3261 8.1.1.8).
+fn target_of(message: &Message) -> Option<&Uri> {
+    message.contact().map(NameAddr::uri).filter(|uri| is_sendable(uri))
+}
+
+fn is_sendable(uri: &Uri) -> bool {
+    uri.scheme() != Scheme::Other
 }

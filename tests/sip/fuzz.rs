@@ -1,4 +1,4 @@
-//! 100,000 damaged messages and session descriptions, and 6,000 calls of the box with damaged answers: nothing panics,
+//! 100,000 damaged messages and session descriptions, and 2,000 calls of the box with damaged answers: nothing panics,
 //! and what is accepted is consistent.
 //!
 //! The damage is seeded, so a failure repeats; the assertion names the seed.
@@ -23,7 +23,7 @@ use std::net::SocketAddr;
 
 const MESSAGES: u64 = 80_000;
 const DESCRIPTIONS: u64 = 20_000;
-const PLACED_CALLS: u64 = 6_000;
+const PLACED_CALLS: u64 = 2_000;
 
 /// Pieces of text that parsers have stumbled over.
 const PIECES: [&[u8]; 24] = [
@@ -308,5 +308,5 @@ fn damaged_answers_to_placed_calls_never_panic_and_leave_nothing_behind() {
         (answered, over) = (answered + call.answered, over + call.over);
         stray += call.endpoint.counters().stray_responses;
     }
-    assert!(answered > 500 && over > 500 && stray > 500, "{answered} {over} {stray}");
+    assert!(answered > 200 && over > 200 && stray > 200, "{answered} {over} {stray}");
 }

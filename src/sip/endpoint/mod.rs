@@ -5,8 +5,9 @@
 //!               (who)    (what)          │                ├─ INVITE, ACK, CANCEL ──► calls
 //!                                        │                ├─ in a dialog ──────────► in_dialog
 //!                                        │                └─ anything else ────────► outside
-//!                                        └─ response ─┬─ of an INVITE ───────────► placed ─► dialog
-//!   Place ──────────────────────────────────────────────┘  of anything else ─► clients ─► dialog or registration
+//!                                        └─ response ─┬─ to an INVITE ────────────► placed ─► dialog
+//!                                                      └─ to anything else ────────► clients ─► dialog, registration
+//!   Place ──────────────────────────────────────────────────────────────────────────► placed
 //! ```
 //! Every table is bounded. A call that finds [`MAX_CALLS`] others gets 503 and is not offered; an answer that finds
 //! no room for its transaction goes out without one (see [`remembered`](super::remembered)).

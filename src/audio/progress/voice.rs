@@ -47,10 +47,10 @@ impl Voice {
         Self { periods: [(0.0, 0.0); 2 * WINDOW], floor: f32::MAX, share: 0.0, least }
     }
 
-    /// Takes 10 ms; whether somebody talked, or music played, in the last half second.
-    pub fn listen(&mut self, samples: &[i16; PERIOD]) -> bool {
+    /// Takes 10 ms with its mean square; whether somebody talked, or music played, in the last half second.
+    pub fn listen(&mut self, samples: &[i16; PERIOD], mean_square: f32) -> bool {
         let wave = samples.map(f32::from);
-        self.hear(&wave, dot(&wave, &wave) / PERIOD as f32, self.least);
+        self.hear(&wave, mean_square, self.least);
         self.is_speech()
     }
 

@@ -56,13 +56,17 @@ impl Parking {
         self.is_used = self.jacks.iter().any(Jack::is_in_call);
     }
 
-    /// The slots to be ticked, if there is a patch on any.
+    /// Whether a patch is here.
     #[inline]
-    pub(super) fn bank(&mut self) -> Option<Bank<'_>> {
-        let Self { jacks, silence, played, is_used } = self;
-        is_used.then(|| {
-            played.fill(0);
-            (&mut **jacks, &**silence, &mut **played)
-        })
+    pub(super) const fn is_used(&self) -> bool {
+        self.is_used
+    }
+
+    /// The slots to be ticked.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn bank(&mut self) -> Bank<'_> {
+        self.played.fill(0);
+        (&mut self.jacks, &self.silence, &mut self.played)
     }
 }

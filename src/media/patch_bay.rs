@@ -162,8 +162,10 @@ impl PatchBay {
             self.farewells.iter_mut().filter_map(Option::take).for_each(|farewell| farewell.say(io));
         }
         playback.fill(0);
-        let card: Bank<'_> = (&mut self.jacks, capture, &mut *playback);
-        for (jacks, capture, playback) in [Some(card), self.parking.bank()].into_iter().flatten() {
+        let mut is_parking_left = self.parking.is_used();
+        let mut bank: Bank<'_> = (&mut self.jacks, capture, &mut *playback);
+        loop {
+            let (jacks, capture, playback) = bank;
             let slots = jacks.len();
             for (slot, Jack { carries, line }) in jacks.iter_mut().enumerate() {
                 if let Carries::Silence = carries {
@@ -183,6 +185,10 @@ impl PatchBay {
                 }
                 line.play(&mut column);
             }
+            if !std::mem::take(&mut is_parking_left) {
+                break;
+            }
+            bank = self.parking.bank();
         }
         if self.is_more {
             self.tick_more(clock, capture, playback, events);

@@ -1,5 +1,6 @@
 //! Two slots joined with each other, in virtual time: sound, echo, keys, announcements, interjections.
 #![cfg(feature = "sim")]
+#![allow(clippy::disallowed_methods, reason = "a test reads its recordings")]
 
 mod media {
     pub(crate) mod display_phone;

@@ -1,5 +1,6 @@
 //! What the data plane does to the sound of a call, in virtual time: keys, echo, fax, gain, one-way audio.
 #![cfg(feature = "sim")]
+#![allow(clippy::disallowed_methods, reason = "a test reads its recordings")]
 
 mod media {
     pub(crate) mod display_phone;

@@ -28,6 +28,12 @@ impl Energy {
         Self(u64::from(fine.unsigned_abs()))
     }
 
+    /// Mean square of the samples.
+    #[must_use]
+    pub fn mean_square(self) -> f32 {
+        self.0 as f32 / PERIOD as f32
+    }
+
     /// That of a steady `dbm0`, to compare with.
     #[must_use]
     pub fn from_dbm0(dbm0: f32) -> Self {

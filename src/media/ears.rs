@@ -6,7 +6,7 @@ use crate::{
         PERIOD,
         dtmf::{Heard, Key, Receiver},
         fax::Detector,
-        meter::{Energy, Meter},
+        meter::Meter,
         sound_report::{LegSound, SoundReport, tenths},
     },
     id::RtpPort,
@@ -139,9 +139,8 @@ impl Ears {
             }
         }
         let said = self.keys(caller, office, plays_key);
-        let unless_key = |energy, samples| if samples > 0 { Energy::default() } else { energy };
-        self.two_way.hear(Leg::Caller, caller, unless_key(energies.0, said.caller_key_samples));
-        self.two_way.hear(Leg::Office, office, unless_key(energies.1, said.office_key_samples));
+        self.two_way.hear(Leg::Caller, caller, energies.0, said.caller_key_samples > 0);
+        self.two_way.hear(Leg::Office, office, energies.1, said.office_key_samples > 0);
         if self.two_way.is_news() {
             events(Event::TwoWay { rtp });
         }

@@ -126,6 +126,7 @@ impl LineEnd {
     }
 
     /// Everything that is played on the slot passes here last.
+    #[inline]
     pub(super) fn play(&self, line: &mut ColumnMut<'_>) {
         if !self.to_line.is_unity() {
             self.to_line.apply(line.samples());

@@ -11,6 +11,7 @@ mod line_end;
 mod mend;
 mod one_way;
 mod overlay;
+mod parking;
 mod patch;
 pub mod patch_bay;
 mod rtcp;

@@ -163,9 +163,6 @@ impl Patch {
     }
 
     /// One period. `playback` is silent before; what is played to the line is added to it.
-    // It has two callers, and a call with six arguments costs 35 instructions a period.
-    #[allow(clippy::inline_always)]
-    #[inline(always)]
     pub(super) fn tick(
         &mut self,
         clock: u64,
@@ -195,24 +192,6 @@ impl Patch {
         }
     }
 
-    /// One period without a slot; `line` leads nowhere.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn tick_parked(
-        &mut self,
-        clock: u64,
-        line: &mut LineEnd,
-        io: &mut impl RtpIo,
-        events: &mut impl FnMut(Event),
-    ) {
-        if let Some(ears) = &mut self.ears {
-            ears.expect_silence();
-        }
-        let mut nowhere = [0; PERIOD];
-        let capture = Column::new(&[0; PERIOD], 1, 0);
-        self.tick(clock, (line, capture), &mut ColumnMut::new(&mut nowhere, 1, 0), io, events);
-    }
-
     /// Both legs of this period: what is on the line, and what the person at it says.
     #[inline]
     fn listen(
@@ -222,7 +201,7 @@ impl Patch {
         is_key: bool,
         events: &mut impl FnMut(Event),
     ) -> Said {
-        let Self { frame, ahead, ears, trunk, rtp, .. } = self;
+        let Self { frame, ahead, ears, trunk, rtp, slot, .. } = self;
         if ears.is_none() && self.tap.is_none() && line.is_plain() {
             // Nobody wants the caller's leg of this moment.
             capture.read(&mut frame.office);
@@ -235,7 +214,7 @@ impl Patch {
             frame.office.fill(0);
         }
         let Some(ears) = ears else { return Said::default() };
-        if !trunk.send || !trunk.receive {
+        if !trunk.send || !trunk.receive || slot.is_none() {
             ears.expect_silence();
         }
         let was_fax = ears.is_fax();

@@ -10,6 +10,7 @@ use super::{
     jack::{Carries, Jack},
     join::Join,
     line_end::LineEnd,
+    parking::{Bank, Parking},
     patch::Patch,
     rtcp::Farewell,
     rtp_io::RtpIo,
@@ -38,9 +39,6 @@ pub enum Listening {
     Off,
 }
 
-/// How the line of a parked patch is set.
-const NOWHERE: PortAudio = PortAudio { to_line_db: 0.0, from_line_db: 0.0, echo_canceller: false };
-
 /// All patches, joins and per-slot sounds of one card.
 #[derive(Debug)]
 pub struct PatchBay {
@@ -49,10 +47,9 @@ pub struct PatchBay {
     patches: Box<[Option<Patch>]>,
     /// By the phone's slot.
     joins: Box<[Option<Join>]>,
-    /// Whether there is anything beside sounds and patches on slots: joins, parked patches, ears.
+    /// Whether there is anything beside sounds and patches: joins, ears.
     is_more: bool,
-    /// The line of parked patches.
-    nowhere: LineEnd,
+    parking: Parking,
     /// What patches that ended say in the next tick, by RTP port, and whether there is any.
     farewells: Box<[Option<Farewell>]>,
     must_say: bool,
@@ -78,7 +75,7 @@ impl PatchBay {
             patches: (0..rtp_ports).map(|_| None).collect(),
             joins: (0..slots).map(|_| None).collect(),
             is_more: false,
-            nowhere: LineEnd::new(Slot(0), NOWHERE),
+            parking: Parking::new(rtp_ports),
             farewells: (0..rtp_ports).map(|_| None).collect(),
             must_say: false,
             playouts: (0..rtp_ports).map(|_| Playout::default()).collect(),
@@ -146,9 +143,8 @@ impl PatchBay {
                 }
             }
         }
-        self.is_more = self.joins.iter().any(Option::is_some)
-            || self.jacks.iter().any(|jack| jack.line.has_ear())
-            || self.patches.iter().flatten().any(|patch| patch.slot().is_none());
+        let has_ear = |jack: &Jack| jack.line.has_ear();
+        self.is_more = self.joins.iter().any(Option::is_some) || self.jacks.iter().any(has_ear);
     }
 
     /// One period of all slots: `capture` and `playback` are [`PERIOD`](crate::audio::PERIOD) frames of as many interleaved samples as there
@@ -166,27 +162,36 @@ impl PatchBay {
             self.farewells.iter_mut().filter_map(Option::take).for_each(|farewell| farewell.say(io));
         }
         playback.fill(0);
-        let slots = self.jacks.len();
-        for (slot, Jack { carries, line }) in self.jacks.iter_mut().enumerate() {
-            if let Carries::Silence = carries {
-                continue;
-            }
-            let mut column = ColumnMut::new(playback, slots, slot);
-            match carries {
-                Carries::Silence | Carries::Joined(_) => {}
-                Carries::Once { .. } => carries.play_once(column.lend(), events),
-                Carries::Tone(tone) => column.samples().for_each(|sample| *sample = tone.advance()),
-                Carries::Call(rtp) => {
-                    if let Some(Some(patch)) = self.patches.get_mut(usize::from(rtp.0)) {
-                        let capture = Column::new(capture, slots, slot);
-                        patch.tick(clock, (line, capture), &mut column, io, events);
+        let mut is_parking_left = self.parking.is_used();
+        let mut bank: Bank<'_> = (&mut self.jacks, capture, &mut *playback);
+        loop {
+            let (jacks, capture, playback) = bank;
+            let slots = jacks.len();
+            for (slot, Jack { carries, line }) in jacks.iter_mut().enumerate() {
+                if let Carries::Silence = carries {
+                    continue;
+                }
+                let mut column = ColumnMut::new(playback, slots, slot);
+                match carries {
+                    Carries::Silence | Carries::Joined(_) => {}
+                    Carries::Once { .. } => carries.play_once(column.lend(), events),
+                    Carries::Tone(tone) => column.samples().for_each(|sample| *sample = tone.advance()),
+                    Carries::Call(rtp) => {
+                        if let Some(Some(patch)) = self.patches.get_mut(usize::from(rtp.0)) {
+                            let capture = Column::new(capture, slots, slot);
+                            patch.tick(clock, (line, capture), &mut column, io, events);
+                        }
                     }
                 }
+                line.play(&mut column);
             }
-            line.play(&mut column);
+            if !std::mem::take(&mut is_parking_left) {
+                break;
+            }
+            bank = self.parking.bank();
         }
         if self.is_more {
-            self.tick_more(clock, capture, playback, io, events);
+            self.tick_more(clock, capture, playback, events);
         }
     }
 
@@ -198,19 +203,15 @@ impl PatchBay {
         clock: u64,
         capture: &[i16],
         playback: &mut [i16],
-        io: &mut impl RtpIo,
         events: &mut impl FnMut(Event),
     ) {
-        let Self { jacks, joins, patches, nowhere, .. } = self;
+        let Self { jacks, joins, .. } = self;
         let slots = jacks.len();
         for join in joins.iter_mut().flatten() {
             if let Ok([phone, line]) = jacks.get_disjoint_mut(join.slots().map(|slot| usize::from(slot.0))) {
                 let lines = [&mut phone.line, &mut line.line];
                 join.tick(clock, lines, (capture, slots), playback, events);
             }
-        }
-        for patch in patches.iter_mut().flatten().filter(|patch| patch.slot().is_none()) {
-            patch.tick_parked(clock, nowhere, io, events);
         }
         for (slot, jack) in jacks.iter_mut().enumerate().filter(|(_, jack)| !jack.is_in_call()) {
             jack.line.overhear(Column::new(capture, slots, slot), events);
@@ -251,6 +252,7 @@ impl PatchBay {
 
     fn unpatch(&mut self, rtp: RtpPort, events: &mut impl FnMut(Event)) {
         let Some(patch) = self.patches.get_mut(usize::from(rtp.0)).and_then(Option::take) else { return };
+        self.parking.leave(rtp);
         let jack = patch.slot().and_then(|slot| self.jacks.get_mut(usize::from(slot.0)));
         let line = jack.map(|jack| {
             jack.carries = Carries::Silence;
@@ -277,6 +279,7 @@ impl PatchBay {
         if let Some(patch) = self.patch_mut(rtp) {
             patch.park(events);
         }
+        self.parking.enter(rtp);
     }
 
     fn unpark(&mut self, rtp: RtpPort, slot: Slot, events: &mut impl FnMut(Event)) {
@@ -291,6 +294,7 @@ impl PatchBay {
             jack.carries = Carries::Call(rtp);
             patch.unpark(slot, &mut jack.line);
         }
+        self.parking.leave(rtp);
     }
 
     fn join(&mut self, slots: [Slot; 2], events: &mut impl FnMut(Event)) {

@@ -34,14 +34,14 @@ impl TwoWay {
         Self { voice_from: Energy::from_dbm0(VOICE_DBM0), caller, office, is_told: false }
     }
 
-    /// Takes a period of one leg; `energy` is its energy, or nothing where a key sounds.
-    pub(super) fn hear(&mut self, leg: Leg, period: &[i16; PERIOD], energy: Energy) {
+    /// Takes a period of one leg, with its energy and whether a key sounds in it.
+    pub(super) fn hear(&mut self, leg: Leg, period: &[i16; PERIOD], energy: Energy, is_key: bool) {
         let talker = match leg {
             Leg::Caller => &mut self.caller,
             Leg::Office => &mut self.office,
         };
-        if talker.periods < PERIODS && talker.voice.listen(period) && energy >= self.voice_from {
-            talker.periods += 1;
+        if talker.periods < PERIODS && talker.voice.listen(period, energy.mean_square()) {
+            talker.periods += u32::from(energy >= self.voice_from && !is_key);
         }
     }
 

@@ -47,10 +47,10 @@ impl Voice {
         Self { periods: [(0.0, 0.0); 2 * WINDOW], floor: f32::MAX, share: 0.0, least }
     }
 
-    /// Takes 10 ms; whether somebody talked, or music played, in the last half second.
-    pub fn listen(&mut self, samples: &[i16; PERIOD]) -> bool {
+    /// Takes 10 ms with its mean square; whether somebody talked, or music played, in the last half second.
+    pub fn listen(&mut self, samples: &[i16; PERIOD], mean_square: f32) -> bool {
         let wave = samples.map(f32::from);
-        self.hear(&wave, dot(&wave, &wave) / PERIOD as f32, self.least);
+        self.hear(&wave, mean_square, self.least);
         self.is_speech()
     }
 
@@ -63,10 +63,11 @@ impl Voice {
         // The floor follows what is softer at once, what is louder slowly.
         self.floor = (self.floor * FLOOR_RISE).min(energy.max(1.0));
         let (before, now) = self.periods.split_at(WINDOW);
+        let (before, now) = (Window::of(before), Window::of(now));
         let speaks = energy > least && energy > ABOVE_FLOOR * self.floor;
-        let moves = (correlation(now) - correlation(before)).abs() > MOVES;
+        let moves = (now.correlation() - before.correlation()).abs() > MOVES;
         // From noise to a tone the spectrum moves as well, once.
-        let goes_on = window_energy(before) > CONTINUES * window_energy(now);
+        let goes_on = before.energy > CONTINUES * now.energy;
         let heard = if speaks && moves && goes_on { 1.0 } else { 0.0 };
         self.share += WEIGHT * (heard - self.share);
     }
@@ -81,11 +82,23 @@ impl Voice {
     }
 }
 
-/// Correlation of neighbours over a window, -1 to 1.
-fn correlation(window: &[(f32, f32)]) -> f32 {
-    window.iter().map(|(_, neighbours)| neighbours).sum::<f32>() / window_energy(window).max(1.0)
+/// Sums over a window of 80 ms.
+struct Window {
+    energy: f32,
+    neighbours: f32,
 }
 
-fn window_energy(window: &[(f32, f32)]) -> f32 {
-    window.iter().map(|(energy, _)| energy).sum()
+impl Window {
+    fn of(periods: &[(f32, f32)]) -> Self {
+        let zero = Self { energy: 0.0, neighbours: 0.0 };
+        periods.iter().fold(zero, |sum, (energy, neighbours)| Self {
+            energy: sum.energy + energy,
+            neighbours: sum.neighbours + neighbours,
+        })
+    }
+
+    /// Correlation of neighbours, -1 to 1.
+    fn correlation(&self) -> f32 {
+        self.neighbours / self.energy.max(1.0)
+    }
 }

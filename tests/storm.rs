@@ -142,7 +142,6 @@ fn battery(rig: &mut Rig, dice: &mut Dice, line: PortId) {
 /// The chip loses its registers, its link or its bus, and comes back; the driver leaves the line on hook.
 fn fault(rig: &mut Rig, dice: &mut Dice, observer: &mut Observer, line: PortId) {
     rig.line(line, dice.one_of(&[LineChange::Reset, LineChange::LinkLost, LineChange::Down]));
-    rig.driver_hung_up(line);
     observe(rig, observer);
     step(rig, observer, dice.below(2_000));
     rig.line(line, LineChange::Up);

@@ -42,12 +42,12 @@ impl Jack {
         Self { port: settings.port.clone(), slot: settings.slot, machine, calls: TwoCalls::default() }
     }
 
-    /// Whether a call may have the port.
-    pub(super) fn availability(&self, call_waiting: bool) -> Availability {
+    /// Whether a call may have the port; `talks`: a person on it may be told of another call.
+    pub(super) fn availability(&self, talks: bool) -> Availability {
         match &self.machine {
             Machine::Fxs(fxs) if !fxs.is_up() => Availability::Down,
             Machine::Fxs(fxs) if fxs.is_idle() && self.calls.active().is_none() => Availability::Idle,
-            Machine::Fxs(fxs) if call_waiting && fxs.is_off_hook() && self.calls.has_room() => {
+            Machine::Fxs(fxs) if talks && fxs.is_off_hook() && self.calls.has_room() => {
                 Availability::InConversation
             }
             Machine::Fxo(fxo) if !fxo.is_up() => Availability::Down,

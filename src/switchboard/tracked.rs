@@ -1,13 +1,18 @@
 //! INVITEs, and what tracked calls want.
 
-use super::{Output, Placed, Switchboard, Words, input::Report, jack::User, translate};
+use super::{
+    Output, Placed, Switchboard, Words,
+    input::Report,
+    jack::{Jack, User},
+    translate,
+};
 use crate::{
     audio::caller_id::CallerId,
     call::{
         event::{Command as CallCommand, Event as CallEvent, LineFault},
         incoming::Route,
         machine::Call,
-        ring_group::RingGroup,
+        ring_group::{Availability, RingGroup},
     },
     id::{CallId, PortId},
     line::{
@@ -59,11 +64,24 @@ impl Switchboard {
     /// What of a route's group can ring now. A call that rings holds an RTP port, so that it can be answered.
     fn ring_group(&self, route: &Route) -> RingGroup {
         let group = route.ports.iter().filter_map(|port| self.jacks.get(*port));
-        let waits = self.settings.call_waiting;
         RingGroup::choose(
-            group.map(|jack| (jack.port.clone(), jack.availability(waits))),
+            group.map(|jack| (jack.port.clone(), self.availability(jack))),
             !self.rtp_free.is_empty(),
         )
+    }
+
+    /// Whether a call may have a port: a busy phone too, if the person on it may be told of another call.
+    pub(super) fn availability(&self, jack: &Jack) -> Availability {
+        let talks =
+            self.settings.call_waiting && jack.calls.active().is_some_and(|user| self.is_talking(user));
+        jack.availability(talks)
+    }
+
+    fn is_talking(&self, user: User) -> bool {
+        match user {
+            User::Call(call) => self.calls.get(&call).is_some_and(|placed| placed.call.is_talking()),
+            User::Untracked(call) => self.passed.get(&call).is_some_and(|passed| passed.call.is_talking()),
+        }
     }
 
     /// Whether an INVITE is a call that we have dialled on an office line and that was forwarded back to us: while one

@@ -46,9 +46,8 @@ impl Switchboard {
 
     /// The phones that a direct call rings: the idle ones, else one on which a person hears that it waits.
     pub(super) fn phones_for_direct(&self) -> Vec<PortId> {
-        let waits = self.settings.call_waiting;
         let phones = self.settings.direct_phones.iter().filter_map(|port| self.jacks.get(*port));
-        let phones: Vec<_> = phones.map(|jack| (jack.port.id, jack.availability(waits))).collect();
+        let phones: Vec<_> = phones.map(|jack| (jack.port.id, self.availability(jack))).collect();
         let are = |wanted| phones.iter().filter(move |(_, is)| *is == wanted).map(|(port, _)| *port);
         let idle: Vec<PortId> = are(Availability::Idle).collect();
         if idle.is_empty() { are(Availability::InConversation).take(1).collect() } else { idle }
@@ -122,10 +121,12 @@ impl Switchboard {
         let free = self
             .jacks
             .iter()
-            .find(|jack| jack.fxo().is_some() && jack.availability(false) == Availability::Idle);
+            .find(|jack| jack.fxo().is_some() && self.availability(jack) == Availability::Idle);
         let taken = || {
-            let usable =
-                |jack: &&super::jack::Jack| jack.fxo().is_some_and(|fxo| fxo.is_up() && fxo.is_fed());
+            // Off hook on a line that rings would answer the caller, and give no dial tone.
+            let usable = |jack: &&super::jack::Jack| {
+                jack.fxo().is_some_and(|fxo| fxo.is_up() && fxo.is_fed() && !fxo.is_ringing())
+            };
             self.jacks
                 .iter()
                 .filter(usable)

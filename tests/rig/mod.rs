@@ -184,20 +184,25 @@ impl Rig {
         self.lines.values().filter_map(|line| line.settles_at).chain(self.deadline_ms()).min()
     }
 
-    /// The driver has hung a line up by itself, as it does when its chip fails.
-    pub fn driver_hung_up(&mut self, port: PortId) {
-        if let Some(line) = self.lines.get_mut(&port) {
-            (line.off_hook, line.settles_at) = (false, None);
-        }
-    }
-
     /// The lines stay off hook for ever: their orders get lost from now on.
     pub fn forget_on_hook(&mut self) {
         self.lines.values_mut().for_each(|line| (line.off_hook, line.deaf) = (true, true));
     }
 
-    /// What the driver or the ear of a line says.
+    /// What the driver of a line says.
     pub fn line(&mut self, port: PortId, change: LineChange) {
+        // A chip that failed, or has just come up, is on hook whatever was ordered.
+        let on_hook = matches!(
+            change,
+            LineChange::Up
+                | LineChange::Down
+                | LineChange::Reset
+                | LineChange::LinkLost
+                | LineChange::Overload
+        );
+        if let Some(line) = self.lines.get_mut(&port).filter(|line| on_hook && !line.deaf) {
+            (line.off_hook, line.settles_at) = (false, None);
+        }
         self.give(Input::Fxo { port, change });
     }
 

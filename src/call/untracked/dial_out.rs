@@ -102,6 +102,10 @@ impl DialOut {
         }
     }
 
+    pub(super) const fn is_talking(&self) -> bool {
+        matches!(self.state, State::Talking { .. }) && !self.emergency
+    }
+
     /// When [`Event::Deadline`] is due.
     #[must_use]
     pub const fn deadline(&self) -> Option<Instant> {

@@ -49,6 +49,10 @@ impl Direct {
         self.line
     }
 
+    pub(super) const fn is_talking(&self) -> bool {
+        matches!(self.state, State::Talking { .. })
+    }
+
     pub(super) fn handle(&mut self, event: Event, out: &mut Vec<Command>) {
         let state = std::mem::replace(&mut self.state, State::Ended);
         self.state = match (state, event) {

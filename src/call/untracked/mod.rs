@@ -188,6 +188,16 @@ impl Untracked {
         }
     }
 
+    /// Whether two people are joined now, so that another call may be announced to the one at the phone; an emergency
+    /// call is not disturbed.
+    #[must_use]
+    pub const fn is_talking(&self) -> bool {
+        match self {
+            Self::Direct(call) => call.is_talking(),
+            Self::DialOut(call) => call.is_talking(),
+        }
+    }
+
     /// The office line that it holds, if it holds one.
     #[must_use]
     pub const fn line(&self) -> Option<PortId> {

@@ -281,6 +281,10 @@ impl Fxs {
                 State::CurrentOff { until: now.after_ms(self.settings.cpc_ms) }
             }
             State::Recovering { ringing: None, up, .. } => after_recovery(up),
+            // It rang for a call that was held, and that is over.
+            ringing @ (State::Ringing(_) | State::Recovering { ringing: Some(_), .. }) => {
+                stop_ring(ringing, out)
+            }
             same => same,
         }
     }

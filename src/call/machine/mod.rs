@@ -9,6 +9,8 @@
 //! "Answered" means that a handset went off hook, or that the far end of the office line was proven to answer, never
 //! that a 200 was sent. The record is saved exactly once.
 
+mod talk;
+
 use super::{
     bubble::{Bubble, BubbleState},
     event::{Command, Event, Evidence, LineFault, TrunkEnd},
@@ -18,7 +20,7 @@ use super::{
 };
 use crate::{
     id::{PortId, RecordingId},
-    record::{AnsweredBy, CallRecord, Ended, Hop, LegKind, RecordingState},
+    record::{AnsweredBy, CallRecord, Ended, Hop, LegKind},
     rtp::session::Trunk,
     time::{Instant, WallTime},
 };
@@ -69,6 +71,8 @@ struct Talk {
     held_since: Option<Instant>,
     /// The phone talks to somebody else.
     parked: bool,
+    /// The trunk's side, settled while it did.
+    unjoined: Option<Trunk>,
 }
 
 /// One tracked call.
@@ -159,6 +163,12 @@ impl Call {
         }
     }
 
+    /// Whether two people are joined now, so that another call may be announced to the one at the phone.
+    #[must_use]
+    pub const fn is_talking(&self) -> bool {
+        matches!(&self.state, State::Answered(talk) if talk.patched_at.is_some() && !talk.parked)
+    }
+
     /// The record as it stands.
     #[must_use]
     pub const fn record(&self) -> &CallRecord {
@@ -233,7 +243,7 @@ impl Call {
             (State::Leaving { talk, .. }, Event::TrunkEnded(_)) => {
                 self.hang_up(&talk, Ended::Interrupted, now, out)
             }
-            (State::Leaving { talk, until }, event) if has_left(&talk, until, event, now) => {
+            (State::Leaving { talk, until }, event) if talk::has_left(&talk, until, event, now) => {
                 out.push(Command::HangUp);
                 self.hang_up(&talk, Ended::Interrupted, now, out)
             }
@@ -315,37 +325,11 @@ impl Call {
         story::line_leg(&mut self.record, &port.name);
         self.answered_at = Some(wall);
         out.extend([Command::Answer, Command::JournalAnswered(self.record.clone())]);
-        let talk = Talk { port, since: now, patched_at: None, held_since: None, parked: false };
+        let talk =
+            Talk { port, since: now, patched_at: None, held_since: None, parked: false, unjoined: None };
         self.state = State::Answered(talk.clone());
         self.show(BubbleState::Live, out);
         State::Answered(talk)
-    }
-
-    /// The trunk's media is settled for the first time, or anew: hold, resume, another address.
-    fn join(&mut self, mut talk: Talk, trunk: Trunk, now: Instant, out: &mut Vec<Command>) -> Talk {
-        for leg in self.record.legs.iter_mut().filter(|leg| leg.kind == LegKind::Trunk) {
-            leg.codec = Some(trunk.codec.name().to_owned());
-        }
-        // RFC 3264 8.4: who puts a call on hold may go on sending, music for instance, but wants nothing of us.
-        let held = !trunk.send;
-        if let (Some(since), false) = (talk.held_since, held || talk.parked) {
-            self.record.timing_ms.hold += now.ms_since(since);
-            talk.held_since = None;
-        } else if held {
-            talk.held_since.get_or_insert(now);
-        }
-        if talk.patched_at.is_some() {
-            out.push(Command::Change(trunk));
-            return talk;
-        }
-        talk.patched_at = Some(now);
-        if self.records {
-            self.record.recording.id = Some(self.recording);
-            self.record.recording.state = RecordingState::Writing;
-            self.record.recording.why_none = None;
-        }
-        out.push(Command::Patch { port: talk.port.id, trunk, record: self.records });
-        talk
     }
 
     fn lose_port(
@@ -363,48 +347,6 @@ impl Call {
         self.record.outcome.why = Some(fault.why().to_owned());
         let ended = if fault.is_busy() { Ended::Busy } else { Ended::Failed };
         self.give_up(&[], Some(fault.sip_status()), ended, now, out)
-    }
-
-    /// The phone takes another call: this one goes on without it.
-    fn park(&mut self, mut talk: Talk, now: Instant, out: &mut Vec<Command>) -> Talk {
-        talk.parked = true;
-        talk.held_since.get_or_insert(now);
-        out.extend(talk.patched_at.is_some().then_some(Command::Park));
-        talk
-    }
-
-    fn resume(&mut self, mut talk: Talk, port: PortId, now: Instant, out: &mut Vec<Command>) -> Talk {
-        talk.parked = false;
-        if let Some(since) = talk.held_since.take() {
-            self.record.timing_ms.hold += now.ms_since(since);
-        }
-        out.extend(talk.patched_at.is_some().then_some(Command::Unpark(port)));
-        talk
-    }
-
-    /// Two people have been heard: no machine answered.
-    fn promote(&mut self) {
-        if let Some(by) = &mut self.record.answered_by
-            && (by.kind == story::answerer(PortKind::Exchange) || by.evidence == Evidence::Assumed.name())
-        {
-            by.evidence = "two_way_speech".to_owned();
-            if by.kind == story::answerer(PortKind::Exchange) {
-                by.kind = "human".to_owned();
-            }
-        }
-    }
-
-    /// An emergency call needs the line: the caller is told why, and then let go.
-    fn leave(&mut self, talk: Talk, now: Instant, out: &mut Vec<Command>) -> State {
-        self.record.outcome.why = Some(LineFault::Taken.why().to_owned());
-        let at_ms = now.ms_since(self.began);
-        self.record.route.push(story::hop(&talk.port.name, at_ms, "taken for an emergency call"));
-        if talk.patched_at.is_none() {
-            out.push(Command::HangUp);
-            return self.hang_up(&talk, Ended::Interrupted, now, out);
-        }
-        out.extend([Command::SayTaken(talk.port.id), Command::Park]);
-        State::Leaving { talk, until: now.after_ms(LEAVING_MS) }
     }
 
     /// It rang and was not answered.
@@ -431,50 +373,6 @@ impl Call {
         self.record.outcome.why = Some(why.to_owned());
         self.end(ended, now, out);
         self.state = self.save(out);
-    }
-
-    /// It was answered, and one side hung up.
-    fn hang_up(&mut self, talk: &Talk, ended: Ended, now: Instant, out: &mut Vec<Command>) -> State {
-        self.record.timing_ms.talk = Some(now.ms_since(talk.since));
-        if let Some(since) = talk.held_since {
-            self.record.timing_ms.hold += now.ms_since(since);
-        }
-        self.end(ended, now, out);
-        let Some(patched_at) = talk.patched_at else { return self.save(out) };
-        if self.records {
-            // Until the line's own clock tells, which also knows when the notice began the recording.
-            self.record.recording.expected_ms = now.ms_since(patched_at);
-        }
-        out.push(Command::Unpatch);
-        State::Closing(Closing { until: now.after_ms(CLOSING_MS), counters: true, line: None })
-    }
-
-    /// The exchange has opened the loop: its far end hung up, or somebody pulled the cable.
-    fn hang_up_opened(&mut self, talk: &Talk, now: Instant, out: &mut Vec<Command>) -> State {
-        out.push(Command::HangUp);
-        match self.hang_up(talk, Ended::OfficeHungUp, now, out) {
-            State::Closing(closing) => {
-                let until = now.after_ms(VERDICT_MS);
-                State::Closing(Closing { until, line: Some(talk.port.id), ..closing })
-            }
-            ended => ended,
-        }
-    }
-
-    /// The record waits for what is still to come, and not for long.
-    fn close(&mut self, mut closing: Closing, event: Event, now: Instant, out: &mut Vec<Command>) -> State {
-        match event {
-            Event::Unpatched { .. } => closing.counters = false,
-            Event::LineFree(port) if closing.line == Some(port) => closing.line = None,
-            Event::LineDead(port) if closing.line == Some(port) => {
-                self.record.outcome.why = Some("line_lost".to_owned());
-                self.record.outcome.ended = Ended::Failed;
-                closing.line = None;
-            }
-            Event::Deadline if now >= closing.until => (closing.counters, closing.line) = (false, None),
-            _ => {}
-        }
-        if closing.counters || closing.line.is_some() { State::Closing(closing) } else { self.save(out) }
     }
 
     fn end(&mut self, ended: Ended, now: Instant, out: &mut Vec<Command>) {
@@ -517,15 +415,5 @@ impl Call {
             silent: self.silent.filter(|_| state == BubbleState::Live),
             ended: (state == BubbleState::Ended).then_some(record.outcome.ended),
         })));
-    }
-}
-
-/// Whether a caller whose line was taken has heard why, or for long enough.
-fn has_left(talk: &Talk, until: Instant, event: Event, now: Instant) -> bool {
-    match event {
-        Event::ReasonSaid(port) => port == talk.port.id,
-        Event::Deadline => now >= until,
-        Event::Stopped => true,
-        _ => false,
     }
 }

@@ -8,6 +8,7 @@
 pub mod id;
 pub mod number;
 pub mod record;
+pub mod status;
 pub mod time;
 
 // Tools.
@@ -16,6 +17,7 @@ pub mod board;
 pub mod chip;
 pub mod config;
 pub mod directory;
+pub mod health;
 pub mod rtp;
 
 // Machines: pure, siblings, blind to each other.

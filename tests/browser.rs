@@ -11,7 +11,7 @@ use ringside::{
     id::CallId,
     record::{CallRecord, Ended, LegKind, Presentation},
     time::WallTime,
-    web::{self, Calls, Health, LiveBubbles, Metrics, State},
+    web::{self, Calls, Health, LineTests, LiveBubbles, Metrics, State, StatusBoard},
 };
 use serde_json::json;
 use std::{
@@ -126,7 +126,12 @@ impl Office {
             recordings: data_dir.to_owned(),
             metrics: Metrics::new(),
             health: Health::new(),
+            status: StatusBoard::new(),
+            line_tests: LineTests::unavailable(),
         };
+        // A box with every lamp, every state and two alarms.
+        let status = include_str!("data/status.json");
+        state.status.publish(serde_json::from_str(status).unwrap());
         let mut office = Self { address: ([127, 0, 0, 1], 0).into(), state, shelf, server: None };
         office.start();
         office

@@ -9,16 +9,18 @@ use std::{
 };
 
 /// Rank of each top-level module; a module imports lower ranks only.
-const RANKS: [(&str, u8); 20] = [
+const RANKS: [(&str, u8); 22] = [
     ("id", 0),
     ("number", 0),
     ("record", 0),
+    ("status", 0),
     ("time", 0),
     ("audio", 1),
     ("board", 1),
     ("chip", 1),
     ("config", 1),
     ("directory", 1),
+    ("health", 1),
     ("rtp", 1),
     ("call", 2),
     ("line", 2),
@@ -35,11 +37,15 @@ const RANKS: [(&str, u8); 20] = [
 const TOP: u8 = 6;
 
 /// Imports between equals, each for its reason.
-const EQUALS: [(&str, &str); 5] = [
+const EQUALS: [(&str, &str); 9] = [
     ("id", "time"),   // an id begins with the time it was made
     ("record", "id"), // a record is made of the other words
     ("record", "number"),
     ("record", "time"),
+    ("status", "id"), // and so is a snapshot of the box
+    ("status", "number"),
+    ("status", "record"),
+    ("status", "time"),
     ("directory", "config"), // the directory is built from the configuration
 ];
 

@@ -111,6 +111,8 @@ pub fn start(options: Options) -> Result<Running, StartError> {
         recordings: data.clone(),
         metrics: web::Metrics::new(),
         health,
+        status: web::StatusBoard::new(),
+        line_tests: web::LineTests::unavailable(),
     };
     let (ready, begun) = channel();
     let starting = Starting::new(profile.fxs_ports().map(|(id, _)| id), clock.now(), ready);

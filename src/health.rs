@@ -182,7 +182,7 @@ fn ringers(phone: &PhoneMeasurement) -> Option<Deduction> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::Balance;
+    use crate::status::{Balance, made_up};
 
     fn good_line() -> LineMeasurement {
         LineMeasurement {
@@ -261,6 +261,15 @@ mod tests {
         assert_eq!((health.score, found.as_slice()), (score, codes), "{:?}", health.measured);
         let said = |deduction: &Deduction| !deduction.text.is_empty() && !deduction.remedy.is_empty();
         assert!(health.deductions.iter().all(said));
+    }
+
+    #[test]
+    fn the_made_up_box_is_judged_as_it_would_be() {
+        for (made_up, earlier) in
+            [(made_up::good_health(), &[100_u8, 100][..]), (made_up::worse_health(), &[100])]
+        {
+            assert_eq!(judge(made_up.measured.clone(), made_up.tested_at, earlier), made_up);
+        }
     }
 
     #[test]

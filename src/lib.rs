@@ -17,6 +17,7 @@ pub mod board;
 pub mod chip;
 pub mod config;
 pub mod directory;
+pub mod doctor;
 pub mod health;
 pub mod rtp;
 

@@ -40,6 +40,7 @@ fn an_office_can_work_with_the_live_page() {
         let line = line.unwrap();
         match line.split_once(' ') {
             Some(("next", "calls")) => office.calls(),
+            Some(("next", "hung-up")) => office.untracked(7),
             Some(("next", "hidden")) => office.ring(20, "+12125550147", "Radio spot"),
             Some(("next", "end")) => office.end(12),
             Some(("next", "timed")) => {
@@ -179,6 +180,13 @@ impl Office {
             caller_number: None,
             ..bubble(13, "", "Google Ads")
         });
+    }
+
+    /// A call that is not tracked is over.
+    fn untracked(&self, count: u64) {
+        let mut status = (*self.state.status.newest().unwrap()).clone();
+        status.counters.untracked = count;
+        self.state.status.publish(status);
     }
 
     fn ring(&self, n: u64, caller: &str, campaign: &str) {

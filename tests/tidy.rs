@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Rank of each top-level module; a module imports lower ranks only.
-const RANKS: [(&str, u8); 22] = [
+const RANKS: [(&str, u8); 23] = [
     ("id", 0),
     ("number", 0),
     ("record", 0),
@@ -20,6 +20,7 @@ const RANKS: [(&str, u8); 22] = [
     ("chip", 1),
     ("config", 1),
     ("directory", 1),
+    ("doctor", 1),
     ("health", 1),
     ("rtp", 1),
     ("call", 2),

@@ -1,6 +1,6 @@
 //! Performs what the switchboard wants done outside: lines, media, storage, the page.
 
-use super::notice::Notice;
+use super::{notice::Notice, status::BoxState};
 use crate::{
     id::CallId,
     io::{line_io::LineCommand, media_loop::MediaControl, storage::Storage},
@@ -27,7 +27,7 @@ pub(super) struct Edges {
     pub(super) live: LiveBubbles,
     pub(super) metrics: Metrics,
     pub(super) notice: Option<Notice>,
-    pub(super) trunks: Vec<String>,
+    pub(super) state: BoxState,
     pub(super) patches: usize,
     pub(super) periods_seen: u64,
     pub(super) turns_seen: u64,
@@ -112,6 +112,11 @@ impl Edges {
         level(&self.metrics.sip_dropped, sip.strangers + sip.unreadable + sip.scanners + sip.unwanted);
     }
 
+    /// Once a second: shows the state of the box.
+    pub(super) fn publish_state(&mut self) {
+        self.state.publish(&self.live, &self.media.status, self.storage.counters());
+    }
+
     /// Storage reported: the page shows the record as it is now.
     pub(super) fn stored(&self, event: &lifecycle::Event) {
         match event {
@@ -138,8 +143,9 @@ impl Edges {
         Some(producer)
     }
 
-    fn ended(&self, record: &CallRecord) {
+    fn ended(&mut self, record: &CallRecord) {
         self.metrics.call_ended(record.outcome.ended);
+        self.state.ended(record);
         if let Some(ms) = record.timing_ms.invite_to_bubble {
             self.metrics.invite_to_bubble_seconds.observe(seconds(ms));
         }
@@ -153,8 +159,9 @@ impl Edges {
         );
     }
 
-    fn trunk(&self, trunk: TrunkId, state: &Registration) {
-        let name = self.trunks.get(trunk.0).map_or("", String::as_str);
+    fn trunk(&mut self, trunk: TrunkId, state: &Registration) {
+        self.state.trunk(trunk, state);
+        let name = self.state.trunk_name(trunk);
         match state {
             Registration::Registered { expires_s } => tracing::info!(trunk = name, expires_s, "registered"),
             Registration::Refused { status, reason } => {

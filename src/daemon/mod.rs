@@ -19,6 +19,7 @@ mod signalling;
 mod site;
 mod start;
 mod starting;
+mod status;
 mod stored;
 
 pub use start::start;

@@ -70,6 +70,7 @@ impl Signalling {
                 }
                 Some(message) = self.inbox.recv() => match message {
                     Message::Line(port, change) => {
+                        self.edges.state.phone(port, change);
                         self.give(Input::Line { port, change });
                         self.starting.heard(port, self.clock.now());
                     }
@@ -91,6 +92,7 @@ impl Signalling {
                     self.pulse.beat();
                     self.edges.feel_pulse();
                     self.edges.count(self.switchboard.sip_counters());
+                    self.edges.publish_state();
                     self.give(Input::WallTime(self.clock.wall()));
                 }
                 (length, source) = self.socket.receive(&mut buffer), if self.starting.is_over() => {

@@ -8,6 +8,7 @@ use super::{
     signalling::{Message, Signalling},
     site,
     starting::Starting,
+    status::BoxState,
     stored::StoredCalls,
 };
 use crate::{
@@ -32,7 +33,7 @@ use crate::{
 use std::{
     io,
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::AtomicBool,
@@ -105,18 +106,12 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let pulse = health.watch("line-io", LINES_STALE_MS);
     let lines = line_thread(lines, orders, outbox.clone(), clock, pulse)?;
 
-    let state = web::State {
-        live: web::LiveBubbles::new(),
-        calls: Arc::new(StoredCalls { index: storage.index(), clock, zone: site::time_zone(config) }),
-        recordings: data.clone(),
-        metrics: web::Metrics::new(),
-        health,
-        status: web::StatusBoard::new(),
-        line_tests: web::LineTests::unavailable(),
-    };
+    let calls = StoredCalls { index: storage.index(), clock, zone: site::time_zone(config) };
+    let state = page_state(calls, data.clone(), health);
+    let box_state = BoxState::new(config, &profile, clock, state.status.clone(), state.health.clone());
     let (ready, begun) = channel();
     let starting = Starting::new(profile.fxs_ports().map(|(id, _)| id), clock.now(), ready);
-    let edges = Edges::new(order, media_control, storage, &state, notice, config);
+    let edges = Edges::new(order, media_control, storage, &state, notice, box_state);
     let pulse = state.health.watch("signalling", SIGNALLING_STALE_MS);
     let signalling = Signalling { switchboard, socket, inbox, edges, clock, pulse, starting };
     let signalling =
@@ -135,6 +130,20 @@ fn socket(what: &'static str, address: SocketAddr) -> impl Fn(io::Error) -> Star
 
 fn random() -> io::Result<u64> {
     getrandom::u64().map_err(io::Error::other)
+}
+
+/// Everything that the page shows, still empty.
+fn page_state(calls: StoredCalls, recordings: PathBuf, health: web::Health) -> web::State {
+    web::State {
+        live: web::LiveBubbles::new(),
+        calls: Arc::new(calls),
+        recordings,
+        metrics: web::Metrics::new(),
+        health,
+        status: web::StatusBoard::new(),
+        // Lines cannot be tested until `line-io` measures them; then this is `LineTests::channel()`.
+        line_tests: web::LineTests::unavailable(),
+    }
 }
 
 /// The notice of the site's policy.
@@ -213,7 +222,7 @@ impl Edges {
         storage: storage::Storage,
         state: &web::State,
         notice: Option<Notice>,
-        config: &Config,
+        box_state: BoxState,
     ) -> Self {
         Self {
             lines,
@@ -224,7 +233,7 @@ impl Edges {
             live: state.live.clone(),
             metrics: state.metrics.clone(),
             notice,
-            trunks: config.trunks.iter().map(|trunk| trunk.name.clone()).collect(),
+            state: box_state,
             patches: 0,
             periods_seen: 0,
             turns_seen: 0,

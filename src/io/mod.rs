@@ -2,6 +2,8 @@
 
 mod arrival;
 pub mod clock;
+pub mod cpu;
+pub mod disk;
 pub mod files;
 pub mod journal;
 pub mod line_io;

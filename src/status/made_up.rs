@@ -1,7 +1,7 @@
 //! Boxes that never were, for tests.
 
 use super::*;
-use crate::{health, id::CallId, record::Presentation};
+use crate::{id::CallId, record::Presentation};
 
 /// 2026-11-22T13:05:09Z.
 pub(crate) const NOW: WallTime = WallTime(1_795_352_709_000);
@@ -21,7 +21,37 @@ fn measured(erl_db: f32) -> LineMeasurement {
     }
 }
 
-fn line(port: &str, erl_db: f32, earlier: &[u8]) -> LineStatus {
+/// What `health::judge` makes of an echo of 19 dB after two good tests.
+pub(crate) fn good_health() -> LineHealth {
+    let measured = Measured::Line(measured(19.0));
+    LineHealth {
+        tested_at: before(3_600),
+        measured,
+        score: 100,
+        deductions: Vec::new(),
+        trend: Some(Trend::Same),
+    }
+}
+
+/// What `health::judge` makes of an echo of 8 dB after a good test.
+pub(crate) fn worse_health() -> LineHealth {
+    let echo = Deduction {
+        code: "echo".to_owned(),
+        points: 15,
+        text: "echo comes back only 8 dB weaker".to_owned(),
+        remedy: "check that country is right in the configuration, and take extra phones off this line"
+            .to_owned(),
+    };
+    LineHealth {
+        measured: Measured::Line(measured(8.0)),
+        score: 85,
+        deductions: vec![echo],
+        trend: Some(Trend::Worse),
+        ..good_health()
+    }
+}
+
+fn line(port: &str, health: LineHealth) -> LineStatus {
     LineStatus {
         state: LineState::Idle,
         battery: Some(Battery::Whole),
@@ -31,7 +61,7 @@ fn line(port: &str, erl_db: f32, earlier: &[u8]) -> LineStatus {
         chip_up: Some(true),
         caller_id_seen: Some(true),
         hang_up_signal: Some(HangUpSignal::OpenLoop),
-        health: Some(health::judge(Measured::Line(measured(erl_db)), before(3_600), earlier)),
+        health: Some(health),
         ..LineStatus::unknown(port.to_owned())
     }
 }
@@ -66,7 +96,7 @@ pub(crate) fn idle() -> BoxStatus {
             name: "carrier".to_owned(),
             state: TrunkState::Registered { expires_s: 600 },
         }],
-        lines: vec![line("LINE1", 19.0, &[100, 100]), line("LINE2", 8.0, &[100])],
+        lines: vec![line("LINE1", good_health()), line("LINE2", worse_health())],
         phones: vec![PhoneStatus { user: Some("Dana".to_owned()), ..phone("PHONE1") }, phone("PHONE2")],
         calls: Vec::new(),
         panel: vec![

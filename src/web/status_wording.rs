@@ -4,8 +4,8 @@ use super::wording;
 use crate::{
     status::{
         Balance, Battery, CallStatus, DialTone, HangUpSignal, LedColour, LedPattern, LedStatus, Lifeline,
-        LineHealth, LineState, LineStatus, Measured, PhoneState, PhoneStatus, StorageStatus, TrackedCall,
-        TrackedState, Trend, TrunkState, UntrackedCall,
+        LineHealth, LineState, LineStatus, Measured, MediaStatus, PhoneState, PhoneStatus, StorageStatus,
+        TrackedCall, TrackedState, Trend, TrunkState, UntrackedCall,
     },
     time::WallTime,
 };
@@ -105,16 +105,28 @@ pub const fn hang_up_signal(signal: HangUpSignal) -> &'static str {
     }
 }
 
+/// A score against those of the tests before.
+#[must_use]
+pub fn trend(health: &LineHealth) -> Option<&'static str> {
+    health.trend.map(|trend| match trend {
+        Trend::Better => "getting better",
+        Trend::Same => "as before",
+        Trend::Worse => "getting worse",
+    })
+}
+
 /// `92, as before`.
 #[must_use]
 pub fn health(health: &LineHealth) -> String {
-    let trend = match health.trend {
-        None => return health.score.to_string(),
-        Some(Trend::Better) => "getting better",
-        Some(Trend::Same) => "as before",
-        Some(Trend::Worse) => "getting worse",
-    };
-    format!("{}, {trend}", health.score)
+    trend(health).map_or_else(|| health.score.to_string(), |trend| format!("{}, {trend}", health.score))
+}
+
+/// How the audio side does: `1.4 % of a processor, 0 overruns`.
+#[must_use]
+pub fn audio(media: &MediaStatus) -> String {
+    let card = if media.card_up { "" } else { "no sound card, " };
+    let cpu = media.cpu_percent.map_or_else(String::new, |cpu| format!("{cpu:.1} % of a processor, "));
+    format!("{card}{cpu}{} overruns", media.xruns)
 }
 
 /// Days, hours and minutes, the two greatest of them: `3 h 12 min`.

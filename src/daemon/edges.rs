@@ -38,6 +38,7 @@ impl Edges {
     pub(super) fn perform(&mut self, output: Output) -> Option<CallId> {
         match output {
             Output::Line { port, feed } => {
+                self.state.fed(port, feed);
                 // The line thread ends only with the daemon.
                 let _ = self.lines.send(LineCommand { port, linefeed: feed });
             }

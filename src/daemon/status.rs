@@ -4,7 +4,7 @@
 use crate::{
     board::Profile,
     call::bubble::{Bubble, BubbleState},
-    chip::PortChange,
+    chip::{Linefeed, PortChange},
     config::{Config, TrunkMode},
     doctor,
     id::PortId,
@@ -15,7 +15,7 @@ use crate::{
         Alarm, BoxStatus, CallCounters, CallStatus, LedStatus, Lifeline, LineStatus, MediaStatus, PhoneState,
         PhoneStatus, SCHEMA, StorageStatus, ThreadStatus, TrackedCall, TrackedState, TrunkState, TrunkStatus,
     },
-    time::WallTime,
+    time::{Instant, WallTime},
     web::{Health, LiveBubbles, StatusBoard},
 };
 use std::sync::atomic::Ordering;
@@ -25,6 +25,16 @@ const MEDIA_THREAD: &str = "media";
 /// Name of the storage thread in the health report.
 const STORAGE_THREAD: &str = "storage";
 
+/// A phone that was fed ringing voltage within this time rings: the longest pause of any country's cadence is 5 s.
+const STILL_RINGS_MS: u64 = 7_000;
+
+/// A phone, and when it last had ringing voltage.
+struct Phone {
+    id: PortId,
+    rang_at: Option<Instant>,
+    status: PhoneStatus,
+}
+
 /// What the daemon knows of the box beside what its parts count themselves.
 pub(super) struct BoxState {
     board: StatusBoard,
@@ -33,7 +43,7 @@ pub(super) struct BoxState {
     started: WallTime,
     site: String,
     trunks: Vec<TrunkStatus>,
-    phones: Vec<(PortId, PhoneStatus)>,
+    phones: Vec<Phone>,
     lines: Vec<LineStatus>,
     counters: CallCounters,
     alarms: Vec<Alarm>,
@@ -65,7 +75,11 @@ impl BoxState {
             trunks: config.trunks.iter().map(trunk).collect(),
             phones: profile
                 .fxs_ports()
-                .map(|(id, port)| (id, PhoneStatus::unknown(port.name.clone())))
+                .map(|(id, port)| Phone {
+                    id,
+                    rang_at: None,
+                    status: PhoneStatus::unknown(port.name.clone()),
+                })
                 .collect(),
             lines: profile.fxo_ports().map(|(_, port)| LineStatus::unknown(port.name.clone())).collect(),
             counters: CallCounters::default(),
@@ -95,13 +109,24 @@ impl BoxState {
 
     /// The chip of a phone said something.
     pub(super) fn phone(&mut self, port: PortId, change: PortChange) {
-        let Some((_, phone)) = self.phones.iter_mut().find(|(id, _)| *id == port) else { return };
+        let Some(Phone { status: phone, .. }) = self.phones.iter_mut().find(|phone| phone.id == port) else {
+            return;
+        };
         let (chip_up, off_hook) = match change {
             PortChange::Up | PortChange::LoopOpened => (true, false),
             PortChange::LoopClosed | PortChange::RingTripped => (true, true),
             PortChange::PowerAlarm | PortChange::Reset | PortChange::Down => (false, false),
         };
         (phone.chip_up, phone.off_hook) = (Some(chip_up), Some(off_hook));
+    }
+
+    /// A phone is fed in another way.
+    pub(super) fn fed(&mut self, port: PortId, feed: Linefeed) {
+        if feed == Linefeed::Ringing
+            && let Some(phone) = self.phones.iter_mut().find(|phone| phone.id == port)
+        {
+            phone.rang_at = Some(self.clock.now());
+        }
     }
 
     /// A tracked call is over.
@@ -144,19 +169,23 @@ impl BoxState {
         self.lines.clone()
     }
 
-    /// Phones: what their chips said, and which of them the live bubbles have in a call.
+    /// Phones: what their chips said, what they were fed, and which of them the live bubbles have in a call.
     fn phones(&self, bubbles: &[Bubble]) -> Vec<PhoneStatus> {
         let talks = |port: &str| {
             bubbles.iter().any(|one| one.state == BubbleState::Live && one.port.as_deref() == Some(port))
         };
-        let state = |phone: &PhoneStatus| match (phone.chip_up, phone.off_hook) {
+        let somebody_calls = bubbles.iter().any(|one| one.state == BubbleState::Ringing);
+        let now = self.clock.now();
+        let rings = |at: Option<Instant>| at.is_some_and(|at| now.ms_since(at) < STILL_RINGS_MS);
+        let state = |Phone { rang_at, status: phone, .. }: &Phone| match (phone.chip_up, phone.off_hook) {
             (None, _) => PhoneState::Unknown,
             (Some(false), _) => PhoneState::Down,
             (Some(true), Some(true)) if talks(&phone.port) => PhoneState::Talking,
             (Some(true), Some(true)) => PhoneState::OffHook,
+            (Some(true), _) if somebody_calls && rings(*rang_at) => PhoneState::Ringing,
             (Some(true), _) => PhoneState::Idle,
         };
-        self.phones.iter().map(|(_, phone)| PhoneStatus { state: state(phone), ..phone.clone() }).collect()
+        self.phones.iter().map(|phone| PhoneStatus { state: state(phone), ..phone.status.clone() }).collect()
     }
 
     /// Audio: what the media thread counts, and what the kernel counts of it.

@@ -14,7 +14,10 @@ pub(super) fn config(evidence: &Evidence) -> Finding {
     let file = &evidence.config_file;
     match &evidence.config {
         Ok(summary) => Finding::pass(format!("{file}: {summary}")),
-        Err(why) => Finding::fail(why.clone(), format!("ringside check-config {file}")),
+        Err(why) => {
+            let fix = format!("ringside check-config {file}, or name another: ringside doctor --config FILE");
+            Finding::fail(why.clone(), fix)
+        }
     }
 }
 

@@ -94,7 +94,7 @@ mod tests {
         };
         let host = (header::HOST, "127.0.0.1:8480");
         let site = |value| (HeaderName::from_static("sec-fetch-site"), value);
-        assert!(with(&[host.clone()]), "curl");
+        assert!(with(std::slice::from_ref(&host)), "curl");
         assert!(with(&[host.clone(), (header::ORIGIN, "http://127.0.0.1:8480"), site("same-origin")]));
         for foreign in ["https://evil.example", "http://127.0.0.1:9000", "null", "https://127.0.0.1:8480"] {
             assert!(!with(&[host.clone(), (header::ORIGIN, foreign)]), "{foreign}");

@@ -35,7 +35,7 @@ pub(super) struct PortView {
 pub(super) struct AlarmView {
     /// Differs with its start, so that a page never keeps the time of another alarm.
     pub(super) id: String,
-    /// CSS class: `failure`, `warning`.
+    /// CSS class: `alarm-failure`, `alarm-warning`.
     pub(super) class: &'static str,
     pub(super) words: String,
     pub(super) since: Moment,
@@ -99,8 +99,8 @@ impl AlarmView {
         Self {
             id: format!("alarm-{}-{}", alarm.code, alarm.since.0),
             class: match alarm.severity {
-                Severity::Warning => "warning",
-                Severity::Failure => "failure",
+                Severity::Warning => "alarm-warning",
+                Severity::Failure => "alarm-failure",
             },
             words: alarm.text.clone(),
             since: alarm.since.into(),

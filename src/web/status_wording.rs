@@ -14,7 +14,7 @@ use crate::{
 #[must_use]
 pub const fn line_state(state: LineState) -> &'static str {
     match state {
-        LineState::Unknown => "not heard of yet",
+        LineState::Unknown => "unknown",
         LineState::Idle => "idle",
         LineState::Ringing => "ringing",
         LineState::Seized => "dialling",
@@ -28,7 +28,7 @@ pub const fn line_state(state: LineState) -> &'static str {
 #[must_use]
 pub const fn phone_state(state: PhoneState) -> &'static str {
     match state {
-        PhoneState::Unknown => "not heard of yet",
+        PhoneState::Unknown => "unknown",
         PhoneState::Idle => "idle",
         PhoneState::Ringing => "ringing",
         PhoneState::Talking => "in a call",

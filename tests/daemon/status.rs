@@ -37,7 +37,7 @@ fn doctor(site: &Site) -> Output {
 
 #[test]
 fn a_running_box_says_how_it_is() {
-    let site = Site::new(&[&[ANSWERS, NOBODY]], "");
+    let site = Site::new(&[&[ANSWERS], &[NOBODY]], "");
     let process = Process::start(&site);
     let idle = || status(&site).phones.iter().all(|phone| phone.state == PhoneState::Idle);
     eventually(PATIENCE, idle).expect("both phones idle");
@@ -48,11 +48,16 @@ fn a_running_box_says_how_it_is() {
 
     let provider = Provider::start(site.peer(), Account::default()).unwrap();
     let speech = Speech::Tone { hz: 440.0, peak: 8000 };
-    let plan = CallPlan { speech, ..CallPlan::new("+12065550173", &number(0)) };
-    let _call = provider.place_at(site.sip(), plan);
-    let talks = || match &status(&site).calls[..] {
-        [CallStatus::Tracked(call)] => call.state == TrackedState::Talking && call.port.is_some(),
-        _ => false,
+    let to = |group| CallPlan { speech: speech.clone(), ..CallPlan::new("+12065550173", &number(group)) };
+    let _rings = provider.place_at(site.sip(), to(1));
+    let _talks = provider.place_at(site.sip(), to(0));
+    let rings = || status(&site).phones[1].state == PhoneState::Ringing;
+    eventually(PATIENCE, rings).expect("the phone that nobody answers rings");
+    let talks = || {
+        status(&site).calls.iter().any(|call| match call {
+            CallStatus::Tracked(call) => call.state == TrackedState::Talking && call.port.is_some(),
+            CallStatus::Direct(_) | CallStatus::DialOut(_) | CallStatus::Emergency(_) => false,
+        })
     };
     eventually(PATIENCE, talks).expect("the call is up");
     let words = said(&ringside(&site, &["status"]));

@@ -186,7 +186,11 @@ fn tracked_call(call: &TrackedCall, now: WallTime, width: u16) -> Vec<Line<'stat
     if let Some(sound) = &call.sound {
         let meters = [meter("  caller", sound.caller_dbm0), meter("office", sound.office_dbm0)];
         rows.extend(flow(meters, " ", width));
-        rows.extend(flow(network(sound).map(raw), DOT, width).into_iter().map(|row| indented(row.spans)));
+        rows.extend(
+            flow(network(sound).map(raw), DOT, width.saturating_sub(2))
+                .into_iter()
+                .map(|row| indented(row.spans)),
+        );
     }
     rows
 }

@@ -51,8 +51,8 @@ fn a_busy_box() {
 }
 
 #[test]
-fn a_busy_box_in_a_narrow_low_terminal() {
-    let drawn = frame(&view(Some(made_up::busy()), None), 44, 20);
+fn a_busy_box_in_a_narrow_terminal() {
+    let drawn = frame(&view(Some(made_up::busy()), None), 44, 40);
     assert_frame("narrow", include_str!("../../../tests/data/top/narrow.txt"), &drawn);
 }
 
@@ -71,6 +71,8 @@ fn no_terminal_is_too_small() {
     for (width, height) in [(1, 1), (3, 2), (10, 3), (20, 1)] {
         frame(&view(Some(made_up::busy()), Some("gone")), width, height);
     }
+    let low = frame(&view(Some(made_up::busy()), None), 80, 12);
+    assert!(low.ends_with("q quits · 15 rows more\n"), "{low}");
     let mut nothing = Buffer::empty(Rect::new(0, 0, 0, 0));
     draw::draw(&view(Some(made_up::busy()), None), nothing.area, &mut nothing);
 }

@@ -8,6 +8,7 @@
 pub mod id;
 pub mod number;
 pub mod record;
+pub mod status;
 pub mod time;
 
 // Tools.
@@ -17,6 +18,8 @@ pub mod chip;
 pub mod config;
 pub mod dialling;
 pub mod directory;
+pub mod doctor;
+pub mod health;
 pub mod rtp;
 
 // Machines: pure, siblings, blind to each other.

@@ -11,7 +11,7 @@ use ringside::{
     id::CallId,
     record::{CallRecord, Ended, LegKind, Presentation},
     time::WallTime,
-    web::{self, Calls, Health, LiveBubbles, Metrics, State},
+    web::{self, Calls, Health, LineTests, LiveBubbles, Metrics, State, StatusBoard},
 };
 use serde_json::json;
 use std::{
@@ -40,6 +40,7 @@ fn an_office_can_work_with_the_live_page() {
         let line = line.unwrap();
         match line.split_once(' ') {
             Some(("next", "calls")) => office.calls(),
+            Some(("next", "hung-up")) => office.untracked(7),
             Some(("next", "hidden")) => office.ring(20, "+12125550147", "Radio spot"),
             Some(("next", "end")) => office.end(12),
             Some(("next", "timed")) => {
@@ -126,7 +127,12 @@ impl Office {
             recordings: data_dir.to_owned(),
             metrics: Metrics::new(),
             health: Health::new(),
+            status: StatusBoard::new(),
+            line_tests: LineTests::unavailable(),
         };
+        // A box with every lamp, every state and two alarms.
+        let status = include_str!("data/status.json");
+        state.status.publish(serde_json::from_str(status).unwrap());
         let mut office = Self { address: ([127, 0, 0, 1], 0).into(), state, shelf, server: None };
         office.start();
         office
@@ -174,6 +180,13 @@ impl Office {
             caller_number: None,
             ..bubble(13, "", "Google Ads")
         });
+    }
+
+    /// A call that is not tracked is over.
+    fn untracked(&self, count: u64) {
+        let mut status = (*self.state.status.newest().unwrap()).clone();
+        status.counters.untracked = count;
+        self.state.status.publish(status);
     }
 
     fn ring(&self, n: u64, caller: &str, campaign: &str) {

@@ -20,5 +20,7 @@ mod recorded;
 mod reports;
 #[path = "daemon/mod.rs"]
 mod shared;
+#[path = "daemon/status.rs"]
+mod status;
 #[path = "daemon/talking.rs"]
 mod talking;

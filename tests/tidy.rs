@@ -9,10 +9,11 @@ use std::{
 };
 
 /// Rank of each top-level module; a module imports lower ranks only.
-const RANKS: [(&str, u8); 22] = [
+const RANKS: [(&str, u8); 25] = [
     ("id", 0),
     ("number", 0),
     ("record", 0),
+    ("status", 0),
     ("time", 0),
     ("audio", 1),
     ("board", 1),
@@ -20,6 +21,8 @@ const RANKS: [(&str, u8); 22] = [
     ("config", 1),
     ("dialling", 1),
     ("directory", 1),
+    ("doctor", 1),
+    ("health", 1),
     ("rtp", 1),
     ("call", 2),
     ("line", 2),
@@ -37,12 +40,16 @@ const RANKS: [(&str, u8); 22] = [
 const TOP: u8 = 6;
 
 /// Imports between equals, each for its reason.
-const EQUALS: [(&str, &str); 6] = [
+const EQUALS: [(&str, &str); 10] = [
     ("id", "time"),   // an id begins with the time it was made
     ("record", "id"), // a record is made of the other words
     ("record", "number"),
     ("record", "time"),
-    ("dialling", "audio"),   // what is dialled is keys
+    ("dialling", "audio"), // what is dialled is keys
+    ("status", "id"),      // and so is a snapshot of the box
+    ("status", "number"),
+    ("status", "record"),
+    ("status", "time"),
     ("directory", "config"), // the directory is built from the configuration
 ];
 

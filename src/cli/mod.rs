@@ -3,15 +3,21 @@
 //! Exit codes: 0 done, 1 failed, 2 not understood, 3 the configuration is wrong. Every failure ends with the next
 //! command to try. Colours appear on a terminal only, and never under `NO_COLOR`.
 
+mod ask;
 mod calls;
 mod check_config;
 #[cfg(feature = "sim")]
 mod demo;
+mod doctor;
+mod evidence;
+mod lines;
 mod load;
 pub mod recordings;
 mod run;
 mod said;
 mod show;
+mod status;
+mod top;
 
 use crate::{config::Colours, id::CallId};
 use clap::{Args, Parser, Subcommand};
@@ -43,6 +49,14 @@ enum Command {
     /// Show a simulated office taking calls; needs no configuration and no hardware.
     #[cfg(feature = "sim")]
     Demo(demo::Arguments),
+    /// Show the running box: trunks, lines, calls, alarms.
+    Status(status::Arguments),
+    /// Show or test every jack of the running box.
+    Lines(lines::Arguments),
+    /// Watch the running box: lines, calls with their levels, alarms.
+    Top(top::Arguments),
+    /// Find what is wrong with this box, whether it runs or not.
+    Doctor(doctor::Arguments),
     /// Say everything that is wrong with a configuration.
     CheckConfig(check_config::Arguments),
     /// Show the calls the box has taken.
@@ -93,6 +107,10 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments),
         #[cfg(feature = "sim")]
         Command::Demo(arguments) => demo::demo(&arguments),
+        Command::Status(arguments) => status::status(&arguments),
+        Command::Lines(arguments) => lines::lines(&arguments),
+        Command::Top(arguments) => top::top(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::CheckConfig(arguments) => check_config::check_config(&arguments),
         Command::Calls(arguments) => calls::calls(&arguments),
         Command::Recordings(Recordings::Verify { data, json }) => verify(&data, json),

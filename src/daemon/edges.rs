@@ -3,6 +3,7 @@
 use super::{
     notice::Notice,
     sounds::{Sounds, spoken},
+    status::BoxState,
 };
 use crate::{
     audio::dtmf,
@@ -40,7 +41,7 @@ pub(super) struct Edges {
     pub(super) notice: Option<Notice>,
     pub(super) sounds: Sounds,
     pub(super) ports: Vec<String>,
-    pub(super) trunks: Vec<String>,
+    pub(super) state: BoxState,
     pub(super) patches: usize,
     /// Slots that are listened to.
     pub(super) ears: BTreeSet<Slot>,
@@ -52,7 +53,10 @@ impl Edges {
     /// Performs one output; the answer is the call whose bubble the office can see now.
     pub(super) fn perform(&mut self, output: Output) -> Option<CallId> {
         match output {
-            Output::Fxs { port, feed } => self.line(port, Order::Feed(feed)),
+            Output::Fxs { port, feed } => {
+                self.state.fed(port, feed);
+                self.line(port, Order::Feed(feed));
+            }
             Output::Fxo { port, order } => self.line(port, Order::Line(order)),
             Output::CallerId { slot, id, delivery } => {
                 self.order(Command::Play { slot, sound: Sound::Once(Arc::from(delivery.render(&id))) })
@@ -152,6 +156,11 @@ impl Edges {
         level(&self.metrics.sip_dropped, sip.strangers + sip.unreadable + sip.scanners + sip.unwanted);
     }
 
+    /// Once a second: shows the state of the box.
+    pub(super) fn publish_state(&mut self) {
+        self.state.publish(&self.live, &self.media.status, self.storage.counters());
+    }
+
     /// Storage reported: the page shows the record as it is now.
     pub(super) fn stored(&self, event: &lifecycle::Event) {
         match event {
@@ -208,8 +217,9 @@ impl Edges {
         }
     }
 
-    fn ended(&self, record: &CallRecord) {
+    fn ended(&mut self, record: &CallRecord) {
         self.metrics.call_ended(record.outcome.ended);
+        self.state.ended(record);
         if let Some(ms) = record.timing_ms.invite_to_bubble {
             self.metrics.invite_to_bubble_seconds.observe(seconds(ms));
         }
@@ -223,8 +233,9 @@ impl Edges {
         );
     }
 
-    fn trunk(&self, trunk: TrunkId, state: &Registration) {
-        let name = self.trunks.get(trunk.0).map_or("", String::as_str);
+    fn trunk(&mut self, trunk: TrunkId, state: &Registration) {
+        self.state.trunk(trunk, state);
+        let name = self.state.trunk_name(trunk);
         match state {
             Registration::Registered { expires_s } => tracing::info!(trunk = name, expires_s, "registered"),
             Registration::Refused { status, reason } => {

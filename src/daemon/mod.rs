@@ -20,6 +20,7 @@ mod site;
 mod sounds;
 mod start;
 mod starting;
+mod status;
 mod stored;
 
 pub use start::start;

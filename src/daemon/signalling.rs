@@ -88,6 +88,7 @@ impl Signalling {
                     self.pulse.beat();
                     self.edges.feel_pulse();
                     self.edges.count(self.switchboard.sip_counters());
+                    self.edges.publish_state();
                     self.give(Input::WallTime(self.clock.wall()));
                 }
                 (length, source) = self.socket.receive(&mut buffer), if self.starting.is_over() => {
@@ -108,6 +109,7 @@ impl Signalling {
     fn line(&mut self, port: PortId, change: Change) {
         match change {
             Change::Fxs(change) => {
+                self.edges.state.phone(port, change);
                 self.give(Input::Fxs { port, change });
                 self.starting.heard(port, self.clock.now());
             }

@@ -9,6 +9,7 @@ use super::{
     site,
     sounds::Sounds,
     starting::Starting,
+    status::BoxState,
     stored::StoredCalls,
 };
 use crate::{
@@ -34,7 +35,7 @@ use std::{
     collections::BTreeSet,
     io,
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::AtomicBool,
@@ -107,18 +108,14 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let pulse = health.watch("line-io", LINES_STALE_MS);
     let lines = line_thread(lines, orders, outbox.clone(), clock, pulse)?;
 
-    let state = web::State {
-        live: web::LiveBubbles::new(),
-        calls: Arc::new(StoredCalls { index: storage.index(), clock, zone: site::time_zone(config) }),
-        recordings: data.clone(),
-        metrics: web::Metrics::new(),
-        health,
-    };
+    let calls = StoredCalls { index: storage.index(), clock, zone: site::time_zone(config) };
+    let state = page_state(calls, data.clone(), health);
+    let box_state = BoxState::new(config, &profile, clock, state.status.clone(), state.health.clone());
     let (ready, begun) = channel();
     let starting = Starting::new(profile.fxs_ports().map(|(id, _)| id), clock.now(), ready);
     let sounds = site::sounds(config);
     let ports = profile.numbered_ports().map(|(_, port)| port.name.clone()).collect();
-    let edges = Edges::new((order, media_control, storage), &state, (notice, sounds), ports, config);
+    let edges = Edges::new((order, media_control, storage), &state, (notice, sounds), ports, box_state);
     let pulse = state.health.watch("signalling", SIGNALLING_STALE_MS);
     let signalling = Signalling { switchboard, socket, inbox, edges, clock, pulse, starting };
     let signalling =
@@ -137,6 +134,20 @@ fn socket(what: &'static str, address: SocketAddr) -> impl Fn(io::Error) -> Star
 
 fn random() -> io::Result<u64> {
     getrandom::u64().map_err(io::Error::other)
+}
+
+/// Everything that the page shows, still empty.
+fn page_state(calls: StoredCalls, recordings: PathBuf, health: web::Health) -> web::State {
+    web::State {
+        live: web::LiveBubbles::new(),
+        calls: Arc::new(calls),
+        recordings,
+        metrics: web::Metrics::new(),
+        health,
+        status: web::StatusBoard::new(),
+        // Lines cannot be tested until `line-io` measures them; then this is `LineTests::channel()`.
+        line_tests: web::LineTests::unavailable(),
+    }
 }
 
 /// The notice of the site's policy.
@@ -214,7 +225,7 @@ impl Edges {
         state: &web::State,
         (notice, sounds): (Option<Notice>, Sounds),
         ports: Vec<String>,
-        config: &Config,
+        box_state: BoxState,
     ) -> Self {
         Self {
             lines,
@@ -227,7 +238,7 @@ impl Edges {
             notice,
             sounds,
             ports,
-            trunks: config.trunks.iter().map(|trunk| trunk.name.clone()).collect(),
+            state: box_state,
             patches: 0,
             ears: BTreeSet::new(),
             periods_seen: 0,

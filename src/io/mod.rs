@@ -3,6 +3,8 @@
 mod arrival;
 pub mod button;
 pub mod clock;
+pub mod cpu;
+pub mod disk;
 pub mod files;
 pub mod front_panel;
 pub mod journal;

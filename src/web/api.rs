@@ -25,8 +25,8 @@ struct BubbleList {
 
 /// An error as RFC 9457 wants it.
 #[derive(Serialize)]
-struct Problem {
-    title: &'static str,
+struct Problem<'a> {
+    title: &'a str,
     status: u16,
     /// Stable name of the error.
     code: &'static str,
@@ -79,7 +79,8 @@ pub(super) async fn metrics(State(site): State<Arc<Site>>) -> impl IntoResponse 
     ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], site.state.metrics.text())
 }
 
-fn problem(status: StatusCode, code: &'static str, title: &'static str) -> Response {
+/// An error as an answer; `title` says what is the matter and what to do.
+pub(super) fn problem(status: StatusCode, code: &'static str, title: &str) -> Response {
     let body = Problem { title, status: status.as_u16(), code };
     (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(body)).into_response()
 }

@@ -22,6 +22,7 @@ const UI_CSS: &str = concat!(
     include_str!("static/vendor/pico-2.1.1.min.css"),
     "\n",
     include_str!("static/ringside.css"),
+    include_str!("static/panel.css"),
     include_str!("static/calls.css")
 );
 
@@ -98,6 +99,7 @@ mod tests {
         let ours = concat!(
             include_str!("static/ringside.js"),
             include_str!("static/ringside.css"),
+            include_str!("static/panel.css"),
             include_str!("static/calls.css")
         );
         assert!(!ours.contains("http:") && !ours.contains("https:") && !ours.contains("@import"));

@@ -2,11 +2,12 @@
 //!
 //! Until people sign in, the page is for this machine only. A loopback socket is not enough: a page from elsewhere
 //! can point a name of its own at 127.0.0.1 and read us through the visitor's browser (DNS rebinding), so the
-//! `Host` must be a loopback one too.
+//! `Host` must be a loopback one too. Nor may such a page make the browser change something here: a request that is
+//! not a mere look must come from our own pages or from a program.
 
 use axum::{
     extract::Request,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -31,7 +32,11 @@ const HEADERS: [(HeaderName, &str); 7] = [
 pub(super) async fn guard(request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let mut response = if host.is_some_and(is_loopback) {
-        next.run(request).await
+        if is_look(request.method()) || is_own_page_or_program(request.headers()) {
+            next.run(request).await
+        } else {
+            (StatusCode::FORBIDDEN, "ringside takes orders from its own pages only\n").into_response()
+        }
     } else {
         // RFC 9110 15.5.20: this server does not answer for that host.
         (
@@ -59,9 +64,44 @@ fn is_loopback(host: &str) -> bool {
         || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// Whether a request with this method changes nothing (RFC 9110 9.2.1).
+fn is_look(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// A browser says where a request comes from: `Origin` (RFC 6454 7), `Sec-Fetch-Site` (W3C Fetch Metadata). A program
+/// says neither.
+fn is_own_page_or_program(headers: &HeaderMap) -> bool {
+    let value = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let own_origin = match (value(&header::ORIGIN), value(&header::HOST)) {
+        (Some(origin), Some(host)) => origin.strip_prefix("http://") == Some(host),
+        (None, _) => true,
+        (Some(_), None) => false,
+    };
+    let site = value(&HeaderName::from_static("sec-fetch-site"));
+    own_origin && site.is_none_or(|site| matches!(site, "same-origin" | "none"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn orders_come_from_our_pages_and_from_programs() {
+        let with = |pairs: &[(HeaderName, &'static str)]| {
+            let pairs = pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+            is_own_page_or_program(&pairs.collect())
+        };
+        let host = (header::HOST, "127.0.0.1:8480");
+        let site = |value| (HeaderName::from_static("sec-fetch-site"), value);
+        assert!(with(std::slice::from_ref(&host)), "curl");
+        assert!(with(&[host.clone(), (header::ORIGIN, "http://127.0.0.1:8480"), site("same-origin")]));
+        for foreign in ["https://evil.example", "http://127.0.0.1:9000", "null", "https://127.0.0.1:8480"] {
+            assert!(!with(&[host.clone(), (header::ORIGIN, foreign)]), "{foreign}");
+        }
+        assert!(!with(&[host.clone(), site("cross-site")]));
+        assert!(!with(&[host, site("same-site")]));
+    }
 
     #[test]
     fn only_loopback_names_are_ours() {

@@ -2,7 +2,8 @@
 //!
 //! `live` holds the bubbles that the signalling thread publishes, `stream` brings them to the open pages, `pages`
 //! draws them and the calls of the day, `recording` plays audio, `api` answers machines. `view` and `wording` turn
-//! records into the office's words; `guard` keeps the page on this machine.
+//! records into the office's words; `guard` keeps the page on this machine. `status` is the state of the box and the
+//! way of line tests, `panel` its strip on the live page, `status_wording` the words for both.
 
 mod api;
 mod assets;
@@ -13,7 +14,10 @@ mod live;
 mod made_up;
 mod metrics;
 mod pages;
+mod panel;
 mod recording;
+mod status;
+pub mod status_wording;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -24,9 +28,13 @@ pub mod wording;
 pub use health::{Health, Pulse, Report, ThreadReport};
 pub use live::{Counts, ENDED_STAYS, LiveBubbles, MAX_BUBBLES, Shown};
 pub use metrics::Metrics;
+pub use status::{LineTestOrder, LineTestRefused, LineTests, StatusBoard};
 
 use crate::{id::CallId, record::CallRecord, time::WallTime};
-use axum::{Router, middleware, routing::get};
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
 use std::{
     future::Future,
     io,
@@ -70,6 +78,10 @@ pub struct State {
     pub metrics: Metrics,
     /// The daemon's threads.
     pub health: Health,
+    /// The state of the box.
+    pub status: StatusBoard,
+    /// The way of line tests to the daemon.
+    pub line_tests: LineTests,
 }
 
 /// The state and what belongs to one running server.
@@ -136,6 +148,9 @@ fn router(state: State, stop: watch::Receiver<bool>) -> Router {
         .route("/api/v1/calls", get(api::calls))
         .route("/api/v1/calls/{id}", get(api::call))
         .route("/api/v1/bubbles", get(api::bubbles))
+        .route("/api/v1/status", get(status::status))
+        .route("/api/v1/status/events", get(status::events))
+        .route("/api/v1/lines/{port}/test", post(status::test_line))
         .route("/healthz", get(api::health))
         .route("/metrics", get(api::metrics))
         .route("/ui.js", get(assets::js))

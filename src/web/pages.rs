@@ -2,6 +2,7 @@
 
 use super::{
     Site, State,
+    panel::PanelView,
     view::{self, BubbleView, CallDetail, CallView, Player, Summary},
 };
 use crate::{id::CallId, record::CallRecord};
@@ -31,12 +32,14 @@ pub(super) async fn live(extract::State(site): extract::State<Arc<Site>>) -> Res
     // The version is taken before the records: a record saved in between is sent once more, never missed.
     let records = site.state.live.records_version();
     let board = site.state.live.snapshot();
+    let panel = site.state.status.newest().map(|newest| PanelView::new(&newest));
     let page = site.read(move |state| {
         let today = state.calls.today(MAX_CALLS);
         let now = super::wall_now();
         LivePage {
             title: view::title(state.live.counts()),
             records,
+            panel,
             bubbles: board.iter().map(|shown| BubbleView::new(shown, now)).collect(),
             summary: Summary::of(&today),
             calls: today.iter().map(|record| row(record, state)).collect(),
@@ -91,6 +94,7 @@ fn drawn(status: StatusCode, page: Option<impl Template>) -> Response {
 struct LivePage {
     title: String,
     records: String,
+    panel: Option<PanelView>,
     bubbles: Vec<BubbleView>,
     summary: Summary,
     calls: Vec<CallView>,

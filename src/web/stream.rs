@@ -1,15 +1,18 @@
 //! `/events`: the live page's stream of server-sent events.
 //!
 //! It opens with the whole board and goes on with one event per change, whose id is `<call>.<revision>`. The data
-//! are fragments that htmx swaps into the page. A page that falls behind is given the whole board again.
+//! are fragments that htmx swaps into the page. A page that falls behind is given the whole board again. The strip of
+//! the box itself is sent when it looks different, with the id `panel`.
 
 use super::{
     Site,
     live::{Change, Following, Shown},
     pages,
+    panel::PanelView,
+    status,
     view::{self, BubbleView, CallView, Player, Summary},
 };
-use crate::id::CallId;
+use crate::{id::CallId, status::BoxStatus};
 use askama::Template;
 use axum::{
     extract::{Query, State},
@@ -21,7 +24,7 @@ use axum::{
 };
 use std::{collections::BTreeSet, convert::Infallible, sync::Arc, time::Duration};
 use tokio::{
-    sync::{OwnedSemaphorePermit, broadcast::error::RecvError, mpsc},
+    sync::{OwnedSemaphorePermit, broadcast::error::RecvError, mpsc, watch},
     time::Instant,
 };
 use tokio_stream::wrappers::ReceiverStream;
@@ -50,7 +53,9 @@ pub(super) async fn events(State(site): State<Arc<Site>>, Query(seen): Query<See
         return (StatusCode::SERVICE_UNAVAILABLE, "too many open live pages: close some\n").into_response();
     };
     let (out, events) = mpsc::channel(MAX_QUEUED);
-    tokio::spawn(Stream { site, out, dirty: BTreeSet::new(), flush_at: None }.run(seen, permit));
+    let panel = Panel { status: site.state.status.follow(), next_at: Instant::now(), shown: String::new() };
+    let stream = Stream { site, out, dirty: BTreeSet::new(), flush_at: None };
+    tokio::spawn(stream.run(seen, panel, permit));
     Sse::new(ReceiverStream::new(events)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
 }
 
@@ -66,8 +71,48 @@ struct Stream {
     flush_at: Option<Instant>,
 }
 
+/// The strip of the box on one open page.
+struct Panel {
+    status: watch::Receiver<Option<Arc<BoxStatus>>>,
+    /// Not sent again before.
+    next_at: Instant,
+    /// As it was sent last.
+    shown: String,
+}
+
+/// What an open page waits for.
+enum Turn {
+    Change(Result<Change, RecvError>),
+    Flush,
+    Panel,
+}
+
+impl Panel {
+    /// Waits until there is news and it may be sent.
+    async fn due(&mut self) {
+        tokio::time::sleep_until(self.next_at).await;
+        if self.status.changed().await.is_err() {
+            // The board is gone with the daemon; the stream ends by its stop.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The strip, if it looks different from the one before.
+    fn fragment(&mut self) -> Option<PanelFragment> {
+        self.next_at = Instant::now() + status::MIN_INTERVAL;
+        let newest = self.status.borrow_and_update().clone()?;
+        let fragment = PanelFragment { panel: PanelView::new(&newest) };
+        let html = fragment.render().unwrap_or_default();
+        if html == self.shown {
+            return None;
+        }
+        self.shown = html;
+        Some(fragment)
+    }
+}
+
 impl Stream {
-    async fn run(mut self, seen: Seen, permit: OwnedSemaphorePermit) {
+    async fn run(mut self, seen: Seen, mut panel: Panel, permit: OwnedSemaphorePermit) {
         let gauge = self.site.state.metrics.streams_open.clone();
         gauge.inc();
         let mut stop = self.site.stop.clone();
@@ -76,19 +121,19 @@ impl Stream {
         tokio::select! {
             _ = stop.wait_for(|stopped| *stopped) => {}
             () = page.closed() => {}
-            PageGone = self.follow(seen.records) => {}
+            PageGone = self.follow(seen.records, &mut panel) => {}
         }
         gauge.dec();
         drop(permit);
     }
 
-    async fn follow(&mut self, mut seen: Option<String>) -> PageGone {
+    async fn follow(&mut self, mut seen: Option<String>, panel: &mut Panel) -> PageGone {
         loop {
             let following = self.site.state.live.follow();
             if let Err(gone) = self.snapshot(&following, seen.as_deref()).await {
                 return gone;
             }
-            if let Err(gone) = self.deltas(following).await {
+            if let Err(gone) = self.deltas(following, panel).await {
                 return gone;
             }
             // Fell behind: begin again with everything.
@@ -97,26 +142,29 @@ impl Stream {
     }
 
     /// Sends changes until the page is gone (`Err`) or has fallen behind (`Ok`).
-    async fn deltas(&mut self, mut following: Following) -> Result<(), PageGone> {
+    async fn deltas(&mut self, mut following: Following, panel: &mut Panel) -> Result<(), PageGone> {
         loop {
-            let change = match self.flush_at {
-                None => following.changes.recv().await,
-                Some(at) => match tokio::time::timeout_at(at, following.changes.recv()).await {
-                    Ok(change) => change,
-                    Err(_elapsed) => {
-                        self.flush().await?;
-                        continue;
-                    }
-                },
+            let flush_at = self.flush_at;
+            let turn = tokio::select! {
+                biased;
+                () = reached(flush_at) => Turn::Flush,
+                change = following.changes.recv() => Turn::Change(change),
+                () = panel.due() => Turn::Panel,
             };
-            match change {
-                Ok(Change::Bubble(shown)) => self.bubble(&shown).await?,
-                Ok(Change::Gone(call)) => self.gone(call).await?,
-                Ok(Change::Record(call)) => {
+            match turn {
+                Turn::Change(Ok(Change::Bubble(shown))) => self.bubble(&shown).await?,
+                Turn::Change(Ok(Change::Gone(call))) => self.gone(call).await?,
+                Turn::Change(Ok(Change::Record(call))) => {
                     self.dirty.insert(call);
                     self.flush_at.get_or_insert_with(|| Instant::now() + GATHER);
                 }
-                Err(RecvError::Lagged(_) | RecvError::Closed) => return Ok(()),
+                Turn::Change(Err(RecvError::Lagged(_) | RecvError::Closed)) => return Ok(()),
+                Turn::Flush => self.flush().await?,
+                Turn::Panel => {
+                    if let Some(fragment) = panel.fragment() {
+                        self.send("panel", &fragment).await?;
+                    }
+                }
             }
         }
     }
@@ -191,6 +239,14 @@ impl Stream {
     }
 }
 
+/// Ready at `at`; never without one.
+async fn reached(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
 #[derive(Default)]
 struct Day {
     calls: Vec<CallView>,
@@ -224,4 +280,10 @@ struct GoneFragment {
 struct RecordsFragment {
     calls: Vec<CallView>,
     summary: Summary,
+}
+
+#[derive(Template)]
+#[template(path = "stream_panel.html")]
+struct PanelFragment {
+    panel: PanelView,
 }

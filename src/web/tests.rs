@@ -1,5 +1,7 @@
 //! The pages and the API as a browser or a program meets them, without a socket.
 
+mod status;
+
 use super::*;
 use crate::{
     record::{Ended, Presentation, RecordingState},
@@ -42,6 +44,8 @@ impl Office {
             recordings: data_dir.to_owned(),
             metrics: Metrics::new(),
             health: Health::new(),
+            status: StatusBoard::new(),
+            line_tests: LineTests::unavailable(),
         };
         Self { state, shelf, stopping: watch::channel(false).0 }
     }

@@ -86,6 +86,17 @@ const checkLivePage = async (context) => {
   const before = await timer();
   await page.waitForFunction((was) => document.querySelector(".bubble.live .timer").textContent !== was, before, PATIENCE);
 
+  step("the box itself is shown, in lamps and in words");
+  const lamps = await page.$$eval("#panel .leds li", (all) => all.map((one) => one.textContent.trim()));
+  assert(lamps.includes("net: green, flashing slowly"), `${lamps}`);
+  const flashes = () => page.$eval(".lamp.slow", (lamp) => getComputedStyle(lamp).animationName);
+  assert.equal(await flashes(), "lamp-half");
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  assert.equal(await flashes(), "none", "nothing moves for who wants no motion");
+  await page.emulateMedia({ reducedMotion: "no-preference" });
+  next("hung-up");
+  await page.waitForFunction(() => document.querySelector("#panel").textContent.includes("7 untracked calls"), null, PATIENCE);
+
   step("a reload shows the same");
   const shown = await content(page);
   const { length } = shown;

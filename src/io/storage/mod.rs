@@ -81,6 +81,10 @@ pub struct StorageError {
 pub struct StorageCounters {
     /// Turns of the storage thread's loop, at least one a second: its sign of life.
     pub turns: AtomicU64,
+    /// Bytes that may still be written to the data directory's disk, and bytes of it in all; 0 until looked at.
+    pub free_bytes: AtomicU64,
+    /// See `free_bytes`.
+    pub total_bytes: AtomicU64,
     /// Recordings closed whole.
     pub recordings: AtomicU64,
     /// Recordings cut short or not written at all.

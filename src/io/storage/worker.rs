@@ -15,6 +15,7 @@ use crate::{
     id::{CallId, RecordingId},
     io::{
         clock::Clock,
+        disk,
         files::{self, Ballast},
         journal::{
             Kind,
@@ -139,9 +140,17 @@ impl Worker {
         self.indexing.close();
     }
 
+    fn look_at_disk(&self) {
+        if let Some(room) = disk::room(&self.data_dir) {
+            self.counters.free_bytes.store(room.free_bytes, Ordering::Relaxed);
+            self.counters.total_bytes.store(room.total_bytes, Ordering::Relaxed);
+        }
+    }
+
     /// One round; false when there is nothing more to come.
     fn turn(&mut self, inbox: &Receiver<Work>) -> bool {
         count(&self.counters.turns);
+        self.look_at_disk();
         let mut going = true;
         let wait = if self.active.is_empty() && self.indexing.is_level() { IDLE_POLL } else { TAP_POLL };
         match inbox.recv_timeout(if self.closing { Duration::from_millis(1) } else { wait }) {

@@ -1,0 +1,190 @@
+//! Asks the running box, at the address of its page.
+
+use super::{CONFIG, Failure};
+use crate::{
+    config::Config,
+    status::{BoxStatus, LineHealth},
+};
+use clap::Args;
+use serde::Deserialize;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+/// Where the page is if no configuration says otherwise.
+const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8480);
+/// A box that is up answers at once.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The box gives a line test up after 30 s and says so.
+const TEST_PATIENCE: Duration = Duration::from_secs(40);
+/// More than this is not an answer of ours: a snapshot of 32 ports has about 30 kB.
+const MAX_ANSWER: u64 = 4 << 20;
+
+/// Which box is asked.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Where {
+    /// Address of the box's page, instead of the configuration's.
+    #[arg(long, value_name = "ADDR", global = true)]
+    web: Option<SocketAddr>,
+    /// The configuration file that names the address.
+    #[arg(long, value_name = "FILE", default_value = CONFIG, global = true)]
+    pub(super) config: PathBuf,
+}
+
+impl Where {
+    /// The address as given, else the one in the configuration, else the usual one.
+    pub(super) fn address(&self) -> SocketAddr {
+        let configured = || {
+            let text = std::fs::read_to_string(&self.config).ok()?;
+            Config::parse(&text, "").ok().map(|config| config.web.listen)
+        };
+        self.web.or_else(configured).unwrap_or(USUAL)
+    }
+
+    /// The box there.
+    pub(super) fn running(&self) -> RunningBox {
+        RunningBox::at(self.address())
+    }
+}
+
+/// A box that may answer.
+pub(super) struct RunningBox {
+    address: SocketAddr,
+    agent: ureq::Agent,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoAnswer {
+    /// Nobody listens, or the answer breaks off.
+    #[error("the box does not answer on {0}: {1}")]
+    Unreachable(SocketAddr, String),
+    /// Somebody answers, but not as a box does.
+    #[error("what answers on {0} is not a box of this version")]
+    Stranger(SocketAddr),
+    /// The box says why not.
+    #[error("{title}")]
+    Problem {
+        /// HTTP status.
+        status: u16,
+        /// What is the matter.
+        title: String,
+    },
+}
+
+/// The box's own words for an error (RFC 9457).
+#[derive(Deserialize)]
+struct Problem {
+    title: String,
+}
+
+impl NoAnswer {
+    /// The failure, with what to try: `command` if the box only needs a moment.
+    pub(super) fn failure(&self, command: &str) -> Failure {
+        let next = match self {
+            Self::Unreachable(..) => "ringside doctor".to_owned(),
+            Self::Stranger(_) => format!("name the address of the box's page: {command} --web ADDR"),
+            Self::Problem { status: 409 | 503 | 504, .. } => format!("in a moment, {command}"),
+            Self::Problem { .. } => "ringside status".to_owned(),
+        };
+        Failure::failed(self, next)
+    }
+}
+
+impl RunningBox {
+    /// The box whose page is at `address`.
+    pub(super) fn at(address: SocketAddr) -> Self {
+        // What a proxy can reach is not this machine's loopback.
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build();
+        Self { address, agent: agent.into() }
+    }
+
+    /// The newest snapshot.
+    pub(super) fn status(&self) -> Result<BoxStatus, NoAnswer> {
+        let request = self.agent.get(format!("http://{}/api/v1/status", self.address));
+        self.read(request.config().timeout_global(Some(PATIENCE)).build().call())
+    }
+
+    /// Tests a port and waits for the result.
+    pub(super) fn test(&self, port: &str) -> Result<LineHealth, NoAnswer> {
+        let request = self.agent.post(format!("http://{}/api/v1/lines/{}/test", self.address, in_path(port)));
+        self.read(request.config().timeout_global(Some(TEST_PATIENCE)).build().send_empty())
+    }
+
+    fn read<T: for<'a> Deserialize<'a>>(
+        &self,
+        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<T, NoAnswer> {
+        let unreachable = |error: ureq::Error| NoAnswer::Unreachable(self.address, error.to_string());
+        let mut answer = answer.map_err(unreachable)?;
+        let text = answer.body_mut().with_config().limit(MAX_ANSWER).read_to_string().map_err(unreachable)?;
+        let stranger = |_| NoAnswer::Stranger(self.address);
+        if answer.status().is_success() {
+            return serde_json::from_str(&text).map_err(stranger);
+        }
+        let Problem { title } = serde_json::from_str(&text).map_err(stranger)?;
+        Err(NoAnswer::Problem { status: answer.status().as_u16(), title })
+    }
+}
+
+/// A port's name as a segment of a path (RFC 3986 2.1).
+fn in_path(name: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    name.bytes().map(byte).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpListener,
+        thread,
+    };
+
+    /// Answers one request with `answer`; gives the request's first line back.
+    fn answering(answer: &'static str) -> (RunningBox, thread::JoinHandle<String>) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 4096];
+            let length = stream.read(&mut request).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+            String::from_utf8_lossy(&request[..length]).lines().next().unwrap_or_default().to_owned()
+        });
+        (RunningBox::at(address), served)
+    }
+
+    #[test]
+    fn a_problem_is_said_in_the_words_of_the_box() {
+        let (running, served) = answering(
+            "HTTP/1.1 409 Conflict\r\nContent-Type: application/problem+json\r\nContent-Length: 66\r\n\
+             Connection: close\r\n\r\n{\"title\":\"the line is in use\",\"status\":409,\"code\":\"line_in_use\"}    ",
+        );
+        let error = running.test("LINE 1").unwrap_err();
+        assert_eq!(error.to_string(), "the line is in use");
+        assert_eq!(error.failure("ringside lines test").next, "in a moment, ringside lines test");
+        assert_eq!(served.join().unwrap(), "POST /api/v1/lines/LINE%201/test HTTP/1.1");
+    }
+
+    #[test]
+    fn another_program_is_not_taken_for_the_box() {
+        let (running, _served) =
+            answering("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
+        assert!(matches!(running.status(), Err(NoAnswer::Stranger(_))));
+    }
+
+    #[test]
+    fn a_box_that_is_down_leads_to_the_doctor() {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+        let failure = RunningBox::at(free).status().unwrap_err().failure("ringside status");
+        assert_eq!((failure.code, failure.next.as_str()), (1, "ringside doctor"));
+        assert!(failure.message.contains("does not answer on 127.0.0.1:"), "{}", failure.message);
+    }
+}

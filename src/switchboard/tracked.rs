@@ -199,21 +199,19 @@ impl Switchboard {
     fn forget(&mut self, call: CallId, now: Instant) {
         let Some(placed) = self.calls.remove(&call) else { return };
         self.dialogs.remove(&placed.dialog);
-        for port in self.jacks.of(User::Call(call)) {
-            self.let_go(port, User::Call(call), now);
-        }
+        self.leave_ports(User::Call(call), now);
         if !placed.patched {
             self.rtp_free.extend(placed.rtp);
         }
     }
 
-    /// A call is over that still has to do with a port.
-    pub(super) fn let_go(&mut self, port: PortId, user: User, now: Instant) {
-        if let Some(jack) = self.jacks.get_mut(port)
-            && let crate::line::two_calls::Gone::Resumed(held) = jack.calls.gone(user)
-        {
-            let back = (CallEvent::OffHook(port), crate::call::untracked::Event::OffHook(port));
-            self.tell(held, back, now);
+    /// A call is over: phones that ring for it stop. One that is off hook is let go by what the call itself wants.
+    pub(super) fn leave_ports(&mut self, user: User, now: Instant) {
+        for port in self.jacks.of(user) {
+            let is_off_hook = self.jacks.get(port).and_then(Jack::fxs).is_some_and(fxs::Fxs::is_off_hook);
+            if !is_off_hook {
+                self.stop_ring(port, user, now);
+            }
         }
     }
 }

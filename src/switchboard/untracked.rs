@@ -201,14 +201,7 @@ impl Switchboard {
         if let Some(dialog) = passed.dialog {
             self.dialogs.remove(&dialog);
         }
-        // What rings or holds a phone for it does so no longer; a phone that is off hook is let go by what follows.
-        for port in self.jacks.of(User::Untracked(call)) {
-            let is_off_hook =
-                self.jacks.get(port).and_then(|jack| jack.fxs()).is_some_and(fxs::Fxs::is_off_hook);
-            if !is_off_hook {
-                self.let_go(port, User::Untracked(call), now);
-            }
-        }
+        self.leave_ports(User::Untracked(call), now);
         if !passed.patched {
             self.rtp_free.extend(passed.rtp);
         }

@@ -13,7 +13,7 @@ mod talk;
 
 use super::{
     bubble::{Bubble, BubbleState},
-    event::{Command, Event, Evidence, LineFault, TrunkEnd},
+    event::{Command, Event, Evidence, LineFault},
     incoming::{Identity, Incoming, Route},
     ring_group::{Port, PortKind, RingGroup},
     story,
@@ -185,96 +185,47 @@ impl Call {
     pub fn handle(&mut self, event: Event, now: Instant, wall: WallTime, out: &mut Vec<Command>) {
         self.note(event, now);
         let state = std::mem::replace(&mut self.state, State::Ended);
-        self.state = match (state, event) {
-            (State::Ringing { ports, .. }, Event::OffHook(port)) => {
-                self.answer(ports, (port, Evidence::OffHook), now, wall, out)
-            }
-            (State::Ringing { ports, .. }, Event::LineAnswered(port, evidence)) => {
-                self.answer(ports, (port, evidence), now, wall, out)
-            }
-            (State::Ringing { until, ports }, Event::RingBegan(port)) => {
+        self.state = match state {
+            State::Ringing { until, ports } => self.ringing((ports, until), event, now, wall, out),
+            State::Answered(talk) => self.answered(talk, event, now, out),
+            State::Leaving { talk, until } => self.leaving(talk, until, event, now, out),
+            State::Closing(closing) => self.close(closing, event, now, out),
+            State::Ended => State::Ended,
+        };
+    }
+
+    fn ringing(
+        &mut self,
+        (ports, until): (Vec<Port>, Instant),
+        event: Event,
+        now: Instant,
+        wall: WallTime,
+        out: &mut Vec<Command>,
+    ) -> State {
+        match event {
+            Event::OffHook(port) => self.answer(ports, (port, Evidence::OffHook), now, wall, out),
+            Event::LineAnswered(port, evidence) => self.answer(ports, (port, evidence), now, wall, out),
+            Event::RingBegan(port) => {
                 // The number is dialled: from now on the far end may be ringing.
                 let is_line = |p: &Port| p.id == port && p.kind == PortKind::Line;
                 out.extend(ports.iter().any(is_line).then_some(Command::Ringing));
                 State::Ringing { until, ports }
             }
-            (State::Ringing { ports, .. }, Event::Cancelled) => {
-                self.give_up(&ports, None, Ended::Cancelled, now, out)
-            }
-            (State::Ringing { ports, .. }, Event::TrunkEnded(_)) => {
-                self.give_up(&ports, None, Ended::Cancelled, now, out)
-            }
-            (State::Ringing { until, ports }, Event::Deadline) if now >= until => {
-                self.give_up(&ports, Some(480), Ended::NoAnswer, now, out)
-            }
-            (State::Ringing { ports, .. }, Event::Stopped) => {
+            Event::Cancelled | Event::TrunkEnded(_) => self.give_up(&ports, None, Ended::Cancelled, now, out),
+            Event::Deadline if now >= until => self.give_up(&ports, Some(480), Ended::NoAnswer, now, out),
+            Event::Stopped => {
                 self.record.outcome.why = Some("daemon_stopped".to_owned());
                 self.give_up(&ports, Some(503), Ended::Failed, now, out)
             }
-            (State::Answered(talk), Event::Stopped) => {
-                self.record.outcome.why = Some("daemon_stopped".to_owned());
-                out.extend([Command::HangUp, Command::Release(talk.port.id)]);
-                self.hang_up(&talk, Ended::Interrupted, now, out)
-            }
-            (State::Ringing { until, ports }, Event::PortLost(port) | Event::LineOpened(port)) => {
+            Event::PortLost(port) | Event::LineOpened(port) => {
                 self.lose_port((ports, until), port, LineFault::Broken, now, out)
             }
-            (State::Ringing { until, ports }, Event::LineRefused(port, fault)) => {
-                self.lose_port((ports, until), port, fault, now, out)
-            }
-            (State::Ringing { until, ports }, Event::Taken(port)) => {
-                self.lose_port((ports, until), port, LineFault::Taken, now, out)
-            }
-            (State::Answered(talk), Event::Media(trunk)) => State::Answered(self.join(talk, trunk, now, out)),
-            (State::Answered(talk), Event::OneWay(silent)) => {
-                self.silent = silent;
-                self.show(BubbleState::Live, out);
-                State::Answered(talk)
-            }
-            (State::Answered(talk), Event::Parked) => State::Answered(self.park(talk, now, out)),
-            (State::Answered(talk), Event::OffHook(port)) if talk.parked => {
-                State::Answered(self.resume(talk, port, now, out))
-            }
-            (State::Answered(talk), Event::TwoWay) => {
-                self.promote();
-                State::Answered(talk)
-            }
-            (State::Answered(talk), Event::Taken(port)) if port == talk.port.id => self.leave(talk, now, out),
-            (State::Leaving { talk, .. }, Event::TrunkEnded(_)) => {
-                self.hang_up(&talk, Ended::Interrupted, now, out)
-            }
-            (State::Leaving { talk, until }, event) if talk::has_left(&talk, until, event, now) => {
-                out.push(Command::HangUp);
-                self.hang_up(&talk, Ended::Interrupted, now, out)
-            }
-            (State::Leaving { talk, until }, Event::Media(trunk)) => {
-                out.push(Command::Change(trunk));
-                State::Leaving { talk, until }
-            }
-            (State::Answered(talk), Event::TrunkEnded(end)) => {
-                out.push(Command::Release(talk.port.id));
-                let ended = if end == TrunkEnd::HungUp { Ended::CallerHungUp } else { Ended::TrunkLost };
-                self.hang_up(&talk, ended, now, out)
-            }
-            (State::Ringing { until, ports }, Event::OnHook(port)) => {
-                // A phone that rings is on hook; it is a line, whose far end is busy.
-                self.lose_port((ports, until), port, LineFault::FarEndBusy, now, out)
-            }
-            (State::Answered(talk), Event::OnHook(port)) if port == talk.port.id => {
-                out.push(Command::HangUp);
-                self.hang_up(&talk, Ended::OfficeHungUp, now, out)
-            }
-            (State::Answered(talk), Event::LineOpened(port)) if port == talk.port.id => {
-                self.hang_up_opened(&talk, now, out)
-            }
-            (State::Answered(talk), Event::PortLost(port)) if port == talk.port.id => {
-                out.push(Command::HangUp);
-                self.record.outcome.why = Some("line_lost".to_owned());
-                self.hang_up(&talk, Ended::Failed, now, out)
-            }
-            (State::Closing(closing), event) => self.close(closing, event, now, out),
-            (same, _) => same,
-        };
+            Event::LineRefused(port, fault) => self.lose_port((ports, until), port, fault, now, out),
+            Event::Taken(port) => self.lose_port((ports, until), port, LineFault::Taken, now, out),
+            // A phone that rings is on hook; it is a line, whose far end is busy.
+            Event::OnHook(port) => self.lose_port((ports, until), port, LineFault::FarEndBusy, now, out),
+            _ => State::Ringing { until, ports },
+        }
     }
 
     /// Facts that change no state, only the record.

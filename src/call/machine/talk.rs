@@ -3,7 +3,8 @@
 use super::{CLOSING_MS, Call, Closing, LEAVING_MS, State, Talk, VERDICT_MS};
 use crate::{
     call::{
-        event::{Command, Event, Evidence, LineFault},
+        bubble::BubbleState,
+        event::{Command, Event, Evidence, LineFault, TrunkEnd},
         ring_group::PortKind,
         story,
     },
@@ -14,14 +15,82 @@ use crate::{
 };
 
 impl Call {
-    /// The trunk's media is settled for the first time, or anew: hold, resume, another address.
-    pub(super) fn join(
+    /// Two people talk, or one of them does not hear the other for a while.
+    pub(super) fn answered(
         &mut self,
-        mut talk: Talk,
-        trunk: Trunk,
+        talk: Talk,
+        event: Event,
         now: Instant,
         out: &mut Vec<Command>,
-    ) -> Talk {
+    ) -> State {
+        let port = talk.port.id;
+        match event {
+            Event::Stopped => {
+                self.record.outcome.why = Some("daemon_stopped".to_owned());
+                out.extend([Command::HangUp, Command::Release(port)]);
+                self.hang_up(&talk, Ended::Interrupted, now, out)
+            }
+            Event::Media(trunk) => State::Answered(self.join(talk, trunk, now, out)),
+            Event::OneWay(silent) => {
+                self.silent = silent;
+                self.show(BubbleState::Live, out);
+                State::Answered(talk)
+            }
+            Event::Parked => State::Answered(self.park(talk, now, out)),
+            Event::OffHook(by) if talk.parked => State::Answered(self.resume(talk, by, now, out)),
+            Event::TwoWay => {
+                self.promote();
+                State::Answered(talk)
+            }
+            Event::Taken(taken) if taken == port => self.leave(talk, now, out),
+            Event::TrunkEnded(end) => {
+                out.push(Command::Release(port));
+                let ended = if end == TrunkEnd::HungUp { Ended::CallerHungUp } else { Ended::TrunkLost };
+                self.hang_up(&talk, ended, now, out)
+            }
+            Event::OnHook(by) if by == port => {
+                out.push(Command::HangUp);
+                self.hang_up(&talk, Ended::OfficeHungUp, now, out)
+            }
+            Event::LineOpened(by) if by == port => self.hang_up_opened(&talk, now, out),
+            Event::PortLost(lost) if lost == port => {
+                out.push(Command::HangUp);
+                self.record.outcome.why = Some("line_lost".to_owned());
+                self.hang_up(&talk, Ended::Failed, now, out)
+            }
+            _ => State::Answered(talk),
+        }
+    }
+
+    /// The line was taken, and the caller hears why.
+    pub(super) fn leaving(
+        &mut self,
+        talk: Talk,
+        until: Instant,
+        event: Event,
+        now: Instant,
+        out: &mut Vec<Command>,
+    ) -> State {
+        let has_left = match event {
+            Event::TrunkEnded(_) => return self.hang_up(&talk, Ended::Interrupted, now, out),
+            Event::Media(trunk) => {
+                out.push(Command::Change(trunk));
+                false
+            }
+            Event::ReasonSaid(port) => port == talk.port.id,
+            Event::Deadline => now >= until,
+            Event::Stopped => true,
+            _ => false,
+        };
+        if !has_left {
+            return State::Leaving { talk, until };
+        }
+        out.push(Command::HangUp);
+        self.hang_up(&talk, Ended::Interrupted, now, out)
+    }
+
+    /// The trunk's media is settled for the first time, or anew: hold, resume, another address.
+    fn join(&mut self, mut talk: Talk, trunk: Trunk, now: Instant, out: &mut Vec<Command>) -> Talk {
         for leg in self.record.legs.iter_mut().filter(|leg| leg.kind == LegKind::Trunk) {
             leg.codec = Some(trunk.codec.name().to_owned());
         }
@@ -55,20 +124,14 @@ impl Call {
     }
 
     /// The phone takes another call: this one goes on without it.
-    pub(super) fn park(&mut self, mut talk: Talk, now: Instant, out: &mut Vec<Command>) -> Talk {
+    fn park(&mut self, mut talk: Talk, now: Instant, out: &mut Vec<Command>) -> Talk {
         talk.parked = true;
         talk.held_since.get_or_insert(now);
         out.extend(talk.patched_at.is_some().then_some(Command::Park));
         talk
     }
 
-    pub(super) fn resume(
-        &mut self,
-        mut talk: Talk,
-        port: PortId,
-        now: Instant,
-        out: &mut Vec<Command>,
-    ) -> Talk {
+    fn resume(&mut self, mut talk: Talk, port: PortId, now: Instant, out: &mut Vec<Command>) -> Talk {
         talk.parked = false;
         if let Some(since) = talk.held_since.take() {
             self.record.timing_ms.hold += now.ms_since(since);
@@ -82,7 +145,7 @@ impl Call {
     }
 
     /// Two people have been heard: no machine answered.
-    pub(super) fn promote(&mut self) {
+    fn promote(&mut self) {
         if let Some(by) = &mut self.record.answered_by
             && (by.kind == story::answerer(PortKind::Exchange) || by.evidence == Evidence::Assumed.name())
         {
@@ -94,7 +157,7 @@ impl Call {
     }
 
     /// An emergency call needs the line: the caller is told why, and then let go.
-    pub(super) fn leave(&mut self, talk: Talk, now: Instant, out: &mut Vec<Command>) -> State {
+    fn leave(&mut self, talk: Talk, now: Instant, out: &mut Vec<Command>) -> State {
         self.record.outcome.why = Some(LineFault::Taken.why().to_owned());
         let at_ms = now.ms_since(self.began);
         self.record.route.push(story::hop(&talk.port.name, at_ms, "taken for an emergency call"));
@@ -129,7 +192,7 @@ impl Call {
     }
 
     /// The exchange has opened the loop: its far end hung up, or somebody pulled the cable.
-    pub(super) fn hang_up_opened(&mut self, talk: &Talk, now: Instant, out: &mut Vec<Command>) -> State {
+    fn hang_up_opened(&mut self, talk: &Talk, now: Instant, out: &mut Vec<Command>) -> State {
         out.push(Command::HangUp);
         match self.hang_up(talk, Ended::OfficeHungUp, now, out) {
             State::Closing(closing) => {
@@ -160,15 +223,5 @@ impl Call {
             _ => {}
         }
         if closing.counters || closing.line.is_some() { State::Closing(closing) } else { self.save(out) }
-    }
-}
-
-/// Whether a caller whose line was taken has heard why, or for long enough.
-pub(super) fn has_left(talk: &Talk, until: Instant, event: Event, now: Instant) -> bool {
-    match event {
-        Event::ReasonSaid(port) => port == talk.port.id,
-        Event::Deadline => now >= until,
-        Event::Stopped => true,
-        _ => false,
     }
 }

@@ -49,7 +49,7 @@ impl Process {
             web::get(site.web(), "/healthz").is_ok_and(|(status, _)| status == 200)
         });
         process.ready_after = started.elapsed();
-        process.wait("every phone line is up", || process.logged("change=Up") >= site.phones());
+        process.wait("every phone line is up", || process.logged("change=Fxs(Up)") >= site.phones());
         process
     }
 

@@ -168,7 +168,7 @@ pub struct AnsweredBy {
     pub kind: String,
     /// Name of the port: `PHONE1`.
     pub port: String,
-    /// What proves it: `off_hook`.
+    /// What proves it: `off_hook`, `polarity`, `voice`, `assumed`, `two_way_speech`.
     pub evidence: String,
 }
 
@@ -177,7 +177,8 @@ pub struct AnsweredBy {
 pub struct Outcome {
     /// The end of the call.
     pub ended: Ended,
-    /// Why it was not put through: `all_ports_busy`, `no_common_codec`; absent when it rang.
+    /// Why it was not put through, or not to its end: `all_ports_busy`, `no_common_codec`, `line_lost`,
+    /// `taken_for_emergency`; absent when nothing is to be explained.
     pub why: Option<String>,
     /// Final SIP status we sent for the INVITE.
     pub sip_status: Option<u16>,

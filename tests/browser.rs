@@ -233,6 +233,7 @@ fn bubble(n: u64, caller: &str, campaign: &str) -> Bubble {
         recording: false,
         silent: None,
         ended: None,
+        why: None,
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Bubble {
     pub silent: Option<LegKind>,
     /// How it ended.
     pub ended: Option<Ended>,
+    /// Why it was not put through, or not to its end: `line_lost`.
+    pub why: Option<String>,
 }
 
 /// State of a bubble.

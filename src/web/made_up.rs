@@ -35,6 +35,7 @@ pub(crate) fn ringing(n: u64) -> Bubble {
         recording: false,
         silent: None,
         ended: None,
+        why: None,
     }
 }
 

@@ -60,7 +60,9 @@ impl BubbleView {
             BubbleState::Ringing => ("ringing", "Ringing".to_owned()),
             BubbleState::Live => ("live", "On the phone".to_owned()),
             BubbleState::Ended => {
-                let ended = bubble.ended.map(|end| wording::end(end, answered, bubble.port.as_deref(), None));
+                let ended = bubble
+                    .ended
+                    .map(|end| wording::end(end, answered, bubble.port.as_deref(), bubble.why.as_deref()));
                 ("ended", ended.map_or_else(|| "Ended".to_owned(), |(_, words)| format!("Ended · {words}")))
             }
         };

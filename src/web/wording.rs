@@ -133,18 +133,36 @@ pub fn end(ended: Ended, answered: bool, port: Option<&str>, why: Option<&str>) 
         Ended::InProgress => (Tone::Open, "Ringing".to_owned()),
         Ended::Cancelled => (Tone::Missed, "Caller gave up".to_owned()),
         Ended::NoAnswer => (Tone::Missed, "Missed".to_owned()),
-        Ended::Busy => (Tone::Missed, "Busy: every phone was in use".to_owned()),
+        Ended::Busy => (Tone::Missed, format!("Busy: {}", busy(why))),
+        Ended::Failed if answered => (Tone::Answered, format!("{on_port}, then the line was lost")),
         Ended::Failed => (Tone::Missed, failed(why)),
         Ended::CallerHungUp | Ended::OfficeHungUp => (Tone::Answered, on_port),
         Ended::TrunkLost => (Tone::Answered, format!("{on_port}, then the trunk was lost")),
+        Ended::Interrupted if why == Some("taken_for_emergency") => {
+            (Tone::Answered, format!("{on_port}, then an emergency call needed the line"))
+        }
         Ended::Interrupted if answered => (Tone::Answered, format!("{on_port}, cut off by a restart")),
         Ended::Interrupted => (Tone::Missed, "Cut off by a restart while ringing".to_owned()),
     }
 }
 
+fn busy(why: Option<&str>) -> &'static str {
+    match why {
+        Some("line_in_use") => "another phone was on the office line",
+        Some("glare") => "somebody called on the office line in the same moment",
+        Some("forwarding_number_busy") => "the forwarding number was in use",
+        _ => "every phone was in use",
+    }
+}
+
 fn failed(why: Option<&str>) -> String {
     match why {
-        Some("all_ports_busy") => "Busy: every phone was in use".to_owned(),
+        Some("line_dead") => "Not put through: no battery on the office line, check its cable".to_owned(),
+        Some("no_dial_tone") => "Not put through: no dial tone on the office line".to_owned(),
+        Some("taken_for_emergency") => "Not put through: an emergency call needed the line".to_owned(),
+        Some("loop") => {
+            "Refused: our own call came back, the forwarding number forwards to this number".to_owned()
+        }
         Some("no_common_codec") => "Not put through: no codec in common with the trunk".to_owned(),
         Some(other) => format!("Not put through: {}", plain(other)),
         None => "Not put through".to_owned(),
@@ -275,6 +293,12 @@ mod tests {
         assert_eq!(end(Ended::Cancelled, false, None, None).1, "Caller gave up");
         assert_eq!(end(Ended::Busy, false, None, Some("all_ports_busy")).1, "Busy: every phone was in use");
         assert_eq!(end(Ended::Failed, false, None, Some("line_fault")).1, "Not put through: line fault");
+        let glare = end(Ended::Busy, false, None, Some("glare")).1;
+        assert_eq!(glare, "Busy: somebody called on the office line in the same moment");
+        let lost = end(Ended::Failed, true, Some("LINE1"), Some("line_lost"));
+        assert_eq!(lost, (Tone::Answered, "Answered on LINE1, then the line was lost".to_owned()));
+        let taken = end(Ended::Interrupted, true, Some("LINE1"), Some("taken_for_emergency")).1;
+        assert_eq!(taken, "Answered on LINE1, then an emergency call needed the line");
         assert_eq!(
             end(Ended::Interrupted, true, Some("PHONE2"), None).1,
             "Answered on PHONE2, cut off by a restart"

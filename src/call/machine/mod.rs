@@ -365,6 +365,7 @@ impl Call {
             recording: self.records && state == BubbleState::Live,
             silent: self.silent.filter(|_| state == BubbleState::Live),
             ended: (state == BubbleState::Ended).then_some(record.outcome.ended),
+            why: record.outcome.why.clone().filter(|_| state == BubbleState::Ended),
         })));
     }
 }

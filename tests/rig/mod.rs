@@ -38,6 +38,8 @@ pub struct TrunkCall {
     pub cseq: u32,
     /// Whether its INVITE was ever sent.
     pub invited: bool,
+    /// When it was sent first.
+    pub invited_at: u64,
     /// Final statuses of the INVITE, each distinct answer once.
     pub finals: Vec<u16>,
     pub acked: bool,
@@ -299,7 +301,10 @@ impl Rig {
             cseq: 1,
             ..TrunkCall::default()
         });
-        call.invited |= method == "INVITE";
+        if method == "INVITE" && !std::mem::replace(&mut call.invited, true) {
+            call.invited_at = self.ms;
+        }
+        call.acked |= method == "ACK";
         if method == "BYE" {
             call.cseq += 1;
             call.over = true;

@@ -2,7 +2,7 @@
 
 use super::rig::Rig;
 use ringside::{
-    call::bubble::BubbleState,
+    call::{bubble::BubbleState, untracked::Via},
     chip::Linefeed,
     id::{CallId, PortId, RtpPort, Slot},
     media::control as media,
@@ -25,9 +25,34 @@ pub(crate) struct Observer {
     pub to_unpatch: Vec<RtpPort>,
     pub saved: BTreeMap<CallId, u32>,
     pub begun: BTreeSet<CallId>,
-    /// Emergency numbers that were reported.
-    pub emergencies: u32,
+    pub seen: Seen,
     pub broken: Vec<String>,
+}
+
+/// How often what is rare has come to pass.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    pub patches: u64,
+    pub joins: u64,
+    pub parks: u64,
+    pub emergencies: u64,
+    pub emergencies_on_trunk: u64,
+    pub taken: u64,
+    pub losses: u64,
+}
+
+impl Seen {
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            patches: self.patches + other.patches,
+            joins: self.joins + other.joins,
+            parks: self.parks + other.parks,
+            emergencies: self.emergencies + other.emergencies,
+            emergencies_on_trunk: self.emergencies_on_trunk + other.emergencies_on_trunk,
+            taken: self.taken + other.taken,
+            losses: self.losses + other.losses,
+        }
+    }
 }
 
 /// What a slot carries.
@@ -49,6 +74,7 @@ impl Observer {
                 self.begun.insert(bubble.call);
             }
             Output::Patch { rtp, slot, .. } => {
+                self.seen.patches += 1;
                 if self.is_patched(*rtp) {
                     self.broken.push(format!("two calls on RTP port {rtp:?}"));
                 }
@@ -58,11 +84,18 @@ impl Observer {
             Output::Listen { slot, .. } => {
                 self.listened.insert(*slot);
             }
-            Output::Interject { slot, .. } => self.spoken.push(*slot),
+            Output::Interject { slot, .. } => {
+                self.seen.taken += 1;
+                self.spoken.push(*slot);
+            }
             Output::Store(storage::Command::Save(record)) => {
+                self.seen.losses += u64::from(record.outcome.why.as_deref() == Some("line_lost"));
                 *self.saved.entry(record.id).or_insert(0) += 1;
             }
-            Output::Report(Report::EmergencyDialled { .. }) => self.emergencies += 1,
+            Output::Report(Report::EmergencyDialled { via, .. }) => {
+                self.seen.emergencies += 1;
+                self.seen.emergencies_on_trunk += u64::from(*via == Via::Trunk);
+            }
             _ => {}
         }
     }
@@ -82,6 +115,7 @@ impl Observer {
                     self.broken.push(format!("{rtp:?} parked without a patch"));
                 }
                 self.carries.retain(|_, carried| *carried != Carried::Patch(*rtp));
+                self.seen.parks += 1;
                 self.parked.insert(*rtp);
             }
             media::Command::Unpark { rtp, slot } => {
@@ -91,6 +125,7 @@ impl Observer {
                 self.put(*slot, Carried::Patch(*rtp));
             }
             media::Command::Join { phone, line } => {
+                self.seen.joins += 1;
                 self.put(*phone, Carried::Join(*phone));
                 self.put(*line, Carried::Join(*phone));
             }

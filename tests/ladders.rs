@@ -18,19 +18,20 @@ use ringside::{
         progress::Progress,
         tone_plan::TonePlan,
     },
+    call::ring_group::PortKind,
     chip::{LineChange, si3050::Polarity},
     id::{PortId, RtpPort, Slot},
     media::control as media,
     record::Presentation,
-    switchboard::Input,
+    switchboard::{Input, MachineSettings, Settings},
 };
 use std::{fs, path::Path};
 
 /// Phones of the ladders' box, which has one office line.
 const PHONES: u8 = 2;
 
-fn play(script: &str, call_waiting: bool) -> String {
-    let mut rig = Rig::with(PHONES, 1, 7, |settings| settings.call_waiting = call_waiting);
+fn play(script: &str, site: impl Fn(&mut Settings)) -> String {
+    let mut rig = Rig::with(PHONES, 1, 7, site);
     let mut text = String::new();
     let keep = |line: &&str| line.starts_with('>') || line.starts_with('#');
     for line in script.lines().filter(keep) {
@@ -66,6 +67,10 @@ fn happen(rig: &mut Rig, who: &str, what: &[&str]) {
             rig.send(method, name, rest.first().copied().unwrap_or("13125550100"));
         }
         ("media", ["unpatched", rtp]) => rig.unpatched(RtpPort(rtp.parse().expect("an RTP port"))),
+        ("media", ["two-way", rtp]) => {
+            let rtp = RtpPort(rtp.parse().expect("an RTP port"));
+            rig.give(Input::Media(media::Event::TwoWay { rtp }));
+        }
         ("media", ["audio", rtp]) => {
             let rtp = RtpPort(rtp.parse().expect("an RTP port"));
             rig.give(Input::Media(media::Event::AudioStarted { rtp }));
@@ -145,21 +150,33 @@ fn frame(number: &str) -> Frame {
 
 #[test]
 fn every_ladder_of_the_phones_is_climbed_as_written() {
-    climb("box", false);
+    climb("box", |settings| settings.call_waiting = false);
 }
 
 #[test]
 fn every_ladder_of_the_office_line_is_climbed_as_written() {
-    climb("line", true);
+    climb("line", |_| ());
 }
 
-fn climb(folder: &str, call_waiting: bool) {
+#[test]
+fn every_ladder_in_front_of_a_pbx_is_climbed_as_written() {
+    climb("pbx", |settings| {
+        settings.jacks.iter_mut().take(1).for_each(|jack| jack.port.kind = PortKind::Exchange);
+        settings.jacks.iter_mut().for_each(|jack| {
+            if let MachineSettings::Fxs(fxs) = &mut jack.machine {
+                fxs.cpc_ms = 900;
+            }
+        });
+    });
+}
+
+fn climb(folder: &str, site: impl Fn(&mut Settings)) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ladders").join(folder);
     let mut differ = Vec::new();
     for entry in fs::read_dir(folder).expect("the ladders") {
         let path = entry.expect("a ladder").path();
         let want = fs::read_to_string(&path).expect("text");
-        let got = play(&want, call_waiting);
+        let got = play(&want, &site);
         if std::env::var_os("BLESS").is_some() {
             fs::write(&path, got).expect("written");
         } else if got != want {

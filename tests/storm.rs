@@ -10,7 +10,7 @@ mod observer;
 mod rig;
 
 use observer::{Observer, Seen};
-use rig::Rig;
+use rig::{Rig, dice::Dice};
 use ringside::{
     audio::{dtmf::Key, line_ear::Heard, progress::Progress},
     chip::{LineChange, Linefeed, PortChange, si3050::Polarity},
@@ -26,27 +26,6 @@ const PHONES: u8 = 2;
 /// Longest life of anything after the last input: ring timeout, 64*T1 of the SIP transactions, reorder and
 /// howler, and spare.
 const QUIET_MS: u64 = 180_000;
-
-/// SplitMix64.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % n
-    }
-
-    fn one_of<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len() as u64) as usize]
-    }
-
-    fn port(&mut self, from: u8, ports: u8) -> PortId {
-        PortId(from + u8::try_from(self.below(u64::from(ports))).unwrap_or(0))
-    }
-}
 
 /// One input of the storm.
 fn happen(rig: &mut Rig, dice: &mut Dice, observer: &mut Observer, n: u64) {

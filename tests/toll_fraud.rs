@@ -5,7 +5,7 @@
 
 mod rig;
 
-use rig::Rig;
+use rig::{Rig, dice::Dice};
 use ringside::{
     audio::{dtmf::Key, line_ear::Heard, progress::Progress},
     chip::LineChange,
@@ -19,26 +19,13 @@ const CASES: u64 = 3_000;
 const FORWARDING: &str = "13125550199";
 const LINE: PortId = PortId(2);
 
-/// SplitMix64.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % n
-    }
-
-    /// A number that costs money, or pieces of one.
-    fn number(&mut self) -> String {
-        let premium = ["19005551234", "0119005551234", "+8821612345", "911", "*72", "1010288", "9,,1900#"];
-        match self.below(3) {
-            0 => premium[self.below(premium.len() as u64) as usize].to_owned(),
-            1 => (0..self.below(20)).map(|_| char::from(b'0' + self.below(10) as u8)).collect(),
-            _ => format!("+1900{:07}", self.below(10_000_000)),
-        }
+/// A number that costs money, or pieces of one.
+fn number(dice: &mut Dice) -> String {
+    let premium = ["19005551234", "0119005551234", "+8821612345", "911", "*72", "1010288", "9,,1900#"];
+    match dice.below(3) {
+        0 => premium[dice.below(premium.len() as u64) as usize].to_owned(),
+        1 => (0..dice.below(20)).map(|_| char::from(b'0' + dice.below(10) as u8)).collect(),
+        _ => format!("+1900{:07}", dice.below(10_000_000)),
     }
 }
 
@@ -47,7 +34,7 @@ fn hostile(rig: &mut Rig, dice: &mut Dice, name: &str) -> String {
     let invite = rig.request("INVITE", name, "13125550102");
     let mut extra = String::new();
     for _ in 0..dice.below(5) {
-        let number = dice.number();
+        let number = number(dice);
         extra += &match dice.below(9) {
             0 => format!("Diversion: <sip:{number}@x.invalid>;reason=unconditional\r\n"),
             1 => format!("P-Asserted-Identity: <sip:{number}@x.invalid>\r\n"),
@@ -60,7 +47,7 @@ fn hostile(rig: &mut Rig, dice: &mut Dice, name: &str) -> String {
             _ => format!("Subject: {number}\r\n"),
         };
     }
-    let caller = dice.number();
+    let caller = number(dice);
     let text = match dice.below(6) {
         0 => invite.replace("+13125551234", &caller),
         1 => {
@@ -76,7 +63,7 @@ fn hostile(rig: &mut Rig, dice: &mut Dice, name: &str) -> String {
 
 /// Keys and INFO of a caller who is through.
 fn press_on(rig: &mut Rig, dice: &mut Dice, name: &str) {
-    let number = dice.number();
+    let number = number(dice);
     let body = format!("Signal={}\r\nDuration=160\r\n", number.chars().next().unwrap_or('1'));
     let info = rig.request("ACK", name, "13125550102").replace("ACK", "INFO").replace(
         "Content-Length: 0\r\n\r\n",

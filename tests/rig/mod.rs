@@ -2,6 +2,7 @@
 //! trunk that speaks SIP text, and a virtual clock. Used by the ladders and by the storm.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part of the rig")]
 
+pub mod dice;
 mod site;
 mod words;
 

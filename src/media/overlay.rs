@@ -64,20 +64,21 @@ impl Overlay {
         self.interjection.replace(interjection)
     }
 
-    /// The patch leaves its slot: what was for this slot ends.
+    /// The patch leaves its slot: what was for its phone ends. What both ends hear goes on for the caller, who is told
+    /// in this way why nobody is there any more.
     pub(super) fn leave_slot(&mut self, events: &mut impl FnMut(Event)) {
         if let Some(waiting) = self.waiting.take() {
             waiting.end(None, events);
         }
-        if let Some(interjection) = self.interjection.take() {
-            interjection.end(events);
-        }
-        self.is_any = self.notice.is_some();
+        self.is_any = self.notice.is_some() || self.interjection.is_some();
     }
 
     /// The patch ends.
     pub(super) fn give_back(mut self, events: &mut impl FnMut(Event)) {
         self.leave_slot(events);
+        if let Some(interjection) = self.interjection.take() {
+            interjection.end(events);
+        }
         if let Some(notice) = self.notice {
             notice.spoken.give_back(events);
         }

@@ -107,6 +107,21 @@ impl RunningBox {
         self.read(request.config().timeout_global(Some(PATIENCE)).build().call())
     }
 
+    /// Labels and values of every series of a counter; none before anything was counted.
+    #[cfg(feature = "sim")]
+    pub(super) fn counters(&self, name: &str) -> Result<Vec<(String, u64)>, NoAnswer> {
+        let request = self.agent.get(format!("http://{}/metrics", self.address));
+        let answer = request.config().timeout_global(Some(PATIENCE)).build().call();
+        let unreachable = |error: ureq::Error| NoAnswer::Unreachable(self.address, error.to_string());
+        let mut answer = answer.map_err(unreachable)?;
+        let text = answer.body_mut().with_config().limit(MAX_ANSWER).read_to_string().map_err(unreachable)?;
+        let series = |line: &str| {
+            let (labels, value) = line.strip_prefix(name)?.strip_prefix('{')?.split_once("} ")?;
+            Some((labels.to_owned(), value.parse().ok()?))
+        };
+        Ok(text.lines().filter_map(series).collect())
+    }
+
     /// Tests a port and waits for the result.
     pub(super) fn test(&self, port: &str) -> Result<LineHealth, NoAnswer> {
         let request = self.agent.post(format!("http://{}/api/v1/lines/{}/test", self.address, in_path(port)));

@@ -1,16 +1,14 @@
 //! `ringside demo`: a simulated office, its SIP provider and a morning's calls, all in this process.
 
-use super::{Failure, calls, print};
+mod play;
+
+use super::{Failure, ask::RunningBox, calls, print};
 use crate::{
-    audio::wav,
     config::{Config, TrunkMode},
     daemon::{self, Running},
-    record::{CallRecord, Ended, RecordingState},
-    sim::{
-        observe::PhoneSnapshot,
-        provider::{Account, CallHandle, Provider, Speech},
-        scenario::{Step, When, office_morning},
-    },
+    io::files::RECORDINGS_DIR,
+    record::CallRecord,
+    sim::provider::{Account, Provider},
 };
 use clap::Args;
 use jiff::tz::TimeZone;
@@ -20,7 +18,6 @@ use std::{
     path::{Path, PathBuf},
     sync::mpsc,
     thread,
-    time::{Duration, Instant},
 };
 
 /// The box's files, carried along so that the demo runs from anywhere.
@@ -30,25 +27,13 @@ const BOARD: [(&str, &[u8]); 3] = [
     ("office.toml", include_bytes!("../../board/sim/office.toml")),
     ("hello.wav", include_bytes!("../../board/sim/hello.wav")),
 ];
-const CALLER: &[u8] = include_bytes!("../../board/sim/caller.wav");
-
-/// How long anything in the demo may take before it has failed.
-const PATIENCE: Duration = Duration::from_secs(25);
-/// How long the last records may take to be written.
-const STORAGE_PATIENCE: Duration = Duration::from_secs(8);
-/// Volts between the wires of a phone that is fed and on hook, at least.
-const IDLE_VOLTS: f32 = 30.0;
-/// How often slow things are looked at.
-const LOOK: Duration = Duration::from_millis(50);
-/// A moment between two things, so that a person can follow.
-const BREATH: Duration = Duration::from_millis(600);
 
 const NEXT: &str = "ringside demo --exit --data DIR, then ringside calls --data DIR to see what was kept";
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// How many calls to place, 1 or more; past the sixth they start over.
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// How many calls to place, 1 or more; past the tenth they start over.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
     calls: u32,
     /// End after the last call instead of serving the page until Ctrl-C.
     #[arg(long)]
@@ -78,11 +63,14 @@ pub(super) fn demo(arguments: &Arguments) -> Result<(), Failure> {
         provider.address(),
     ));
     let outcome = play_until_woken(arguments, provider, &running, &data);
+    let untracked = RunningBox::at(running.web()).counters("ringside_untracked_calls_total");
     running.stop();
     // The board's files are read once, at the start.
     let _ = fs::remove_dir_all(&board);
-    show(&calls::load(&data)?, &data, &zone);
-    outcome
+    let records = calls::load(&data)?;
+    show(&records, &data, &zone);
+    show_untracked(&untracked.unwrap_or_default());
+    outcome.and_then(|()| nothing_else_on_disk(&records, &data))
 }
 
 /// Plays the scenario on a thread of its own; returns at its end, or at a signal.
@@ -100,14 +88,10 @@ fn play_until_woken(
             let _ = signal.send(Woken::Signal);
         }
     });
-    let world = running.world().cloned();
-    let phones_are_idle = move || {
-        let idle = |phone: &PhoneSnapshot| !phone.off_hook && phone.volts.abs() >= IDLE_VOLTS;
-        world.as_ref().is_none_or(|world| world.lock().snapshot().iter().all(idle))
-    };
-    let (data, calls) = (data.to_owned(), arguments.calls);
+    let world = running.world().cloned().ok_or_else(|| failed("the demo's board is not simulated"))?;
+    let (data, web, calls) = (data.to_owned(), running.web(), arguments.calls);
     thread::spawn(move || {
-        let played = Play { provider, phones_are_idle, data, started: Instant::now() }.play(calls);
+        let played = play::Play::new(provider, world, data, web).play(calls);
         let _ = woken.send(Woken::Done(played));
     });
     match wait.recv() {
@@ -158,99 +142,6 @@ fn start_box(provider: &Provider, board: &Path, data: &Path) -> Result<(Running,
     Ok((daemon::start(options).map_err(failed)?, zone))
 }
 
-/// The scenario being played.
-struct Play<F> {
-    provider: Provider,
-    phones_are_idle: F,
-    data: PathBuf,
-    started: Instant,
-}
-
-impl<F: Fn() -> bool> Play<F> {
-    fn play(&self, calls: u32) -> Result<(), Failure> {
-        if self.provider.wait_registered(PATIENCE).is_none() {
-            return Err(failed("the box did not register at its provider"));
-        }
-        self.say("The box has registered at its provider.");
-        let samples = wav::decode(CALLER).map_err(failed)?;
-        let speech = Speech::Samples(samples.into());
-        let mut placed: Vec<(Step, CallHandle)> = Vec::new();
-        let mornings = std::iter::repeat_with(|| office_morning(&speech)).flatten();
-        for step in mornings.take(calls as usize) {
-            self.wait_until(step.when, &placed)?;
-            self.say(step.words);
-            let handle = self.provider.place(step.plan.clone());
-            placed.push((step, handle));
-        }
-        placed.iter().try_for_each(|(step, handle)| ended_as_expected(step, handle))?;
-        self.say("Every call has ended.\n");
-        self.wait_stored(placed.iter().filter(|(step, _)| step.tracked).count())
-    }
-
-    fn say(&self, words: &str) {
-        let seconds = self.started.elapsed().as_secs();
-        print(format_args!("{:>2}:{:02}  {words}", seconds / 60, seconds % 60));
-    }
-
-    fn wait_until(&self, when: When, placed: &[(Step, CallHandle)]) -> Result<(), Failure> {
-        let previous = placed.last().map(|(_, handle)| handle);
-        match (when, previous) {
-            (When::OfficeIsQuiet, _) => {
-                placed.iter().try_for_each(|(step, handle)| ended_as_expected(step, handle))?;
-                if !eventually(PATIENCE, &self.phones_are_idle) {
-                    return Err(failed("a phone is not on hook with its line fed"));
-                }
-            }
-            (When::PreviousAnswered, Some(previous)) => {
-                previous.wait(PATIENCE, |outcome| outcome.answered_after.is_some());
-            }
-            (When::PreviousRings, Some(previous)) => {
-                previous.wait(PATIENCE, |outcome| outcome.rang_after.is_some());
-            }
-            (When::Now | When::PreviousAnswered | When::PreviousRings, _) => {}
-        }
-        thread::sleep(BREATH);
-        Ok(())
-    }
-
-    /// Waits until the journal holds `tracked` calls of this demo, all of them closed.
-    fn wait_stored(&self, tracked: usize) -> Result<(), Failure> {
-        let closed = |record: &CallRecord| {
-            record.outcome.ended != Ended::InProgress && record.recording.state != RecordingState::Writing
-        };
-        let all_stored = || {
-            calls::load(&self.data)
-                .is_ok_and(|records| records.iter().filter(|r| closed(r)).count() >= tracked)
-        };
-        if eventually(STORAGE_PATIENCE, all_stored) {
-            return Ok(());
-        }
-        Err(failed(format!("fewer than {tracked} calls were kept in {}", self.data.display())))
-    }
-}
-
-/// Waits for the end of a call; it must be the one that the scenario tells.
-fn ended_as_expected(step: &Step, handle: &CallHandle) -> Result<(), Failure> {
-    let outcome = handle.wait(PATIENCE, |_| false);
-    if step.expected.is_met(&outcome) {
-        return Ok(());
-    }
-    let (end, statuses) = (outcome.end, outcome.statuses);
-    Err(failed(format!("\"{}\" ended as {end:?} after {statuses:?}", step.words)))
-}
-
-/// Waits for `condition`; tells whether it came true in time.
-fn eventually(patience: Duration, condition: impl Fn() -> bool) -> bool {
-    let until = Instant::now() + patience;
-    while Instant::now() < until {
-        if condition() {
-            return true;
-        }
-        thread::sleep(LOOK);
-    }
-    condition()
-}
-
 /// Prints the call table and the files.
 fn show(records: &[CallRecord], data: &Path, zone: &TimeZone) {
     print(format_args!("{}\n\nRecordings:", calls::table(records, zone)));
@@ -258,4 +149,36 @@ fn show(records: &[CallRecord], data: &Path, zone: &TimeZone) {
         print(format_args!("  {}", data.join(path).display()));
     }
     print(format_args!("\nringside calls --data {} shows them again.", data.display()));
+}
+
+/// Prints what is known of the calls that are not tracked.
+fn show_untracked(counters: &[(String, u64)]) {
+    print(format_args!("\nUntracked calls, of which a count is all that is kept:"));
+    for (labels, count) in counters {
+        print(format_args!("  {count} {labels}"));
+    }
+}
+
+/// The only audio in `data` is that of the records.
+fn nothing_else_on_disk(records: &[CallRecord], data: &Path) -> Result<(), Failure> {
+    let kept = records.iter().filter(|record| record.recording.path.is_some()).count();
+    let found = audio_below(&data.join(RECORDINGS_DIR)).map_err(failed)?;
+    if found != kept {
+        return Err(failed(format!("{found} files of audio are on the disk for {kept} recordings")));
+    }
+    print(format_args!("The {found} recordings above are all the audio on the disk."));
+    Ok(())
+}
+
+fn audio_below(folder: &Path) -> io::Result<usize> {
+    let mut found = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found += audio_below(&entry.path())?;
+        } else if entry.file_name().to_string_lossy().contains(".opus") {
+            found += 1;
+        }
+    }
+    Ok(found)
 }

@@ -171,7 +171,10 @@ fn print(name: &str, outcome: &Outcome) {
 #[test]
 fn a_flood_on_a_bad_path_gets_one_486_each_and_no_call_in_progress_notices() {
     let _alone = alone();
-    let running = Site::new("sim", &["PHONE1", "PHONE2"], TALKERS).start(RINGSIDE);
+    let site = Site::new("sim", &["PHONE1", "PHONE2"], TALKERS);
+    // Else the first two would be announced to those who talk.
+    site.append("\n[calls]\ncall_waiting = false\n");
+    let running = site.start(RINGSIDE);
     let provider = provider();
     let talks = talk(&provider, &running, &BOTH);
     let (before_kb, _) = running.memory_kb();

@@ -113,7 +113,7 @@ fn place(site: &Site, provider: &Provider, callers: &Callers) -> Vec<(String, Ki
 
 #[test]
 fn two_hundred_mixed_calls_have_exactly_their_records() {
-    let site = Site::new(&office(), "[calls]\nring_timeout_s = 5\n");
+    let site = Site::new(&office(), "[calls]\nring_timeout_s = 5\ncall_waiting = false\n");
     let process = Process::start(&site);
     let provider = Provider::start(site.peer(), Account::default()).unwrap();
     let holder = provider.place_at(site.sip(), CallPlan::new("+13127000000", &number(17)));

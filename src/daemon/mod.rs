@@ -14,6 +14,7 @@
 
 mod edges;
 mod hardware;
+mod line_alarms;
 mod notice;
 mod signalling;
 mod site;

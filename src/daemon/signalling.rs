@@ -88,7 +88,7 @@ impl Signalling {
                     self.pulse.beat();
                     self.edges.feel_pulse();
                     self.edges.count(self.switchboard.sip_counters());
-                    self.edges.publish_state();
+                    self.edges.publish_state(&self.switchboard);
                     self.give(Input::WallTime(self.clock.wall()));
                 }
                 (length, source) = self.socket.receive(&mut buffer), if self.starting.is_over() => {
@@ -113,8 +113,11 @@ impl Signalling {
                 self.give(Input::Fxs { port, change });
                 self.starting.heard(port, self.clock.now());
             }
-            Change::Fxo(change) => self.give(Input::Fxo { port, change }),
-            Change::Readings(_) => {}
+            Change::Fxo(change) => {
+                self.edges.state.line(port, change);
+                self.give(Input::Fxo { port, change });
+            }
+            Change::Readings(readings) => self.edges.state.measured(port, readings),
         }
     }
 

@@ -224,6 +224,8 @@ pub enum Report {
         kind: Kind,
         /// Whether somebody answered.
         joined: bool,
+        /// The last office line that carried it, if one did.
+        line: Option<PortId>,
     },
 }
 

@@ -16,8 +16,10 @@ mod ports;
 mod tracked;
 mod translate;
 mod untracked;
+mod view;
 
 pub use input::{Input, JackSettings, Listening, MachineSettings, Output, Report, Settings, Words};
+pub use view::{LineView, PassedView, PhoneView};
 
 use crate::{
     call::{
@@ -53,6 +55,7 @@ struct Placed {
 /// An untracked call, and what it holds of the trunk if it is an emergency call without a line.
 struct Passed {
     call: Untracked,
+    since: Instant,
     dialog: Option<DialogId>,
     rtp: Option<RtpPort>,
     patched: bool,

@@ -30,17 +30,17 @@ impl Switchboard {
         }
         let mut commands = Vec::new();
         let call = DialOut::begin(phone, self.settings.dial_out, now, &mut commands);
-        self.pass(Untracked::DialOut(call), phone, commands);
+        self.pass(Untracked::DialOut(call), phone, commands, now);
     }
 
     /// Keeps a new untracked call, which begins at `port`.
-    pub(super) fn pass(&mut self, call: Untracked, port: PortId, commands: Vec<Command>) {
+    pub(super) fn pass(&mut self, call: Untracked, port: PortId, commands: Vec<Command>, now: Instant) {
         let id = UntrackedId(self.next_untracked);
         self.next_untracked = self.next_untracked.wrapping_add(1);
         if let Some(jack) = self.jacks.get_mut(port) {
             jack.calls.attach(User::Untracked(id));
         }
-        self.passed.insert(id, Passed { call, dialog: None, rtp: None, patched: false });
+        self.passed.insert(id, Passed { call, since: now, dialog: None, rtp: None, patched: false });
         self.steps.extend(commands.into_iter().map(|command| Step::Untracked(id, command)));
     }
 
@@ -86,7 +86,8 @@ impl Switchboard {
             Command::End { kind, joined } => {
                 // A handset that was lifted and put down again is no call.
                 if joined || kind != Kind::DialOut {
-                    out.push(Output::Report(Report::Untracked { kind, joined }));
+                    let line = self.passed.get(&call).and_then(|passed| passed.call.line_used());
+                    out.push(Output::Report(Report::Untracked { kind, joined, line }));
                 }
                 self.forget_untracked(call, now);
             }

@@ -72,6 +72,7 @@ pub struct DialOut {
     emergency: bool,
     joined: bool,
     tried: u8,
+    line_used: Option<PortId>,
     state: State,
 }
 
@@ -80,7 +81,16 @@ impl DialOut {
     pub fn begin(phone: PortId, settings: Settings, now: Instant, out: &mut Vec<Command>) -> Self {
         out.push(Command::DialTone(phone));
         let state = State::Dialling { until: now.after_ms(PARTIAL_MS) };
-        Self { settings, phone, keys: Vec::new(), emergency: false, joined: false, tried: 0, state }
+        Self {
+            settings,
+            phone,
+            keys: Vec::new(),
+            emergency: false,
+            joined: false,
+            tried: 0,
+            line_used: None,
+            state,
+        }
     }
 
     /// What kind of call it has become.
@@ -100,6 +110,18 @@ impl DialOut {
             | State::Saying { .. }
             | State::Ended => None,
         }
+    }
+
+    pub(super) const fn phone(&self) -> PortId {
+        self.phone
+    }
+
+    pub(super) const fn is_dialling(&self) -> bool {
+        matches!(self.state, State::Dialling { .. })
+    }
+
+    pub(super) const fn line_used(&self) -> Option<PortId> {
+        self.line_used
     }
 
     pub(super) const fn is_talking(&self) -> bool {
@@ -225,7 +247,8 @@ impl DialOut {
         State::Seeking
     }
 
-    fn seize(&self, line: PortId, out: &mut Vec<Command>) -> State {
+    fn seize(&mut self, line: PortId, out: &mut Vec<Command>) -> State {
+        self.line_used = Some(line);
         self.report(Via::Line(line), out);
         State::Seizing { line }
     }

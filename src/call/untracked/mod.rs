@@ -198,6 +198,33 @@ impl Untracked {
         }
     }
 
+    /// The phone of the office that has to do with it, if it is only one.
+    #[must_use]
+    pub const fn phone(&self) -> Option<PortId> {
+        match self {
+            Self::Direct(call) => call.phone(),
+            Self::DialOut(call) => Some(call.phone()),
+        }
+    }
+
+    /// Whether it is a call at all: a phone that has only dial tone is not.
+    #[must_use]
+    pub const fn is_call(&self) -> bool {
+        match self {
+            Self::Direct(_) => true,
+            Self::DialOut(call) => !call.is_dialling(),
+        }
+    }
+
+    /// The last office line that it has held.
+    #[must_use]
+    pub const fn line_used(&self) -> Option<PortId> {
+        match self {
+            Self::Direct(call) => Some(call.line()),
+            Self::DialOut(call) => call.line_used(),
+        }
+    }
+
     /// The office line that it holds, if it holds one.
     #[must_use]
     pub const fn line(&self) -> Option<PortId> {

@@ -16,6 +16,7 @@ use ringside::{
         },
         line_ear::Heard,
         progress::Progress,
+        prompt::Prompt,
         tone_plan::TonePlan,
     },
     chip::{LineChange, si3050::Polarity},
@@ -24,7 +25,7 @@ use ringside::{
     record::Presentation,
     switchboard::Input,
 };
-use std::{fs, path::Path};
+use std::{fs, net::IpAddr, path::Path};
 
 /// Phones of the ladders' box, which has one office line.
 const PHONES: u8 = 2;
@@ -69,6 +70,10 @@ fn happen(rig: &mut Rig, who: &str, what: &[&str]) {
         ("media", ["audio", rtp]) => {
             let rtp = RtpPort(rtp.parse().expect("an RTP port"));
             rig.give(Input::Media(media::Event::AudioStarted { rtp }));
+        }
+        ("button", ["short", "press"]) => {
+            let address = IpAddr::from([192, 0, 2, 10]);
+            rig.give(Input::Announce(Prompt::Address(address)));
         }
         ("box", ["stops"]) => rig.give(Input::Stop),
         ("time", _) => {}

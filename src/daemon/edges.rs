@@ -2,6 +2,7 @@
 
 use super::{
     notice::Notice,
+    panel::PanelStatus,
     sounds::{Sounds, spoken},
     status::BoxState,
 };
@@ -154,8 +155,8 @@ impl Edges {
     }
 
     /// Once a second: shows the state of the box.
-    pub(super) fn publish_state(&mut self, switchboard: &Switchboard) {
-        self.state.publish(&self.live, switchboard, &self.media.status, self.storage.counters());
+    pub(super) fn publish_state(&mut self, switchboard: &Switchboard, panel: PanelStatus) {
+        self.state.publish(&self.live, (switchboard, panel), &self.media.status, self.storage.counters());
     }
 
     /// Storage reported: the page shows the record as it is now.

@@ -1,7 +1,7 @@
 //! What the daemon knows of the box, once a second, as one snapshot. One function per section: each says where its
 //! facts come from.
 
-use super::line_alarms::LineAlarms;
+use super::{line_alarms::LineAlarms, panel::PanelStatus};
 use crate::{
     board::Profile,
     call::{
@@ -50,7 +50,11 @@ pub(super) struct BoxState {
     lines: BTreeMap<PortId, LineStatus>,
     counters: CallCounters,
     line_alarms: LineAlarms,
+    /// What the doctor found the last time.
+    standing: Vec<Alarm>,
+    /// All that was published the last time.
     alarms: Vec<Alarm>,
+    threads: Vec<ThreadStatus>,
     media_cpu: ThreadCpu,
 }
 
@@ -87,7 +91,9 @@ impl BoxState {
                 .collect(),
             counters: CallCounters::default(),
             line_alarms: LineAlarms::default(),
+            standing: Vec::new(),
             alarms: Vec::new(),
+            threads: Vec::new(),
             media_cpu: ThreadCpu::new(MEDIA_THREAD),
         }
     }
@@ -95,6 +101,21 @@ impl BoxState {
     /// Name of a trunk.
     pub(super) fn trunk_name(&self, trunk: TrunkId) -> &str {
         self.trunks.get(trunk.0).map_or("", |trunk| &trunk.name)
+    }
+
+    /// Every trunk.
+    pub(super) fn trunks(&self) -> &[TrunkStatus] {
+        &self.trunks
+    }
+
+    /// What was published last of the alarms.
+    pub(super) fn alarms(&self) -> &[Alarm] {
+        &self.alarms
+    }
+
+    /// Whether these threads showed life at the last publishing.
+    pub(super) fn shows_life(&self, names: &[&str]) -> bool {
+        self.threads.iter().all(|thread| thread.ok || !names.contains(&thread.name.as_str()))
     }
 
     /// A trunk's registration changed.
@@ -158,6 +179,9 @@ impl BoxState {
 
     /// A call that is not tracked is over.
     pub(super) fn untracked_ended(&mut self, kind: Kind, line: Option<PortId>) {
+        if kind == Kind::Announcement {
+            return;
+        }
         self.counters.untracked += 1;
         let Some(line) = line.and_then(|line| self.lines.get_mut(&line)) else { return };
         line.untracked += 1;
@@ -165,6 +189,7 @@ impl BoxState {
             Kind::Direct => line.calls.direct += 1,
             Kind::DialOut => line.calls.dialled_out += 1,
             Kind::Emergency => line.calls.emergency += 1,
+            Kind::Announcement => {}
         }
     }
 
@@ -184,7 +209,7 @@ impl BoxState {
     pub(super) fn publish(
         &mut self,
         live: &LiveBubbles,
-        switchboard: &Switchboard,
+        (switchboard, panel): (&Switchboard, PanelStatus),
         media: &MediaCounts,
         storage: &StorageCounters,
     ) {
@@ -200,17 +225,20 @@ impl BoxState {
             lines: self.lines(switchboard),
             phones: self.phones(switchboard),
             calls: calls(&bubbles).chain(self.passed_calls(switchboard)).collect(),
-            panel: Vec::new(),
-            lifeline: None,
+            panel: panel.leds,
+            set_up: panel.set_up,
+            lifeline: panel.lifeline,
             media: self.media(media),
             storage: self.storage(storage),
             threads: self.threads(),
             alarms: Vec::new(),
             counters: self.counters,
         };
-        status.alarms = doctor::alarms(&status, &self.alarms);
+        status.alarms = doctor::alarms(&status, &self.standing);
+        self.standing.clone_from(&status.alarms);
         self.line_alarms.add_to(&mut status.alarms, &self.lines);
         self.alarms.clone_from(&status.alarms);
+        self.threads.clone_from(&status.threads);
         self.board.publish(status);
     }
 
@@ -246,14 +274,15 @@ impl BoxState {
         let line = |port: PortId| self.lines.get(&port).map(|line| line.port.clone());
         let phone = |port: PortId| self.phones.get(&port).map(|phone| phone.port.clone());
         let (now, wall) = (self.clock.now(), self.clock.wall());
-        switchboard.passed_calls().map(move |call| {
+        switchboard.passed_calls().filter_map(move |call| {
             let since = WallTime(wall.0.saturating_sub(now.ms_since(call.since)));
             let untracked =
                 UntrackedCall { line: call.line.and_then(line), phone: call.phone.and_then(phone), since };
             match call.kind {
-                Kind::Direct => CallStatus::Direct(untracked),
-                Kind::DialOut => CallStatus::DialOut(untracked),
-                Kind::Emergency => CallStatus::Emergency(untracked),
+                Kind::Direct => Some(CallStatus::Direct(untracked)),
+                Kind::DialOut => Some(CallStatus::DialOut(untracked)),
+                Kind::Emergency => Some(CallStatus::Emergency(untracked)),
+                Kind::Announcement => None,
             }
         })
     }

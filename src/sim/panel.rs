@@ -31,6 +31,7 @@ struct Panel {
     finger: Finger,
     /// `None`: the board has no relay.
     relay: Option<RelaySnapshot>,
+    celsius: Option<i16>,
 }
 
 struct Lamp {
@@ -109,6 +110,7 @@ impl SimPanel {
             presses: VecDeque::new(),
             finger: Finger::Away { until: Instant::ZERO },
             relay: profile.lifeline_pairs().next().map(|_| RelaySnapshot { energised: false, moves: 0 }),
+            celsius: None,
         })))
     }
 
@@ -128,6 +130,17 @@ impl SimPanel {
     #[must_use]
     pub fn relay(&self) -> Option<SimRelay> {
         self.lock().relay.is_some().then(|| SimRelay(self.clone()))
+    }
+
+    /// Makes the box as hot as this, °C.
+    pub fn set_celsius(&self, celsius: i16) {
+        self.lock().celsius = Some(celsius);
+    }
+
+    /// How hot the box is, if that was set.
+    #[must_use]
+    pub fn celsius(&self) -> Option<i16> {
+        self.lock().celsius
     }
 
     /// Presses the button for `ms` as soon as it is looked at, after the presses before this one.

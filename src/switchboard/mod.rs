@@ -7,8 +7,10 @@
 //! |---|---|
 //! | `tracked` | INVITEs and what tracked calls want |
 //! | `untracked` | what direct calls and the phones that dial want |
+//! | `announce` | what the box itself has to say |
 //! | `ports` | what phones and lines report, and what is heard on them |
 
+mod announce;
 mod counts;
 pub mod input;
 mod jack;
@@ -124,6 +126,7 @@ impl Switchboard {
             }
             Input::Storage(storage::Event::Recorded { .. } | storage::Event::Saved { .. }) => {}
             Input::BubbleShown(call) => self.tell_call(call, CallEvent::BubbleShown, now),
+            Input::Announce(prompt) => self.announce(prompt, now),
             Input::WallTime(wall) => self.wall.set(wall, now),
             Input::Stop => self.stop(now, out),
             Input::Deadline => self.due(now, out),

@@ -242,6 +242,7 @@ impl Switchboard {
         if self.stopping {
             return;
         }
+        self.callers_come_first(now);
         let phones = self.phones_for_direct();
         let mut commands = Vec::new();
         let call = Untracked::Direct(Direct::offer(line, phones, &mut commands));

@@ -85,7 +85,7 @@ impl Switchboard {
             }
             Command::End { kind, joined } => {
                 // A handset that was lifted and put down again is no call.
-                if joined || kind != Kind::DialOut {
+                if kind != Kind::Announcement && (joined || kind != Kind::DialOut) {
                     let line = self.passed.get(&call).and_then(|passed| passed.call.line_used());
                     out.push(Output::Report(Report::Untracked { kind, joined, line }));
                 }
@@ -107,6 +107,9 @@ impl Switchboard {
             Command::Quiet(port) => slot(port).map(|slot| Output::Media(media::Command::Hush { slot })),
             Command::Ignore(port) => slot(port).map(|slot| Output::Media(media::Command::Ignore { slot })),
             Command::SayUnplaced(port) => slot(port).map(|slot| Output::Say { slot, words: Words::Unplaced }),
+            Command::Say { phone, prompt } => {
+                slot(phone).map(|slot| Output::Say { slot, words: Words::Asked(prompt) })
+            }
             Command::Join { phone, line } => slot(phone)
                 .zip(slot(line))
                 .map(|(phone, line)| Output::Media(media::Command::Join { phone, line })),
@@ -197,7 +200,7 @@ impl Switchboard {
         out.push(Output::Patch { rtp, slot, trunk, source, rtcp_seed, recording: None, notice: false });
     }
 
-    fn forget_untracked(&mut self, call: UntrackedId, now: Instant) {
+    pub(super) fn forget_untracked(&mut self, call: UntrackedId, now: Instant) {
         let Some(passed) = self.passed.remove(&call) else { return };
         if let Some(dialog) = passed.dialog {
             self.dialogs.remove(&dialog);

@@ -32,8 +32,14 @@ impl Inside {
     pub fn start(site: Site) -> Self {
         let text = std::fs::read_to_string(site.config_file()).unwrap();
         let config = Config::parse(&text, "ringside.toml").unwrap();
-        let options =
-            Options { config, config_dir: site.folder().to_owned(), data: site.data(), sip: None, web: None };
+        let options = Options {
+            config,
+            config_dir: site.folder().to_owned(),
+            config_file: None,
+            data: site.data(),
+            sip: None,
+            web: None,
+        };
         let inside = Self { running: Some(daemon::start(options).unwrap()), site };
         inside.wait_idle();
         inside

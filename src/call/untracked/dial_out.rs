@@ -120,6 +120,10 @@ impl DialOut {
         matches!(self.state, State::Dialling { .. })
     }
 
+    pub(super) const fn has_dial_tone(&self) -> bool {
+        self.is_dialling() && self.keys.is_empty()
+    }
+
     pub(super) const fn line_used(&self) -> Option<PortId> {
         self.line_used
     }
@@ -185,6 +189,8 @@ impl DialOut {
                 out.push(Command::Join { phone, line });
                 State::Talking { line }
             }
+            // The box has something to say to whoever listens to its dial tone.
+            (state @ State::Dialling { .. }, Event::Taken) => self.hang_up(&state, out),
             // Another emergency call needs the line of an ordinary one.
             (
                 state @ (State::Seizing { .. } | State::Talking { .. } | State::Parked { .. }),

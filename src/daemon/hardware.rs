@@ -132,7 +132,7 @@ impl Hardware {
 
 #[cfg(feature = "sim")]
 mod simulated {
-    use super::{Front, LineIo, LineLoop, Profile, Relay, termination};
+    use super::{Front, Instant, LineIo, LineLoop, Profile, Relay, termination};
     use crate::sim::{
         card::{Card, CardSettings, Clock},
         exchange::Country,
@@ -179,7 +179,11 @@ mod simulated {
             };
             let card =
                 Card::plug_in(&settings, Box::new(world.clone())).map_err(|error| error.to_string())?;
-            let simulated = Self { world, panel: SimPanel::new(profile), _card: card };
+            let panel = SimPanel::new(profile);
+            for press in &office.presses {
+                panel.press_at(Instant::ZERO.after_ms(press.at_ms), press.hold_ms);
+            }
+            let simulated = Self { world, panel, _card: card };
             Ok((simulated, Box::new(move |orders, now, emit| lines.run(orders, now, emit))))
         }
 

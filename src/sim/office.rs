@@ -23,6 +23,18 @@ pub struct Office {
     pub keep_audio_s: u32,
     phones: Vec<(String, Script)>,
     lines: Vec<(String, LinePlan)>,
+    /// When somebody presses the button of the box.
+    pub presses: Vec<Press>,
+}
+
+/// A press of the button.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Press {
+    /// Milliseconds after the start of the box.
+    pub at_ms: u64,
+    /// How long it is held, ms.
+    pub hold_ms: u64,
 }
 
 /// The behaviour of one phone and its person.
@@ -131,6 +143,8 @@ struct File {
     /// Read one by one, so that a mistake is named with its line.
     #[serde(rename = "line", default)]
     lines: Vec<toml::Table>,
+    #[serde(rename = "press", default)]
+    presses: Vec<Press>,
 }
 
 #[derive(Deserialize)]
@@ -238,7 +252,7 @@ impl Office {
             }
             lines.push((port, plan));
         }
-        Ok(Self { keep_audio_s: file.keep_audio_s, phones, lines })
+        Ok(Self { keep_audio_s: file.keep_audio_s, phones, lines, presses: file.presses })
     }
 
     /// An office that nobody is in; its phones keep `keep_audio_s` seconds of audio.

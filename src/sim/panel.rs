@@ -42,7 +42,7 @@ struct Lamp {
 
 #[derive(Clone, Copy)]
 enum Press {
-    For { ms: u64 },
+    For { ms: u64, from: Instant },
     UntilLetGo,
 }
 
@@ -145,7 +145,12 @@ impl SimPanel {
 
     /// Presses the button for `ms` as soon as it is looked at, after the presses before this one.
     pub fn press_for_ms(&self, ms: u64) {
-        self.press(Press::For { ms });
+        self.press(Press::For { ms, from: Instant::ZERO });
+    }
+
+    /// Presses the button for `ms` at a time of the clock that looks at it, or after the presses before this one.
+    pub fn press_at(&self, from: Instant, ms: u64) {
+        self.press(Press::For { ms, from });
     }
 
     /// Presses the button until [`Self::let_go`].
@@ -159,7 +164,7 @@ impl SimPanel {
         if let Finger::Down { until } = &mut panel.finger {
             *until = Some(Instant::ZERO);
         } else if let Some(held @ Press::UntilLetGo) = panel.presses.back_mut() {
-            *held = Press::For { ms: 0 };
+            *held = Press::For { ms: 0, from: Instant::ZERO };
         }
     }
 
@@ -221,7 +226,11 @@ impl Button for SimButton {
                 (Finger::Away { until: now.after_ms(BETWEEN_MS) }, Some(Edge::Released))
             }
             Finger::Away { until } if now >= until => match panel.presses.pop_front() {
-                Some(Press::For { ms }) => {
+                Some(later @ Press::For { from, .. }) if now < from => {
+                    panel.presses.push_front(later);
+                    return Ok(None);
+                }
+                Some(Press::For { ms, .. }) => {
                     (Finger::Down { until: Some(now.after_ms(ms)) }, Some(Edge::Pressed))
                 }
                 Some(Press::UntilLetGo) => (Finger::Down { until: None }, Some(Edge::Pressed)),

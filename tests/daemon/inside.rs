@@ -9,6 +9,7 @@ use ringside::{
     daemon::{self, Options, Running},
     sim::{
         observe::{Event, PhoneSnapshot, What},
+        panel::SimPanel,
         phone::Happening,
         world::SharedWorld,
     },
@@ -48,6 +49,11 @@ impl Inside {
     /// The analog world.
     pub fn world(&self) -> &SharedWorld {
         self.running.as_ref().and_then(Running::world).unwrap()
+    }
+
+    /// The front panel.
+    pub fn panel(&self) -> &SimPanel {
+        self.running.as_ref().and_then(Running::panel).unwrap()
     }
 
     /// Every phone as it is now.

@@ -152,7 +152,7 @@ mod tests {
         while let Some(due) = call.deadline() {
             let mut out = Vec::new();
             call.handle(Event::Deadline, due, &mut out);
-            done.extend(out.into_iter().map(|command| (Instant::ZERO.ms_since(due), command)));
+            done.extend(out.into_iter().map(|command| (due.ms_since(Instant::ZERO), command)));
         }
         done
     }

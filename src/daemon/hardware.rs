@@ -30,13 +30,16 @@ pub(super) struct Hardware {
     simulated: Option<simulated::Simulated>,
 }
 
+/// Tells how hot the box is, °C; `None` if nothing tells.
+pub(super) type Celsius = Box<dyn FnMut() -> Option<i16> + Send>;
+
 /// LEDs, button, relay and sensors of a board. What is not there is left out: a box without a lamp carries calls.
 pub(super) struct Front {
     pub(super) leds: Box<dyn Leds>,
     pub(super) button: Option<Box<dyn Button>>,
     pub(super) relay: Option<Box<dyn Relay>>,
     /// The hottest sensor in °C.
-    pub(super) celsius: Box<dyn FnMut() -> Option<i16> + Send>,
+    pub(super) celsius: Celsius,
 }
 
 /// A board that is ready to be used.
@@ -166,6 +169,11 @@ mod simulated {
             if let Some(country) = Country::of(country) {
                 world.set_country(country);
             }
+            let panel = SimPanel::new(profile);
+            if let Some(pair) = profile.lifeline_pairs().next().filter(|_| office.lifeline_contacts) {
+                let contacts = panel.clone();
+                world.wire_lifeline(pair, move || contacts.is_joined());
+            }
             let world = world.share();
             let devices = (0..profile.spi.len()).map(|chain| SimSpi::new(world.clone(), chain)).collect();
             let lines = LineIo::new(profile, devices)
@@ -179,7 +187,6 @@ mod simulated {
             };
             let card =
                 Card::plug_in(&settings, Box::new(world.clone())).map_err(|error| error.to_string())?;
-            let panel = SimPanel::new(profile);
             for press in &office.presses {
                 panel.press_at(Instant::ZERO.after_ms(press.at_ms), press.hold_ms);
             }

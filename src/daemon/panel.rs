@@ -1,7 +1,7 @@
 //! Front panel and lifeline of the running box: what the switchboard does becomes lights, presses become wishes, and
 //! the relay parts line and phone while all is well.
 
-use super::status::BoxState;
+use super::{hardware::Celsius, status::BoxState};
 use crate::{
     board::Profile,
     id::PortId,
@@ -40,7 +40,7 @@ pub(super) struct Panel {
     /// Alarms that somebody has seen.
     seen: BTreeSet<String>,
     pair: Option<Pair>,
-    celsius: Box<dyn FnMut() -> Option<i16> + Send>,
+    celsius: Celsius,
     trunk: Option<SocketAddr>,
     address: Option<IpAddr>,
     slow_look: Instant,
@@ -66,10 +66,9 @@ impl Panel {
     pub(super) fn new(
         profile: &Profile,
         lights: Sender<Lights>,
-        front: (Option<Box<dyn Relay>>, Box<dyn FnMut() -> Option<i16> + Send>),
+        (relay, celsius): (Option<Box<dyn Relay>>, Celsius),
         trunk: Option<SocketAddr>,
     ) -> Self {
-        let (relay, celsius) = front;
         let pair = profile.lifeline_pairs().next().zip(relay);
         Self {
             lights,

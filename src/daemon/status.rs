@@ -166,8 +166,8 @@ impl BoxState {
             (phone.volts, phone.milliamps) = (Some(volts.abs()), milliamps);
         }
         if let Some(line) = self.lines.get_mut(&port) {
-            // RING against TIP (Si3050 register 29): exchanges feed RING with the negative pole.
-            let polarity = if volts < 0.0 { Polarity::Forward } else { Polarity::Reversed };
+            // TIP above RING or below; which of them is normal depends on how the jack is wired.
+            let polarity = if volts > 0.0 { Polarity::Forward } else { Polarity::Reversed };
             (line.volts, line.milliamps) = (Some(volts.abs()), milliamps.or(Some(0.0)));
             line.polarity = (volts.abs() >= DEAD_VOLTS).then_some(polarity);
         }

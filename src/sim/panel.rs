@@ -168,6 +168,12 @@ impl SimPanel {
         }
     }
 
+    /// Whether the relay joins line and phone; `false` if the board has none.
+    #[must_use]
+    pub fn is_joined(&self) -> bool {
+        self.lock().relay.is_some_and(|relay| !relay.energised)
+    }
+
     /// What the panel shows now.
     #[must_use]
     pub fn snapshot(&self) -> PanelSnapshot {

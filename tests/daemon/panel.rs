@@ -11,7 +11,7 @@ use ringside::{
     id::PortId,
     panel::led::{Colour, Led, Pattern},
     sim::{
-        exchange::CallerIn,
+        exchange::{CallerIn, State},
         provider::{Account, CallPlan, End, Provider, Speech},
     },
     status::{
@@ -134,7 +134,8 @@ fn the_state_says_lines_with_volts_the_lamps_and_the_lifeline() {
     let line = &now.lines[0];
     assert_eq!((line.state, line.battery, line.chip_up), (LineState::Idle, Some(Battery::Whole), Some(true)));
     assert!((40.0..60.0).contains(&line.volts.unwrap()), "{line:?}");
-    assert_eq!(line.polarity, Some(Polarity::Forward));
+    // The simulated exchange feeds TIP with the negative pole.
+    assert_eq!(line.polarity, Some(Polarity::Reversed));
     assert!(now.phones.iter().all(|phone| (40.0..75.0).contains(&phone.volts.unwrap())), "{:?}", now.phones);
     let lamps: Vec<_> = now.panel.iter().map(|led| (led.name.as_str(), led.pattern)).collect();
     let right = [
@@ -167,6 +168,30 @@ fn the_lifeline_is_joined_when_the_box_is_too_hot_or_ends() {
     assert!(!panel.snapshot().relay.unwrap().energised);
     assert_eq!(panel.light(Led::Alarm).unwrap().pattern, Pattern::Solid);
     assert_eq!(panel.light(Led::Power).unwrap().pattern, Pattern::Slow);
+}
+
+#[test]
+fn through_the_joined_contacts_the_exchange_rings_the_phone_itself() {
+    let site = with_line(&[&[NOBODY]]);
+    let office = site.folder().join("board/office.toml");
+    let text = fs::read_to_string(&office).unwrap();
+    fs::write(office, format!("lifeline_contacts = true\n{text}")).unwrap();
+    let inside = Inside::start(site);
+    let line = line1(&inside.site);
+    inside.shows(line, Pattern::Wink);
+    inside.panel().set_celsius(96);
+    inside.wait("the contacts are joined", || inside.panel().is_joined());
+    inside.shows(line, Pattern::Off);
+    inside.world().lock().office_line(0).unwrap().call_in(CallerIn::new("3125550142"));
+    inside.wait("PHONE1 rings", || inside.phones()[0].ringing);
+    let apart = inside.says("the box sees nothing of it", |status| status.lines[0].state == LineState::Down);
+    assert_eq!((apart.phones[0].state, apart.calls.len()), (PhoneState::Idle, 0));
+    inside.world().lock().lift(PHONE1);
+    let connected = || inside.world().lock().office_line(0).unwrap().state() == State::Talking;
+    inside.wait("the exchange has connected it", connected);
+    inside.world().lock().hang_up(PHONE1);
+    inside.panel().set_celsius(60);
+    inside.shows(line, Pattern::Wink);
 }
 
 #[test]

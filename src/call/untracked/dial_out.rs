@@ -154,11 +154,7 @@ impl DialOut {
         self.state = match (state, event) {
             (State::Ended, _) => State::Ended,
             (state, Event::OnHook(by) | Event::PhoneLost(by)) if by == phone => self.hang_up(&state, out),
-            (state, Event::Stopped) => {
-                let ended = self.hang_up(&state, out);
-                out.push(Command::Release(phone));
-                ended
-            }
+            (state, Event::Stopped) => self.let_go(&state, out),
             (State::Dialling { until }, Event::Key(key)) => self.press(key, until, now, out),
             (State::Dialling { until }, Event::Deadline) if now >= until => {
                 match self.settings.plan.judge(&self.keys) {
@@ -201,9 +197,7 @@ impl DialOut {
                 ended
             }
             (state @ (State::Talking { .. } | State::Parked { .. }), Event::LineGone | Event::LineLost) => {
-                let ended = self.hang_up(&state, out);
-                out.push(Command::Release(phone));
-                ended
+                self.let_go(&state, out)
             }
             (State::Trunk { .. }, Event::TrunkMedia(trunk)) => self.talk_on_trunk(trunk, out),
             (State::Trunk { until: Some(until) }, Event::Deadline) if now >= until => {
@@ -211,11 +205,7 @@ impl DialOut {
                 self.say_unplaced(now, out)
             }
             (State::Trunk { until: Some(_) }, Event::TrunkEnded) => self.say_unplaced(now, out),
-            (state @ State::Trunk { until: None }, Event::TrunkEnded) => {
-                let ended = self.hang_up(&state, out);
-                out.push(Command::Release(phone));
-                ended
-            }
+            (state @ State::Trunk { until: None }, Event::TrunkEnded) => self.let_go(&state, out),
             (State::Saying { until }, Event::Deadline) if now >= until => self.reorder(out),
             (same, _) => same,
         };
@@ -296,6 +286,13 @@ impl DialOut {
         out.extend((self.tried == 0).then_some(Command::Ignore(self.phone)));
         out.push(Command::Reorder(self.phone));
         self.end(out)
+    }
+
+    /// Ends what the person at the phone has not ended.
+    fn let_go(&self, state: &State, out: &mut Vec<Command>) -> State {
+        let ended = self.hang_up(state, out);
+        out.push(Command::Release(self.phone));
+        ended
     }
 
     /// Undoes whatever a state holds.

@@ -176,8 +176,14 @@ fn called_in(country: &str, rings: u8) -> (PhoneSnapshot, Vec<i16>) {
     let config = Config::parse(&text, "ringside.toml").unwrap();
     assert_eq!(config.site.country, country);
     let any = Some("127.0.0.1:0".parse().unwrap());
-    let options =
-        daemon::Options { config, config_dir: site.path(""), data: site.path("data"), sip: any, web: any };
+    let options = daemon::Options {
+        config,
+        config_dir: site.path(""),
+        config_file: None,
+        data: site.path("data"),
+        sip: any,
+        web: any,
+    };
     let running = daemon::start(options).unwrap();
     let provider = Provider::start("127.0.0.1:0".parse().unwrap(), Account::default()).unwrap();
     let plan = CallPlan::new("+13125550142", "+13125550100");

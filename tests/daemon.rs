@@ -14,6 +14,8 @@ mod line;
 mod mixed;
 #[path = "daemon/office.rs"]
 mod office;
+#[path = "daemon/panel.rs"]
+mod panel;
 #[path = "daemon/recorded.rs"]
 mod recorded;
 #[path = "daemon/reports.rs"]

@@ -16,6 +16,7 @@ use ringside::{
         },
         line_ear::Heard,
         progress::Progress,
+        prompt::Prompt,
         tone_plan::TonePlan,
     },
     call::ring_group::PortKind,
@@ -25,7 +26,7 @@ use ringside::{
     record::Presentation,
     switchboard::{Input, MachineSettings, Settings},
 };
-use std::{fs, path::Path};
+use std::{fs, net::IpAddr, path::Path};
 
 /// Phones of the ladders' box, which has one office line.
 const PHONES: u8 = 2;
@@ -74,6 +75,10 @@ fn happen(rig: &mut Rig, who: &str, what: &[&str]) {
         ("media", ["audio", rtp]) => {
             let rtp = RtpPort(rtp.parse().expect("an RTP port"));
             rig.give(Input::Media(media::Event::AudioStarted { rtp }));
+        }
+        ("button", ["short", "press"]) => {
+            let address = IpAddr::from([192, 0, 2, 10]);
+            rig.give(Input::Announce(Prompt::Address(address)));
         }
         ("box", ["stops"]) => rig.give(Input::Stop),
         ("time", _) => {}

@@ -334,8 +334,14 @@ fn spandsp_reads_the_caller_id_between_the_first_two_bursts() {
     let site = Site::new("sim", &["PHONE1"], office);
     let config = Config::parse(&fs::read_to_string(site.configure()).unwrap(), "ringside.toml").unwrap();
     let any = Some("127.0.0.1:0".parse().unwrap());
-    let options =
-        daemon::Options { config, config_dir: site.path(""), data: site.path("data"), sip: any, web: any };
+    let options = daemon::Options {
+        config,
+        config_dir: site.path(""),
+        config_file: None,
+        data: site.path("data"),
+        sip: any,
+        web: any,
+    };
     let running = daemon::start(options).unwrap();
     let provider = provider();
     let plan =

@@ -135,6 +135,7 @@ fn start_box(provider: &Provider, board: &Path, data: &Path) -> Result<(Running,
     let options = daemon::Options {
         config,
         config_dir: board.to_owned(),
+        config_file: None,
         data: data.to_owned(),
         sip: Some(sip),
         web: Some(web),

@@ -35,8 +35,15 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         return Err(Failure::failed(message, format!("ringside run --web 127.0.0.1:{}", web.port())));
     }
     tracing_to_stderr();
-    daemon::run(daemon::Options { config, config_dir, data: arguments.data, sip, web })
-        .map_err(|error| Failure::failed(error, format!("{check}, then ringside run again")))
+    daemon::run(daemon::Options {
+        config,
+        config_dir,
+        config_file: Some(arguments.config),
+        data: arguments.data,
+        sip,
+        web,
+    })
+    .map_err(|error| Failure::failed(error, format!("{check}, then ringside run again")))
 }
 
 /// Logs go to standard error, from where systemd takes them; `RINGSIDE_LOG` chooses what (default: `info`).

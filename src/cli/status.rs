@@ -75,6 +75,7 @@ fn facts(status: &BoxStatus) -> Vec<(&'static str, String)> {
     let mut facts: Vec<_> = trunk.collect();
     facts.extend((!lamps.is_empty()).then_some(("lamps", lamps)));
     facts.extend(status.lifeline.map(|relay| ("lifeline", words::lifeline(relay).to_owned())));
+    facts.extend(status.set_up.then(|| ("button", words::SET_UP.to_owned())));
     facts.push(("audio", words::audio(&status.media)));
     facts.push(("disk", words::storage(&status.storage)));
     facts.push(("calls", calls));

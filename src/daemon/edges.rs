@@ -2,6 +2,7 @@
 
 use super::{
     notice::Notice,
+    panel::PanelStatus,
     sounds::{Sounds, spoken},
     status::BoxState,
 };
@@ -20,7 +21,7 @@ use crate::{
         endpoint::Counters,
         event::{Registration, TrunkId},
     },
-    switchboard::{Output, Report},
+    switchboard::{Output, Report, Switchboard},
     web::{LiveBubbles, Metrics, Pulse, wording},
 };
 use prometheus_client::metrics::counter::Counter;
@@ -53,10 +54,7 @@ impl Edges {
     /// Performs one output; the answer is the call whose bubble the office can see now.
     pub(super) fn perform(&mut self, output: Output) -> Option<CallId> {
         match output {
-            Output::Fxs { port, feed } => {
-                self.state.fed(port, feed);
-                self.line(port, Order::Feed(feed));
-            }
+            Output::Fxs { port, feed } => self.line(port, Order::Feed(feed)),
             Output::Fxo { port, order } => self.line(port, Order::Line(order)),
             Output::CallerId { slot, id, delivery } => {
                 self.order(Command::Play { slot, sound: Sound::Once(Arc::from(delivery.render(&id))) })
@@ -157,8 +155,8 @@ impl Edges {
     }
 
     /// Once a second: shows the state of the box.
-    pub(super) fn publish_state(&mut self) {
-        self.state.publish(&self.live, &self.media.status, self.storage.counters());
+    pub(super) fn publish_state(&mut self, switchboard: &Switchboard, panel: PanelStatus) {
+        self.state.publish(&self.live, (switchboard, panel), &self.media.status, self.storage.counters());
     }
 
     /// Storage reported: the page shows the record as it is now.
@@ -193,7 +191,7 @@ impl Edges {
     }
 
     /// What the people are told.
-    fn report(&self, report: &Report) {
+    fn report(&mut self, report: &Report) {
         let name = |port: &PortId| self.ports.get(usize::from(port.0)).map_or("?", String::as_str);
         match report {
             Report::EmergencyDialled { phone, keys, via } => {
@@ -201,11 +199,14 @@ impl Edges {
                 tracing::warn!(phone = name(phone), number, ?via, "emergency_dialled");
                 self.metrics.emergency_dialled.inc();
             }
-            Report::LineAlarm { line, alarm, on: true } => {
-                tracing::warn!(line = name(line), "{}", wording::line_alarm(*alarm));
-            }
-            Report::LineAlarm { line, alarm, on: false } => {
-                tracing::info!(line = name(line), ?alarm, "is over");
+            Report::LineAlarm { line, alarm, on } => {
+                if *on {
+                    let (text, remedy) = wording::line_alarm(*alarm);
+                    tracing::warn!(line = name(line), "{text}: {remedy}");
+                } else {
+                    tracing::info!(line = name(line), ?alarm, "is over");
+                }
+                self.state.line_alarm(*line, *alarm, *on);
             }
             Report::Loop { tracking_number } => tracing::warn!(
                 %tracking_number,
@@ -213,7 +214,10 @@ impl Edges {
                  tracking number; refused, change the forwarding at the telephone company"
             ),
             Report::Learned { line, learned } => tracing::debug!(line = name(line), ?learned, "learned"),
-            Report::Untracked { kind, joined } => self.metrics.untracked_ended(*kind, *joined),
+            Report::Untracked { kind, joined, line } => {
+                self.metrics.untracked_ended(*kind, *joined);
+                self.state.untracked_ended(*kind, *line);
+            }
         }
     }
 

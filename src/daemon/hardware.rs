@@ -6,9 +6,13 @@ use crate::{
     chip::si3050::country::{TBR21, Termination},
     config::Config,
     io::{
+        button::KeyButton,
+        leds::{self, LedClass},
         line_io::{self, LineCommand, LineEvent, LineIo},
         pcm::PcmSettings,
+        relay, thermal,
     },
+    panel::{Button, DeviceError, Leds, Relay},
     time::Instant,
 };
 use std::{
@@ -26,9 +30,22 @@ pub(super) struct Hardware {
     simulated: Option<simulated::Simulated>,
 }
 
+/// Tells how hot the box is, °C; `None` if nothing tells.
+pub(super) type Celsius = Box<dyn FnMut() -> Option<i16> + Send>;
+
+/// LEDs, button, relay and sensors of a board. What is not there is left out: a box without a lamp carries calls.
+pub(super) struct Front {
+    pub(super) leds: Box<dyn Leds>,
+    pub(super) button: Option<Box<dyn Button>>,
+    pub(super) relay: Option<Box<dyn Relay>>,
+    /// The hottest sensor in °C.
+    pub(super) celsius: Celsius,
+}
+
 /// A board that is ready to be used.
 pub(super) struct Opened {
     pub(super) hardware: Hardware,
+    pub(super) front: Front,
     pub(super) lines: LineLoop,
     pub(super) pcm: PcmSettings,
 }
@@ -67,7 +84,8 @@ pub(super) fn open(profile: &Profile, path: &Path, country: &str) -> Result<Open
     if let Some(sim) = &profile.sim {
         let office = path.parent().unwrap_or(Path::new(".")).join(&sim.office);
         let (simulated, lines) = simulated::Simulated::start(profile, &office, country).map_err(bad)?;
-        return Ok(Opened { hardware: Hardware { simulated: Some(simulated) }, lines, pcm });
+        let front = simulated.front();
+        return Ok(Opened { hardware: Hardware { simulated: Some(simulated) }, front, lines, pcm });
     }
     let devices = line_io::open_spidev(profile).map_err(|error| bad(error.to_string()))?;
     let lines = LineIo::new(profile, devices)
@@ -77,7 +95,23 @@ pub(super) fn open(profile: &Profile, path: &Path, country: &str) -> Result<Open
         #[cfg(feature = "sim")]
         simulated: None,
     };
-    Ok(Opened { hardware, lines: Box::new(move |orders, now, emit| lines.run(orders, now, emit)), pcm })
+    let lines: LineLoop = Box::new(move |orders, now, emit| lines.run(orders, now, emit));
+    Ok(Opened { hardware, front: front(profile), lines, pcm })
+}
+
+/// Opens what the kernel has of the front panel.
+fn front(profile: &Profile) -> Front {
+    let warn = |error: DeviceError| tracing::warn!("{error}");
+    let (leds, complaints) = LedClass::open(Path::new(leds::LED_CLASS), profile);
+    complaints.into_iter().for_each(warn);
+    let button = profile.button.as_ref().map(KeyButton::open).transpose();
+    let relay = relay::open(Path::new(relay::DEVICES), &profile.gpio);
+    Front {
+        leds: Box::new(leds),
+        button: button.map_err(warn).ok().flatten().map(|button| Box::new(button) as Box<dyn Button>),
+        relay: relay.map_err(warn).ok().flatten().map(|relay| Box::new(relay) as Box<dyn Relay>),
+        celsius: Box::new(|| thermal::hottest(Path::new(thermal::THERMAL_CLASS))),
+    }
 }
 
 #[cfg(feature = "sim")]
@@ -89,15 +123,24 @@ impl Hardware {
             None => None,
         }
     }
+
+    /// The front panel of a simulated board.
+    pub(super) const fn panel(&self) -> Option<&crate::sim::panel::SimPanel> {
+        match &self.simulated {
+            Some(simulated) => Some(&simulated.panel),
+            None => None,
+        }
+    }
 }
 
 #[cfg(feature = "sim")]
 mod simulated {
-    use super::{LineIo, LineLoop, Profile, termination};
+    use super::{Front, Instant, LineIo, LineLoop, Profile, Relay, termination};
     use crate::sim::{
         card::{Card, CardSettings, Clock},
         exchange::Country,
         office::Office,
+        panel::SimPanel,
         spi::SimSpi,
         world::{SharedWorld, World},
     };
@@ -111,6 +154,7 @@ mod simulated {
     /// The simulated chips, lines, phones and people, and the sound card between them and us.
     pub(super) struct Simulated {
         pub(super) world: SharedWorld,
+        pub(super) panel: SimPanel,
         _card: Card,
     }
 
@@ -125,6 +169,11 @@ mod simulated {
             if let Some(country) = Country::of(country) {
                 world.set_country(country);
             }
+            let panel = SimPanel::new(profile);
+            if let Some(pair) = profile.lifeline_pairs().next().filter(|_| office.lifeline_contacts) {
+                let contacts = panel.clone();
+                world.wire_lifeline(pair, move || contacts.is_joined());
+            }
             let world = world.share();
             let devices = (0..profile.spi.len()).map(|chain| SimSpi::new(world.clone(), chain)).collect();
             let lines = LineIo::new(profile, devices)
@@ -138,8 +187,21 @@ mod simulated {
             };
             let card =
                 Card::plug_in(&settings, Box::new(world.clone())).map_err(|error| error.to_string())?;
-            let simulated = Self { world, _card: card };
+            for press in &office.presses {
+                panel.press_at(Instant::ZERO.after_ms(press.at_ms), press.hold_ms);
+            }
+            let simulated = Self { world, panel, _card: card };
             Ok((simulated, Box::new(move |orders, now, emit| lines.run(orders, now, emit))))
+        }
+
+        pub(super) fn front(&self) -> Front {
+            let panel = self.panel.clone();
+            Front {
+                leds: Box::new(panel.leds()),
+                button: Some(Box::new(panel.button())),
+                relay: panel.relay().map(|relay| Box::new(relay) as Box<dyn Relay>),
+                celsius: Box::new(move || panel.celsius()),
+            }
         }
     }
 }

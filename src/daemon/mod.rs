@@ -9,12 +9,16 @@
 //! | `signalling` | the switchboard, the SIP socket, every timer |
 //! | `media` | the PCM bus, RTP sockets, patches |
 //! | `line-io` | the line chips |
+//! | `panel` | LEDs and button |
 //! | `journal`, `storage` | the truth on the disk, recordings, the index |
 //! | `web` | the live page |
 
 mod edges;
 mod hardware;
+mod line_alarms;
 mod notice;
+mod panel;
+mod reset;
 mod signalling;
 mod site;
 mod sounds;
@@ -25,7 +29,7 @@ mod stored;
 
 pub use start::start;
 
-use crate::config::Config;
+use crate::{config::Config, panel::button::Recordings};
 use std::{
     io,
     net::SocketAddr,
@@ -45,6 +49,8 @@ pub struct Options {
     pub config: Config,
     /// Folder of the configuration file; paths in the file are relative to it.
     pub config_dir: PathBuf,
+    /// The configuration file itself, which a factory reset sets aside; without it a reset changes nothing.
+    pub config_file: Option<PathBuf>,
     /// Data directory; made if it is not there.
     pub data: PathBuf,
     /// SIP address instead of the configured one.
@@ -95,6 +101,7 @@ pub struct Running {
     inbox: mpsc::Sender<signalling::Message>,
     threads: Threads,
     hardware: hardware::Hardware,
+    reset: oneshot::Receiver<Recordings>,
 }
 
 struct Threads {
@@ -102,6 +109,7 @@ struct Threads {
     stop_media: Arc<AtomicBool>,
     media: JoinHandle<()>,
     lines: JoinHandle<()>,
+    panel: JoinHandle<()>,
     stop_web: oneshot::Sender<()>,
     web: JoinHandle<()>,
 }
@@ -126,12 +134,21 @@ impl Running {
         self.hardware.world()
     }
 
+    /// The front panel of a simulated board: what its LEDs show, and a button to be pressed.
+    #[cfg(feature = "sim")]
+    #[must_use]
+    pub const fn panel(&self) -> Option<&crate::sim::panel::SimPanel> {
+        self.hardware.panel()
+    }
+
     /// Ends the calls, then the threads in the order of the module's diagram. Storage writes out what it has.
     pub fn stop(self) {
         let Self { inbox, threads, hardware, .. } = self;
         // A signalling thread that is gone has ended its calls.
         let _ = inbox.blocking_send(signalling::Message::Stop);
         let storage = threads.signalling.join();
+        // So does the panel's, after it has shown that the box does not run.
+        let _ = threads.panel.join();
         // The line thread ends with the last end of its orders, which the signalling thread held.
         let _ = threads.lines.join();
         threads.stop_media.store(true, Ordering::Relaxed);
@@ -145,16 +162,25 @@ impl Running {
     }
 }
 
-/// Runs the daemon until SIGINT or SIGTERM.
+/// Runs the daemon until SIGINT or SIGTERM, or until the button asks for a factory reset.
 ///
 /// # Errors
 /// It cannot start.
 pub fn run(options: Options) -> Result<(), StartError> {
-    let running = start(options)?;
+    let data = options.data.clone();
+    let mut running = start(options)?;
     tracing::info!(sip = %running.sip, web = %running.web, "ready");
-    wait_for_signal()?;
+    let reset = runtime()?.block_on(async {
+        tokio::select! {
+            ended = signalled() => ended.map(|()| None),
+            Ok(recordings) = &mut running.reset => Ok(Some(recordings)),
+        }
+    })?;
     tracing::info!("stopping");
     running.stop();
+    if let Some(recordings) = reset {
+        reset::finish(recordings, &data);
+    }
     Ok(())
 }
 
@@ -163,15 +189,20 @@ pub fn run(options: Options) -> Result<(), StartError> {
 /// # Errors
 /// No signal handler can be had.
 pub fn wait_for_signal() -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        Ok(())
-    })
+    runtime()?.block_on(signalled())
+}
+
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+async fn signalled() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
 }

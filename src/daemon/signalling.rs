@@ -1,7 +1,8 @@
 //! The signalling thread: waits for one input or the switchboard's deadline, handles it, performs the outputs in order.
 
-use super::{edges::Edges, starting::Starting};
+use super::{edges::Edges, panel::Panel, reset::FactoryReset, starting::Starting};
 use crate::{
+    audio::prompt::Prompt,
     id::PortId,
     io::{
         clock::Clock,
@@ -9,6 +10,7 @@ use crate::{
         sip_socket::{MAX_DATAGRAM, SipSocket},
         storage::Storage,
     },
+    panel::{Edge, button::Command as Wish},
     recording::lifecycle,
     switchboard::{Input, Output, Switchboard},
     time::Instant,
@@ -34,6 +36,8 @@ pub(super) enum Message {
     Line(LineEvent),
     /// Storage reports.
     Storage(lifecycle::Event),
+    /// The button of the front panel moved.
+    Button(Edge),
     /// Stop.
     Stop,
 }
@@ -47,6 +51,8 @@ pub(super) struct Signalling {
     pub(super) clock: Clock,
     pub(super) pulse: Pulse,
     pub(super) starting: Starting,
+    pub(super) panel: Panel,
+    pub(super) reset: FactoryReset,
 }
 
 impl Signalling {
@@ -60,13 +66,16 @@ impl Signalling {
         // An INVITE may wait already, and its record begins with the time of day.
         self.give(Input::WallTime(self.clock.wall()));
         while !self.is_done(stop_by) {
-            let deadlines = self.switchboard.deadline().into_iter().chain(self.starting.deadline());
-            let deadline = until(deadlines.min(), self.clock.now());
+            self.panel.look(&self.switchboard, &self.edges.state, self.starting.is_over(), self.clock.now());
+            let deadlines = [self.switchboard.deadline(), self.starting.deadline(), self.panel.deadline()];
+            let deadline = until(deadlines.into_iter().flatten().min(), self.clock.now());
             tokio::select! {
                 biased;
                 () = tokio::time::sleep(deadline) => {
                     self.starting.tell(self.clock.now());
                     self.give(Input::Deadline);
+                    let wishes = self.panel.due(self.clock.now());
+                    self.button(&wishes);
                 }
                 Some(message) = self.inbox.recv() => match message {
                     Message::Line(LineEvent { port, change }) => self.line(port, change),
@@ -74,7 +83,12 @@ impl Signalling {
                         self.edges.stored(&event);
                         self.give(Input::Storage(event));
                     }
+                    Message::Button(edge) => {
+                        let wishes = self.panel.edge(edge, self.clock.now());
+                        self.button(&wishes);
+                    }
                     Message::Stop => {
+                        self.panel.drain(self.clock.now());
                         stop_by = Some(tokio::time::Instant::now() + STOP_PATIENCE);
                         self.give(Input::Stop);
                     }
@@ -88,7 +102,7 @@ impl Signalling {
                     self.pulse.beat();
                     self.edges.feel_pulse();
                     self.edges.count(self.switchboard.sip_counters());
-                    self.edges.publish_state();
+                    self.edges.publish_state(&self.switchboard, self.panel.status());
                     self.give(Input::WallTime(self.clock.wall()));
                 }
                 (length, source) = self.socket.receive(&mut buffer), if self.starting.is_over() => {
@@ -96,7 +110,36 @@ impl Signalling {
                 }
             }
         }
+        self.panel.rest();
         self.edges.storage
+    }
+
+    /// What whoever pressed the button wants.
+    fn button(&mut self, wishes: &[Wish]) {
+        for wish in wishes {
+            match wish {
+                Wish::SpeakStatus => {
+                    self.panel.acknowledge(&self.edges.state);
+                    let address = self.panel.address();
+                    tracing::info!(?address, "the button was pressed: the address is told to a phone");
+                    let prompt = address.map_or(Prompt::NoNetwork, Prompt::Address);
+                    self.give(Input::Announce(prompt));
+                }
+                Wish::EnterSetUp => {
+                    tracing::warn!("set-up mode for 15 minutes: the page of this machine says so");
+                    self.give(Input::Announce(Prompt::SetUpMode));
+                }
+                Wish::LeaveSetUp => tracing::info!("set-up mode is over"),
+                Wish::FactoryReset { recordings } => self.reset.begin(*recordings),
+                Wish::ReportStuck => {
+                    tracing::warn!(
+                        "the button has been down for a minute: it is stuck, or something leans on it"
+                    );
+                }
+                // The panel itself shows it.
+                Wish::Show(_) => {}
+            }
+        }
     }
 
     fn is_done(&self, stop_by: Option<tokio::time::Instant>) -> bool {
@@ -113,8 +156,11 @@ impl Signalling {
                 self.give(Input::Fxs { port, change });
                 self.starting.heard(port, self.clock.now());
             }
-            Change::Fxo(change) => self.give(Input::Fxo { port, change }),
-            Change::Readings(_) => {}
+            Change::Fxo(change) => {
+                self.edges.state.line(port, change);
+                self.give(Input::Fxo { port, change });
+            }
+            Change::Readings(readings) => self.edges.state.measured(port, readings),
         }
     }
 

@@ -160,6 +160,14 @@ pub(super) fn sip(config: &Config, local: SocketAddr) -> io::Result<sip::Setting
     })
 }
 
+/// Where the first trunk with a registrar has it.
+pub(super) fn registrar(config: &Config) -> Option<SocketAddr> {
+    config.trunks.iter().find_map(|trunk| match &trunk.mode {
+        TrunkMode::Register(account) => resolve(&account.registrar.to_string()).ok(),
+        TrunkMode::Ip => None,
+    })
+}
+
 fn resolve(host: &str) -> io::Result<SocketAddr> {
     let unknown = || io::Error::new(io::ErrorKind::NotFound, format!("registrar `{host}` has no address"));
     host.to_socket_addrs()?.next().ok_or_else(unknown)

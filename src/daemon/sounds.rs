@@ -51,6 +51,7 @@ pub(super) fn spoken(words: Words) -> Arc<[i16]> {
     match words {
         Words::Unplaced => Prompt::EmergencyUnavailable,
         Words::Taken => Prompt::TakenForEmergency,
+        Words::Asked(prompt) => prompt,
     }
     .samples()
 }

@@ -3,8 +3,10 @@
 use super::{
     Options, Running, StartError, Threads,
     edges::Edges,
-    hardware::{self, LineLoop, Opened},
+    hardware::{self, Front, LineLoop, Opened},
     notice::Notice,
+    panel::Panel,
+    reset::FactoryReset,
     signalling::{Message, Signalling},
     site,
     sounds::Sounds,
@@ -13,11 +15,13 @@ use super::{
     stored::StoredCalls,
 };
 use crate::{
+    board::Profile,
     call::incoming::Numbering,
     config::{Config, RecordingPolicy},
     directory::Directory,
     io::{
         clock::Clock,
+        front_panel::FrontPanel,
         line_io::LineCommand,
         media_loop::{MediaControl, MediaLoop},
         pcm::{PREFILL_PERIODS, Pcm},
@@ -66,7 +70,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let (profile, path) = hardware::profile(config, config_dir)?;
     let notice = notice(config, config_dir)?;
     // Before any thread starts: a simulated sound card sets the environment for libasound.
-    let Opened { hardware, lines, pcm } = hardware::open(&profile, &path, &config.site.country)?;
+    let Opened { hardware, front, lines, pcm } = hardware::open(&profile, &path, &config.site.country)?;
     let recovered = storage::recover(data, clock)?;
     for call in &recovered.interrupted {
         tracing::warn!(%call, "the call was cut off by the last stop; its record is closed as interrupted");
@@ -117,15 +121,18 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let ports = profile.numbered_ports().map(|(_, port)| port.name.clone()).collect();
     let edges = Edges::new((order, media_control, storage), &state, (notice, sounds), ports, box_state);
     let pulse = state.health.watch("signalling", SIGNALLING_STALE_MS);
-    let signalling = Signalling { switchboard, socket, inbox, edges, clock, pulse, starting };
+    let (panel, panel_thread) = front_panel(&profile, front, site::registrar(config), outbox.clone(), clock)?;
+    let (reset, reset_asked) = FactoryReset::new(options.config_file.clone());
+    let signalling = Signalling { switchboard, socket, inbox, edges, clock, pulse, starting, panel, reset };
     let signalling =
         Builder::new().name("signalling".to_owned()).spawn(move || runtime.block_on(signalling.run()))?;
     // If the thread is gone, its handle tells.
     let _ = begun.recv();
     let (stop_web, stopped) = oneshot::channel();
     let web_thread = web_thread(listener, state, stopped)?;
-    let threads = Threads { signalling, stop_media, media, lines, stop_web, web: web_thread };
-    Ok(Running { sip, web, inbox: outbox, threads, hardware })
+    let threads =
+        Threads { signalling, stop_media, media, lines, panel: panel_thread, stop_web, web: web_thread };
+    Ok(Running { sip, web, inbox: outbox, threads, hardware, reset: reset_asked })
 }
 
 fn socket(what: &'static str, address: SocketAddr) -> impl Fn(io::Error) -> StartError {
@@ -196,6 +203,29 @@ fn line_thread(
             let _ = outbox.blocking_send(Message::Line(event));
         });
     })
+}
+
+/// The panel for the signalling thread, and the thread that shows it.
+fn front_panel(
+    profile: &Profile,
+    front: Front,
+    registrar: Option<SocketAddr>,
+    outbox: mpsc::Sender<Message>,
+    clock: Clock,
+) -> io::Result<(Panel, JoinHandle<()>)> {
+    let Front { leds, button, relay, celsius } = front;
+    let (lights, shown) = channel();
+    let thread = Builder::new().name("panel".to_owned()).spawn(move || {
+        FrontPanel::new(leds, button).run(
+            &shown,
+            || clock.now(),
+            |edge| {
+                // Signalling no longer listens when it stops.
+                let _ = outbox.blocking_send(Message::Button(edge));
+            },
+        );
+    })?;
+    Ok((Panel::new(profile, lights, (relay, celsius), registrar), thread))
 }
 
 fn web_thread(

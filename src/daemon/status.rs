@@ -1,39 +1,42 @@
 //! What the daemon knows of the box, once a second, as one snapshot. One function per section: each says where its
 //! facts come from.
 
+use super::{line_alarms::LineAlarms, panel::PanelStatus};
 use crate::{
     board::Profile,
-    call::bubble::{Bubble, BubbleState},
-    chip::{Linefeed, PortChange},
+    call::{
+        bubble::{Bubble, BubbleState},
+        untracked::Kind,
+    },
+    chip::{LineChange, PortChange},
     config::{Config, TrunkMode},
     doctor,
     id::PortId,
-    io::{clock::Clock, cpu::ThreadCpu, media_loop::MediaStatus as MediaCounts, storage::StorageCounters},
+    io::{
+        clock::Clock, cpu::ThreadCpu, line_io::Readings, media_loop::MediaStatus as MediaCounts,
+        storage::StorageCounters,
+    },
+    line::fxo,
     record::{CallRecord, Ended},
     sip::event::{Registration, TrunkId},
     status::{
-        Alarm, BoxStatus, CallCounters, CallStatus, LedStatus, Lifeline, LineStatus, MediaStatus, PhoneState,
-        PhoneStatus, SCHEMA, StorageStatus, ThreadStatus, TrackedCall, TrackedState, TrunkState, TrunkStatus,
+        Alarm, BoxStatus, CallCounters, CallStatus, HangUpSignal, LineStatus, MediaStatus, PhoneState,
+        PhoneStatus, Polarity, SCHEMA, StorageStatus, ThreadStatus, TrackedCall, TrackedState, TrunkState,
+        TrunkStatus, UntrackedCall,
     },
-    time::{Instant, WallTime},
+    switchboard::{LineView, PhoneView, Switchboard},
+    time::WallTime,
     web::{Health, LiveBubbles, StatusBoard},
 };
-use std::sync::atomic::Ordering;
+use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 /// Name of the media thread; see the table in `daemon`.
 const MEDIA_THREAD: &str = "media";
 /// Name of the storage thread in the health report.
 const STORAGE_THREAD: &str = "storage";
 
-/// A phone that was fed ringing voltage within this time rings: the longest pause of any country's cadence is 5 s.
-const STILL_RINGS_MS: u64 = 7_000;
-
-/// A phone, and when it last had ringing voltage.
-struct Phone {
-    id: PortId,
-    rang_at: Option<Instant>,
-    status: PhoneStatus,
-}
+/// Less than this has no sign: a line without battery.
+const DEAD_VOLTS: f32 = 3.0;
 
 /// What the daemon knows of the box beside what its parts count themselves.
 pub(super) struct BoxState {
@@ -43,10 +46,15 @@ pub(super) struct BoxState {
     started: WallTime,
     site: String,
     trunks: Vec<TrunkStatus>,
-    phones: Vec<Phone>,
-    lines: Vec<LineStatus>,
+    phones: BTreeMap<PortId, PhoneStatus>,
+    lines: BTreeMap<PortId, LineStatus>,
     counters: CallCounters,
+    line_alarms: LineAlarms,
+    /// What the doctor found the last time.
+    standing: Vec<Alarm>,
+    /// All that was published the last time.
     alarms: Vec<Alarm>,
+    threads: Vec<ThreadStatus>,
     media_cpu: ThreadCpu,
 }
 
@@ -75,15 +83,17 @@ impl BoxState {
             trunks: config.trunks.iter().map(trunk).collect(),
             phones: profile
                 .fxs_ports()
-                .map(|(id, port)| Phone {
-                    id,
-                    rang_at: None,
-                    status: PhoneStatus::unknown(port.name.clone()),
-                })
+                .map(|(id, port)| (id, PhoneStatus::unknown(port.name.clone())))
                 .collect(),
-            lines: profile.fxo_ports().map(|(_, port)| LineStatus::unknown(port.name.clone())).collect(),
+            lines: profile
+                .fxo_ports()
+                .map(|(id, port)| (id, LineStatus::unknown(port.name.clone())))
+                .collect(),
             counters: CallCounters::default(),
+            line_alarms: LineAlarms::default(),
+            standing: Vec::new(),
             alarms: Vec::new(),
+            threads: Vec::new(),
             media_cpu: ThreadCpu::new(MEDIA_THREAD),
         }
     }
@@ -91,6 +101,21 @@ impl BoxState {
     /// Name of a trunk.
     pub(super) fn trunk_name(&self, trunk: TrunkId) -> &str {
         self.trunks.get(trunk.0).map_or("", |trunk| &trunk.name)
+    }
+
+    /// Every trunk.
+    pub(super) fn trunks(&self) -> &[TrunkStatus] {
+        &self.trunks
+    }
+
+    /// What was published last of the alarms.
+    pub(super) fn alarms(&self) -> &[Alarm] {
+        &self.alarms
+    }
+
+    /// Whether these threads showed life at the last publishing.
+    pub(super) fn shows_life(&self, names: &[&str]) -> bool {
+        self.threads.iter().all(|thread| thread.ok || !names.contains(&thread.name.as_str()))
     }
 
     /// A trunk's registration changed.
@@ -109,23 +134,63 @@ impl BoxState {
 
     /// The chip of a phone said something.
     pub(super) fn phone(&mut self, port: PortId, change: PortChange) {
-        let Some(Phone { status: phone, .. }) = self.phones.iter_mut().find(|phone| phone.id == port) else {
-            return;
-        };
+        let Some(phone) = self.phones.get_mut(&port) else { return };
         let (chip_up, off_hook) = match change {
             PortChange::Up | PortChange::LoopOpened => (true, false),
             PortChange::LoopClosed | PortChange::RingTripped => (true, true),
             PortChange::PowerAlarm | PortChange::Reset | PortChange::Down => (false, false),
         };
         (phone.chip_up, phone.off_hook) = (Some(chip_up), Some(off_hook));
+        if !chip_up {
+            (phone.volts, phone.milliamps) = (None, None);
+        }
     }
 
-    /// A phone is fed in another way.
-    pub(super) fn fed(&mut self, port: PortId, feed: Linefeed) {
-        if feed == Linefeed::Ringing
-            && let Some(phone) = self.phones.iter_mut().find(|phone| phone.id == port)
-        {
-            phone.rang_at = Some(self.clock.now());
+    /// The chip of an office line said something.
+    pub(super) fn line(&mut self, port: PortId, change: LineChange) {
+        let Some(line) = self.lines.get_mut(&port) else { return };
+        let chip_up = match change {
+            LineChange::Up => true,
+            LineChange::Reset | LineChange::Down => false,
+            _ => return,
+        };
+        line.chip_up = Some(chip_up);
+        if !chip_up {
+            (line.volts, line.milliamps, line.polarity) = (None, None, None);
+        }
+    }
+
+    /// A port has measured its line.
+    pub(super) fn measured(&mut self, port: PortId, Readings { volts, milliamps }: Readings) {
+        if let Some(phone) = self.phones.get_mut(&port) {
+            (phone.volts, phone.milliamps) = (Some(volts.abs()), milliamps);
+        }
+        if let Some(line) = self.lines.get_mut(&port) {
+            // TIP above RING or below; which of them is normal depends on how the jack is wired.
+            let polarity = if volts > 0.0 { Polarity::Forward } else { Polarity::Reversed };
+            (line.volts, line.milliamps) = (Some(volts.abs()), milliamps.or(Some(0.0)));
+            line.polarity = (volts.abs() >= DEAD_VOLTS).then_some(polarity);
+        }
+    }
+
+    /// A line needs somebody, or does no more.
+    pub(super) fn line_alarm(&mut self, line: PortId, alarm: fxo::Alarm, on: bool) {
+        self.line_alarms.told(line, alarm, on, self.clock.wall());
+    }
+
+    /// A call that is not tracked is over.
+    pub(super) fn untracked_ended(&mut self, kind: Kind, line: Option<PortId>) {
+        if kind == Kind::Announcement {
+            return;
+        }
+        self.counters.untracked += 1;
+        let Some(line) = line.and_then(|line| self.lines.get_mut(&line)) else { return };
+        line.untracked += 1;
+        match kind {
+            Kind::Direct => line.calls.direct += 1,
+            Kind::DialOut => line.calls.dialled_out += 1,
+            Kind::Emergency => line.calls.emergency += 1,
+            Kind::Announcement => {}
         }
     }
 
@@ -135,10 +200,20 @@ impl BoxState {
         self.counters.tracked += 1;
         self.counters.answered += u64::from(record.answered);
         self.counters.missed += u64::from(was_missed && !record.answered);
+        let port = record.answered_by.as_ref().map(|by| by.port.as_str());
+        if let Some(line) = self.lines.values_mut().find(|line| port == Some(&line.port)) {
+            line.calls.tracked += 1;
+        }
     }
 
     /// Publishes a snapshot of this moment.
-    pub(super) fn publish(&mut self, live: &LiveBubbles, media: &MediaCounts, storage: &StorageCounters) {
+    pub(super) fn publish(
+        &mut self,
+        live: &LiveBubbles,
+        (switchboard, panel): (&Switchboard, PanelStatus),
+        media: &MediaCounts,
+        storage: &StorageCounters,
+    ) {
         let bubbles: Vec<Bubble> = live.snapshot().into_iter().map(|shown| shown.bubble).collect();
         let mut status = BoxStatus {
             schema: SCHEMA.to_owned(),
@@ -148,44 +223,69 @@ impl BoxState {
             uptime_s: self.clock.now().0 / 1_000_000,
             site: self.site.clone(),
             trunks: self.trunks.clone(),
-            lines: self.lines(),
-            phones: self.phones(&bubbles),
-            calls: calls(&bubbles),
-            panel: panel(),
-            lifeline: lifeline(),
+            lines: self.lines(switchboard),
+            phones: self.phones(switchboard),
+            calls: calls(&bubbles).chain(self.passed_calls(switchboard)).collect(),
+            panel: panel.leds,
+            set_up: panel.set_up,
+            lifeline: panel.lifeline,
             media: self.media(media),
             storage: self.storage(storage),
             threads: self.threads(),
             alarms: Vec::new(),
             counters: self.counters,
         };
-        status.alarms = doctor::alarms(&status, &self.alarms);
+        status.alarms = doctor::alarms(&status, &self.standing);
+        self.standing.clone_from(&status.alarms);
+        self.line_alarms.add_to(&mut status.alarms, &self.lines);
         self.alarms.clone_from(&status.alarms);
+        self.threads.clone_from(&status.threads);
         self.board.publish(status);
     }
 
-    /// Office lines: their names, until their chips have a driver in `line-io`.
-    fn lines(&self) -> Vec<LineStatus> {
-        self.lines.clone()
+    /// Office lines: what their machines say, their chips and what these measure.
+    fn lines(&self, switchboard: &Switchboard) -> Vec<LineStatus> {
+        let known = |line: LineView| {
+            let status = self.lines.get(&line.port)?.clone();
+            Some(match status.chip_up {
+                None => status,
+                Some(_) => LineStatus {
+                    state: line.state,
+                    battery: line.battery,
+                    hang_up_signal: hang_up_signal(line.learned),
+                    ..status
+                },
+            })
+        };
+        switchboard.lines().filter_map(known).collect()
     }
 
-    /// Phones: what their chips said, what they were fed, and which of them the live bubbles have in a call.
-    fn phones(&self, bubbles: &[Bubble]) -> Vec<PhoneStatus> {
-        let talks = |port: &str| {
-            bubbles.iter().any(|one| one.state == BubbleState::Live && one.port.as_deref() == Some(port))
+    /// Phones: what their machines say, their chips and what these measure.
+    fn phones(&self, switchboard: &Switchboard) -> Vec<PhoneStatus> {
+        let known = |phone: PhoneView| {
+            let status = self.phones.get(&phone.port)?.clone();
+            let state = status.chip_up.map_or(PhoneState::Unknown, |_| phone.state);
+            Some(PhoneStatus { state, ..status })
         };
-        let somebody_calls = bubbles.iter().any(|one| one.state == BubbleState::Ringing);
-        let now = self.clock.now();
-        let rings = |at: Option<Instant>| at.is_some_and(|at| now.ms_since(at) < STILL_RINGS_MS);
-        let state = |Phone { rang_at, status: phone, .. }: &Phone| match (phone.chip_up, phone.off_hook) {
-            (None, _) => PhoneState::Unknown,
-            (Some(false), _) => PhoneState::Down,
-            (Some(true), Some(true)) if talks(&phone.port) => PhoneState::Talking,
-            (Some(true), Some(true)) => PhoneState::OffHook,
-            (Some(true), _) if somebody_calls && rings(*rang_at) => PhoneState::Ringing,
-            (Some(true), _) => PhoneState::Idle,
-        };
-        self.phones.iter().map(|phone| PhoneStatus { state: state(phone), ..phone.status.clone() }).collect()
+        switchboard.phones().filter_map(known).collect()
+    }
+
+    /// Calls that are passed through: what the switchboard says, oldest first.
+    fn passed_calls(&self, switchboard: &Switchboard) -> impl Iterator<Item = CallStatus> {
+        let line = |port: PortId| self.lines.get(&port).map(|line| line.port.clone());
+        let phone = |port: PortId| self.phones.get(&port).map(|phone| phone.port.clone());
+        let (now, wall) = (self.clock.now(), self.clock.wall());
+        switchboard.passed_calls().filter_map(move |call| {
+            let since = WallTime(wall.0.saturating_sub(now.ms_since(call.since)));
+            let untracked =
+                UntrackedCall { line: call.line.and_then(line), phone: call.phone.and_then(phone), since };
+            match call.kind {
+                Kind::Direct => Some(CallStatus::Direct(untracked)),
+                Kind::DialOut => Some(CallStatus::DialOut(untracked)),
+                Kind::Emergency => Some(CallStatus::Emergency(untracked)),
+                Kind::Announcement => None,
+            }
+        })
     }
 
     /// Audio: what the media thread counts, and what the kernel counts of it.
@@ -222,18 +322,21 @@ impl BoxState {
     }
 }
 
-/// The lamps: none until the panel machine drives them.
-const fn panel() -> Vec<LedStatus> {
-    Vec::new()
-}
-
-/// The relay: unknown until the box drives it.
-const fn lifeline() -> Option<Lifeline> {
-    None
+/// How the exchange of a line most often ends calls, as far as it has shown.
+fn hang_up_signal(learned: fxo::Learned) -> Option<HangUpSignal> {
+    let tones = [learned.busy, learned.reorder, learned.dial_tone, learned.key_d]
+        .iter()
+        .fold(0_u16, |calls, lesson| calls.saturating_add(lesson.calls));
+    let seen = [
+        (learned.cpc.calls, HangUpSignal::OpenLoop),
+        (learned.polarity.calls, HangUpSignal::PolarityReversal),
+        (tones, HangUpSignal::Tone),
+    ];
+    seen.into_iter().filter(|(calls, _)| *calls > 0).max_by_key(|(calls, _)| *calls).map(|(_, signal)| signal)
 }
 
 /// Tracked calls: the bubbles that are not ended, oldest first. Calls that are not tracked have none.
-fn calls(bubbles: &[Bubble]) -> Vec<CallStatus> {
+fn calls(bubbles: &[Bubble]) -> impl Iterator<Item = CallStatus> {
     let call = |bubble: &Bubble| {
         let state = match bubble.state {
             BubbleState::Ringing => TrackedState::Ringing,
@@ -255,5 +358,5 @@ fn calls(bubbles: &[Bubble]) -> Vec<CallStatus> {
             sound: None,
         })))
     };
-    bubbles.iter().rev().filter_map(call).collect()
+    bubbles.iter().rev().filter_map(call)
 }

@@ -178,6 +178,9 @@ pub(super) fn lifeline(status: &BoxStatus) -> Finding {
     match status.lifeline {
         None => Finding::skip("this board has none, or nothing is known of it"),
         Some(Lifeline::Parted) => Finding::pass("parted: the box is between phone and line"),
+        Some(Lifeline::Joined) if status.uptime_s < STARTING_S => {
+            Finding::pass("joined until the box is ready")
+        }
         Some(Lifeline::Joined) => {
             let fix = "look at the other checks: the box joins them when its ports do not work";
             Finding::fail(

@@ -161,6 +161,18 @@ pub fn lock(data_dir: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Removes every call and recording of a data directory that nobody uses. Its identity stays.
+///
+/// # Errors
+/// A folder cannot be removed; the others are.
+pub fn erase(data_dir: &Path) -> io::Result<()> {
+    let remove = |folder: &str| match fs::remove_dir_all(data_dir.join(folder)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    [RECORDINGS_DIR, JOURNAL_DIR, INDEX_DIR].map(remove).into_iter().collect()
+}
+
 /// What `box.json` says.
 #[derive(Debug, Serialize, Deserialize)]
 struct BoxFile {

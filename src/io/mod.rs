@@ -1,5 +1,6 @@
 //! The outside: one file per thing that is not ours.
 
+pub mod address;
 mod arrival;
 pub mod button;
 pub mod clock;
@@ -19,3 +20,4 @@ pub mod rtp_socket;
 pub mod sip_socket;
 pub mod storage;
 pub mod store;
+pub mod thermal;

@@ -23,6 +23,20 @@ pub struct Office {
     pub keep_audio_s: u32,
     phones: Vec<(String, Script)>,
     lines: Vec<(String, LinePlan)>,
+    /// Whether the contacts of the lifeline relay are wired: while it is released the phone is on the line.
+    pub lifeline_contacts: bool,
+    /// When somebody presses the button of the box.
+    pub presses: Vec<Press>,
+}
+
+/// A press of the button.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Press {
+    /// Milliseconds after the start of the box.
+    pub at_ms: u64,
+    /// How long it is held, ms.
+    pub hold_ms: u64,
 }
 
 /// The behaviour of one phone and its person.
@@ -131,6 +145,10 @@ struct File {
     /// Read one by one, so that a mistake is named with its line.
     #[serde(rename = "line", default)]
     lines: Vec<toml::Table>,
+    #[serde(default)]
+    lifeline_contacts: bool,
+    #[serde(rename = "press", default)]
+    presses: Vec<Press>,
 }
 
 #[derive(Deserialize)]
@@ -218,12 +236,12 @@ impl Office {
         text: &str,
         read: impl Fn(&str) -> Result<Vec<u8>, OfficeError>,
     ) -> Result<Self, OfficeError> {
-        let file: File = toml::from_str(text).map_err(|e| OfficeError::Syntax(e.to_string()))?;
+        let mut file: File = toml::from_str(text).map_err(|e| OfficeError::Syntax(e.to_string()))?;
         if file.keep_audio_s > KEEP_AUDIO_S_MAX {
             return Err(OfficeError::Syntax(format!("keep_audio_s is at most {KEEP_AUDIO_S_MAX}")));
         }
         let mut phones: Vec<(String, Script)> = Vec::new();
-        for entry in file.phones {
+        for entry in std::mem::take(&mut file.phones) {
             let port = entry.port.clone();
             if phones.iter().any(|(other, _)| *other == port) {
                 return Err(OfficeError::Value { port, problem: "has two entries".into() });
@@ -231,14 +249,15 @@ impl Office {
             phones.push((port, entry.script(&read)?));
         }
         let mut lines: Vec<(String, LinePlan)> = Vec::new();
-        for table in file.lines {
+        for table in std::mem::take(&mut file.lines) {
             let (port, plan) = exchange::read_entry(table, &read)?;
             if lines.iter().any(|(other, _)| *other == port) {
                 return Err(OfficeError::Line { port, problem: "has two entries".into() });
             }
             lines.push((port, plan));
         }
-        Ok(Self { keep_audio_s: file.keep_audio_s, phones, lines })
+        let File { keep_audio_s, lifeline_contacts, presses, .. } = file;
+        Ok(Self { keep_audio_s, phones, lines, lifeline_contacts, presses })
     }
 
     /// An office that nobody is in; its phones keep `keep_audio_s` seconds of audio.

@@ -31,6 +31,7 @@ struct Panel {
     finger: Finger,
     /// `None`: the board has no relay.
     relay: Option<RelaySnapshot>,
+    celsius: Option<i16>,
 }
 
 struct Lamp {
@@ -41,7 +42,7 @@ struct Lamp {
 
 #[derive(Clone, Copy)]
 enum Press {
-    For { ms: u64 },
+    For { ms: u64, from: Instant },
     UntilLetGo,
 }
 
@@ -109,6 +110,7 @@ impl SimPanel {
             presses: VecDeque::new(),
             finger: Finger::Away { until: Instant::ZERO },
             relay: profile.lifeline_pairs().next().map(|_| RelaySnapshot { energised: false, moves: 0 }),
+            celsius: None,
         })))
     }
 
@@ -130,9 +132,25 @@ impl SimPanel {
         self.lock().relay.is_some().then(|| SimRelay(self.clone()))
     }
 
+    /// Makes the box as hot as this, °C.
+    pub fn set_celsius(&self, celsius: i16) {
+        self.lock().celsius = Some(celsius);
+    }
+
+    /// How hot the box is, if that was set.
+    #[must_use]
+    pub fn celsius(&self) -> Option<i16> {
+        self.lock().celsius
+    }
+
     /// Presses the button for `ms` as soon as it is looked at, after the presses before this one.
     pub fn press_for_ms(&self, ms: u64) {
-        self.press(Press::For { ms });
+        self.press(Press::For { ms, from: Instant::ZERO });
+    }
+
+    /// Presses the button for `ms` at a time of the clock that looks at it, or after the presses before this one.
+    pub fn press_at(&self, from: Instant, ms: u64) {
+        self.press(Press::For { ms, from });
     }
 
     /// Presses the button until [`Self::let_go`].
@@ -146,8 +164,14 @@ impl SimPanel {
         if let Finger::Down { until } = &mut panel.finger {
             *until = Some(Instant::ZERO);
         } else if let Some(held @ Press::UntilLetGo) = panel.presses.back_mut() {
-            *held = Press::For { ms: 0 };
+            *held = Press::For { ms: 0, from: Instant::ZERO };
         }
+    }
+
+    /// Whether the relay joins line and phone; `false` if the board has none.
+    #[must_use]
+    pub fn is_joined(&self) -> bool {
+        self.lock().relay.is_some_and(|relay| !relay.energised)
     }
 
     /// What the panel shows now.
@@ -208,7 +232,11 @@ impl Button for SimButton {
                 (Finger::Away { until: now.after_ms(BETWEEN_MS) }, Some(Edge::Released))
             }
             Finger::Away { until } if now >= until => match panel.presses.pop_front() {
-                Some(Press::For { ms }) => {
+                Some(later @ Press::For { from, .. }) if now < from => {
+                    panel.presses.push_front(later);
+                    return Ok(None);
+                }
+                Some(Press::For { ms, .. }) => {
                     (Finger::Down { until: Some(now.after_ms(ms)) }, Some(Edge::Pressed))
                 }
                 Some(Press::UntilLetGo) => (Finger::Down { until: None }, Some(Edge::Pressed)),

@@ -33,9 +33,18 @@ pub struct World {
     pub(super) loops: Vec<Loop>,
     pub(super) lines: Vec<(ChipPlace, OfficeLine)>,
     country: Country,
+    contacts: Option<Contacts>,
     pub(super) events: EventLog,
     happenings: Vec<Happening>,
     line_happenings: Vec<exchange::Happening>,
+}
+
+/// The contacts of the lifeline relay: while it is released, the pair is wired past the chips. Battery, hook and ringing
+/// go through, sound does not: nobody in here listens to it.
+struct Contacts {
+    line: PortId,
+    phone: PortId,
+    released: Box<dyn Fn() -> bool + Send>,
 }
 
 /// The loop of one FXS port.
@@ -93,6 +102,7 @@ impl World {
             loops,
             lines,
             country: Country::north_america(),
+            contacts: None,
             events: EventLog::default(),
             happenings: Vec::new(),
             line_happenings: Vec::new(),
@@ -103,6 +113,15 @@ impl World {
     #[must_use]
     pub fn share(self) -> SharedWorld {
         SharedWorld(Arc::new(Mutex::new(self)))
+    }
+
+    /// Wires the contacts of the lifeline relay between an FXO and an FXS port; `released` tells where they are.
+    pub fn wire_lifeline(
+        &mut self,
+        (line, phone): (PortId, PortId),
+        released: impl Fn() -> bool + Send + 'static,
+    ) {
+        self.contacts = Some(Contacts { line, phone, released: Box::new(released) });
     }
 
     /// Samples since the world began.
@@ -206,22 +225,35 @@ impl World {
     /// A millisecond of everything but audio.
     fn tick(&mut self) {
         let now = self.now;
+        let joined = self.contacts.as_ref().filter(|contacts| (contacts.released)());
+        let joined = joined.map(|contacts| (contacts.line, contacts.phone));
+        let (mut past_the_box, on_phone) = (None, joined.map(|(_, phone)| phone));
         for (place, line) in &mut self.lines {
             let Some(chip) = daa_at(&mut self.chains, *place) else { continue };
+            let past = joined.filter(|(port, _)| *port == line.port);
+            let lifted = |(_, phone)| self.loops.iter().any(|l| l.port == phone && l.phone.is_off_hook());
             let felt = line.tick(
-                chip.holds_line(),
+                past.map_or_else(|| chip.holds_line(), lifted),
                 now / MS_SAMPLES as u64,
                 &self.country,
                 &mut self.line_happenings,
             );
-            chip.tick(&felt);
+            if past.is_some() {
+                chip.tick(&Line { battery_volts: 0.0, ring_sign: 0, parallel: false, ..felt });
+                past_the_box = Some(line.feed());
+            } else {
+                chip.tick(&felt);
+            }
             for happening in self.line_happenings.drain(..) {
                 self.events.push(Event { at: now, port: line.port, what: What::Line(happening) });
             }
         }
         for l in &mut self.loops {
             let Some(chip) = slic_at(&mut self.chains, l.place) else { continue };
-            let feed = chip.tick(&l.phone.load());
+            let past = past_the_box.filter(|_| on_phone == Some(l.port));
+            let load = if past.is_some() { si3215::Load::NOTHING } else { l.phone.load() };
+            let own = chip.tick(&load);
+            let feed = past.unwrap_or(own);
             let seen = l.phone.sense(&feed, now, &mut self.happenings);
             for happening in self.happenings.drain(..) {
                 self.events.push(Event { at: now, port: l.port, what: What::Phone(happening) });

@@ -109,6 +109,7 @@ pub(crate) fn idle() -> BoxStatus {
             led("phone2", Green, LedPattern::Off),
             led("alarm", Red, LedPattern::Off),
         ],
+        set_up: false,
         lifeline: Some(Lifeline::Parted),
         media: MediaStatus { card_up: true, cpu_percent: Some(1.4), xruns: 0, periods: 1_152_500 },
         storage: StorageStatus { ok: true, free_percent: Some(82), failed_recordings: 0 },

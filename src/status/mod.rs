@@ -45,6 +45,9 @@ pub struct BoxStatus {
     pub calls: Vec<CallStatus>,
     /// The lamps of the front panel, left to right; empty on a board without.
     pub panel: Vec<LedStatus>,
+    /// Whether the button has opened set-up mode.
+    #[serde(default)]
+    pub set_up: bool,
     /// The relay that joins a line with a phone when the box does not run; absent on a board without.
     pub lifeline: Option<Lifeline>,
     /// The audio side.

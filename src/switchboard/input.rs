@@ -4,6 +4,7 @@ use crate::{
     audio::{
         caller_id::{CallerId, Delivery},
         dtmf::Key,
+        prompt::Prompt,
         tone::Tone,
     },
     call::{
@@ -57,6 +58,8 @@ pub enum Input<'a> {
     Storage(storage::Event),
     /// The office can see this call's bubble.
     BubbleShown(CallId),
+    /// Somebody wants the box to say this to a phone.
+    Announce(Prompt),
     /// The wall clock was read.
     WallTime(WallTime),
     /// The daemon stops: no new calls, the present ones end.
@@ -183,6 +186,8 @@ pub enum Words {
     Unplaced,
     /// The line is needed for an emergency call.
     Taken,
+    /// What the box was asked for.
+    Asked(Prompt),
 }
 
 /// Something that the people who run the box are told.
@@ -224,6 +229,8 @@ pub enum Report {
         kind: Kind,
         /// Whether somebody answered.
         joined: bool,
+        /// The last office line that carried it, if one did.
+        line: Option<PortId>,
     },
 }
 

@@ -7,8 +7,10 @@
 //! |---|---|
 //! | `tracked` | INVITEs and what tracked calls want |
 //! | `untracked` | what direct calls and the phones that dial want |
+//! | `announce` | what the box itself has to say |
 //! | `ports` | what phones and lines report, and what is heard on them |
 
+mod announce;
 mod counts;
 pub mod input;
 mod jack;
@@ -16,8 +18,10 @@ mod ports;
 mod tracked;
 mod translate;
 mod untracked;
+mod view;
 
 pub use input::{Input, JackSettings, Listening, MachineSettings, Output, Report, Settings, Words};
+pub use view::{LineView, PassedView, PhoneView};
 
 use crate::{
     call::{
@@ -53,6 +57,7 @@ struct Placed {
 /// An untracked call, and what it holds of the trunk if it is an emergency call without a line.
 struct Passed {
     call: Untracked,
+    since: Instant,
     dialog: Option<DialogId>,
     rtp: Option<RtpPort>,
     patched: bool,
@@ -121,6 +126,7 @@ impl Switchboard {
             }
             Input::Storage(storage::Event::Recorded { .. } | storage::Event::Saved { .. }) => {}
             Input::BubbleShown(call) => self.tell_call(call, CallEvent::BubbleShown, now),
+            Input::Announce(prompt) => self.announce(prompt, now),
             Input::WallTime(wall) => self.wall.set(wall, now),
             Input::Stop => self.stop(now, out),
             Input::Deadline => self.due(now, out),

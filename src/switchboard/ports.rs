@@ -152,7 +152,7 @@ impl Switchboard {
             fxo::Command::Listen => out.push(Output::Listen { slot, to: Listening::Line }),
             fxo::Command::Ignore => out.push(Output::Media(media::Command::Ignore { slot })),
             fxo::Command::Send(keys) => out.push(Output::Dial { slot, keys }),
-            fxo::Command::Rings if active.is_none() => self.direct(port),
+            fxo::Command::Rings if active.is_none() => self.direct(port, now),
             fxo::Command::CallerId(received) => {
                 if let Some(user) = active {
                     let id = translate::relayed(&received, self.wall.at(now), &self.settings.time_zone);
@@ -238,13 +238,14 @@ impl Switchboard {
     }
 
     /// Somebody calls the office line.
-    fn direct(&mut self, line: PortId) {
+    fn direct(&mut self, line: PortId, now: Instant) {
         if self.stopping {
             return;
         }
+        self.callers_come_first(now);
         let phones = self.phones_for_direct();
         let mut commands = Vec::new();
         let call = Untracked::Direct(Direct::offer(line, phones, &mut commands));
-        self.pass(call, line, commands);
+        self.pass(call, line, commands, now);
     }
 }

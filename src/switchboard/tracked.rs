@@ -50,6 +50,7 @@ impl Switchboard {
             out.push(Output::Report(Report::Loop { tracking_number: tracker.number.clone() }));
             RingGroup::Loop
         } else {
+            self.callers_come_first(now);
             self.ring_group(&route)
         };
         let rtp = matches!(group, RingGroup::Rings(_)).then(|| self.rtp_free.pop()).flatten();

@@ -30,17 +30,17 @@ impl Switchboard {
         }
         let mut commands = Vec::new();
         let call = DialOut::begin(phone, self.settings.dial_out, now, &mut commands);
-        self.pass(Untracked::DialOut(call), phone, commands);
+        self.pass(Untracked::DialOut(call), phone, commands, now);
     }
 
     /// Keeps a new untracked call, which begins at `port`.
-    pub(super) fn pass(&mut self, call: Untracked, port: PortId, commands: Vec<Command>) {
+    pub(super) fn pass(&mut self, call: Untracked, port: PortId, commands: Vec<Command>, now: Instant) {
         let id = UntrackedId(self.next_untracked);
         self.next_untracked = self.next_untracked.wrapping_add(1);
         if let Some(jack) = self.jacks.get_mut(port) {
             jack.calls.attach(User::Untracked(id));
         }
-        self.passed.insert(id, Passed { call, dialog: None, rtp: None, patched: false });
+        self.passed.insert(id, Passed { call, since: now, dialog: None, rtp: None, patched: false });
         self.steps.extend(commands.into_iter().map(|command| Step::Untracked(id, command)));
     }
 
@@ -85,8 +85,9 @@ impl Switchboard {
             }
             Command::End { kind, joined } => {
                 // A handset that was lifted and put down again is no call.
-                if joined || kind != Kind::DialOut {
-                    out.push(Output::Report(Report::Untracked { kind, joined }));
+                if kind != Kind::Announcement && (joined || kind != Kind::DialOut) {
+                    let line = self.passed.get(&call).and_then(|passed| passed.call.line_used());
+                    out.push(Output::Report(Report::Untracked { kind, joined, line }));
                 }
                 self.forget_untracked(call, now);
             }
@@ -106,6 +107,9 @@ impl Switchboard {
             Command::Quiet(port) => slot(port).map(|slot| Output::Media(media::Command::Hush { slot })),
             Command::Ignore(port) => slot(port).map(|slot| Output::Media(media::Command::Ignore { slot })),
             Command::SayUnplaced(port) => slot(port).map(|slot| Output::Say { slot, words: Words::Unplaced }),
+            Command::Say { phone, prompt } => {
+                slot(phone).map(|slot| Output::Say { slot, words: Words::Asked(prompt) })
+            }
             Command::Join { phone, line } => slot(phone)
                 .zip(slot(line))
                 .map(|(phone, line)| Output::Media(media::Command::Join { phone, line })),
@@ -196,7 +200,7 @@ impl Switchboard {
         out.push(Output::Patch { rtp, slot, trunk, source, rtcp_seed, recording: None, notice: false });
     }
 
-    fn forget_untracked(&mut self, call: UntrackedId, now: Instant) {
+    pub(super) fn forget_untracked(&mut self, call: UntrackedId, now: Instant) {
         let Some(passed) = self.passed.remove(&call) else { return };
         if let Some(dialog) = passed.dialog {
             self.dialogs.remove(&dialog);

@@ -111,6 +111,7 @@ impl Metrics {
             Kind::Direct => "direct",
             Kind::DialOut => "dial_out",
             Kind::Emergency => "emergency",
+            Kind::Announcement => return,
         };
         let answered = if joined { "yes" } else { "no" };
         self.untracked.get_or_create(&UntrackedLabel { kind, answered }).inc();

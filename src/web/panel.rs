@@ -69,7 +69,8 @@ fn facts(status: &BoxStatus) -> String {
     let trunks = status.trunks.iter().map(|trunk| format!("{} {}", trunk.name, words::trunk(&trunk.state)));
     let lifeline = status.lifeline.map(|relay| format!("lifeline {}", words::lifeline(relay)));
     let untracked = words::untracked(status.counters.untracked);
-    trunks.chain([untracked]).chain(lifeline).collect::<Vec<_>>().join(" · ")
+    let set_up = status.set_up.then(|| words::SET_UP.to_owned());
+    trunks.chain([untracked]).chain(lifeline).chain(set_up).collect::<Vec<_>>().join(" · ")
 }
 
 impl LedView {

@@ -105,6 +105,10 @@ pub const fn hang_up_signal(signal: HangUpSignal) -> &'static str {
     }
 }
 
+/// Said while the button has opened set-up mode. Until the page has accounts it is served to this machine only, so
+/// there is nothing yet that set-up mode could open.
+pub const SET_UP: &str = "set-up mode, until the button is pressed or 15 minutes have passed";
+
 /// A score against those of the tests before.
 #[must_use]
 pub fn trend(health: &LineHealth) -> Option<&'static str> {

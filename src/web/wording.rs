@@ -49,16 +49,16 @@ fn country_code_digits(digits: &str) -> usize {
 
 /// What is wrong with an office line, and what to do about it.
 #[must_use]
-pub const fn line_alarm(alarm: Alarm) -> &'static str {
+pub const fn line_alarm(alarm: Alarm) -> (&'static str, &'static str) {
     match alarm {
-        Alarm::BatteryNotBack => {
-            "the telephone company took the battery away after a call and did not give it back; unplug the cable for \
-             a minute, then report the line"
-        }
-        Alarm::Unplugged => "no battery: check the cable from the telephone jack",
-        Alarm::Overload => "too much loop current: check the cable for a short, then the line",
+        Alarm::BatteryNotBack => (
+            "the telephone company took the battery away after a call and did not give it back",
+            "unplug the cable for a minute, then report the line",
+        ),
+        Alarm::Unplugged => ("no battery", "check the cable from the telephone jack"),
+        Alarm::Overload => ("too much loop current", "check the cable for a short, then the line"),
         Alarm::LineHeld => {
-            "another phone on this line has been off hook for long: look for it and hang it up"
+            ("another phone on this line has been off hook for long", "look for it and hang it up")
         }
     }
 }

@@ -9,6 +9,7 @@ use ringside::{
     daemon::{self, Options, Running},
     sim::{
         observe::{Event, PhoneSnapshot, What},
+        panel::SimPanel,
         phone::Happening,
         world::SharedWorld,
     },
@@ -32,8 +33,14 @@ impl Inside {
     pub fn start(site: Site) -> Self {
         let text = std::fs::read_to_string(site.config_file()).unwrap();
         let config = Config::parse(&text, "ringside.toml").unwrap();
-        let options =
-            Options { config, config_dir: site.folder().to_owned(), data: site.data(), sip: None, web: None };
+        let options = Options {
+            config,
+            config_dir: site.folder().to_owned(),
+            config_file: None,
+            data: site.data(),
+            sip: None,
+            web: None,
+        };
         let inside = Self { running: Some(daemon::start(options).unwrap()), site };
         inside.wait_idle();
         inside
@@ -42,6 +49,11 @@ impl Inside {
     /// The analog world.
     pub fn world(&self) -> &SharedWorld {
         self.running.as_ref().and_then(Running::world).unwrap()
+    }
+
+    /// The front panel.
+    pub fn panel(&self) -> &SimPanel {
+        self.running.as_ref().and_then(Running::panel).unwrap()
     }
 
     /// Every phone as it is now.

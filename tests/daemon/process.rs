@@ -80,6 +80,14 @@ impl Process {
         (self.child.wait().unwrap(), asked.elapsed())
     }
 
+    /// Waits until it has ended by itself; how, and what it wrote.
+    pub fn ended(mut self) -> (ExitStatus, String) {
+        let status = self.child.wait().unwrap();
+        // What it wrote last is still on its way here.
+        eventually(PATIENCE, || Arc::strong_count(&self.log) == 1).expect("the log ends");
+        (status, self.log())
+    }
+
     /// Memory that is resident, in kB.
     pub fn rss_kb(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

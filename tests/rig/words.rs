@@ -50,7 +50,7 @@ impl Rig {
             }
             Report::Loop { tracking_number } => format!("loop back to {tracking_number}"),
             Report::Learned { line, .. } => format!("{} learned", self.port_name(*line)),
-            Report::Untracked { kind, joined } => {
+            Report::Untracked { kind, joined, .. } => {
                 format!("untracked {kind:?}, {}", if *joined { "joined" } else { "not joined" })
             }
         }

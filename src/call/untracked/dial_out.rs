@@ -72,6 +72,7 @@ pub struct DialOut {
     emergency: bool,
     joined: bool,
     tried: u8,
+    line_used: Option<PortId>,
     state: State,
 }
 
@@ -80,7 +81,16 @@ impl DialOut {
     pub fn begin(phone: PortId, settings: Settings, now: Instant, out: &mut Vec<Command>) -> Self {
         out.push(Command::DialTone(phone));
         let state = State::Dialling { until: now.after_ms(PARTIAL_MS) };
-        Self { settings, phone, keys: Vec::new(), emergency: false, joined: false, tried: 0, state }
+        Self {
+            settings,
+            phone,
+            keys: Vec::new(),
+            emergency: false,
+            joined: false,
+            tried: 0,
+            line_used: None,
+            state,
+        }
     }
 
     /// What kind of call it has become.
@@ -100,6 +110,22 @@ impl DialOut {
             | State::Saying { .. }
             | State::Ended => None,
         }
+    }
+
+    pub(super) const fn phone(&self) -> PortId {
+        self.phone
+    }
+
+    pub(super) const fn is_dialling(&self) -> bool {
+        matches!(self.state, State::Dialling { .. })
+    }
+
+    pub(super) const fn has_dial_tone(&self) -> bool {
+        self.is_dialling() && self.keys.is_empty()
+    }
+
+    pub(super) const fn line_used(&self) -> Option<PortId> {
+        self.line_used
     }
 
     pub(super) const fn is_talking(&self) -> bool {
@@ -128,11 +154,7 @@ impl DialOut {
         self.state = match (state, event) {
             (State::Ended, _) => State::Ended,
             (state, Event::OnHook(by) | Event::PhoneLost(by)) if by == phone => self.hang_up(&state, out),
-            (state, Event::Stopped) => {
-                let ended = self.hang_up(&state, out);
-                out.push(Command::Release(phone));
-                ended
-            }
+            (state, Event::Stopped) => self.let_go(&state, out),
             (State::Dialling { until }, Event::Key(key)) => self.press(key, until, now, out),
             (State::Dialling { until }, Event::Deadline) if now >= until => {
                 match self.settings.plan.judge(&self.keys) {
@@ -163,6 +185,8 @@ impl DialOut {
                 out.push(Command::Join { phone, line });
                 State::Talking { line }
             }
+            // The box has something to say to whoever listens to its dial tone.
+            (state @ State::Dialling { .. }, Event::Taken) => self.hang_up(&state, out),
             // Another emergency call needs the line of an ordinary one.
             (
                 state @ (State::Seizing { .. } | State::Talking { .. } | State::Parked { .. }),
@@ -173,9 +197,7 @@ impl DialOut {
                 ended
             }
             (state @ (State::Talking { .. } | State::Parked { .. }), Event::LineGone | Event::LineLost) => {
-                let ended = self.hang_up(&state, out);
-                out.push(Command::Release(phone));
-                ended
+                self.let_go(&state, out)
             }
             (State::Trunk { .. }, Event::TrunkMedia(trunk)) => self.talk_on_trunk(trunk, out),
             (State::Trunk { until: Some(until) }, Event::Deadline) if now >= until => {
@@ -183,11 +205,7 @@ impl DialOut {
                 self.say_unplaced(now, out)
             }
             (State::Trunk { until: Some(_) }, Event::TrunkEnded) => self.say_unplaced(now, out),
-            (state @ State::Trunk { until: None }, Event::TrunkEnded) => {
-                let ended = self.hang_up(&state, out);
-                out.push(Command::Release(phone));
-                ended
-            }
+            (state @ State::Trunk { until: None }, Event::TrunkEnded) => self.let_go(&state, out),
             (State::Saying { until }, Event::Deadline) if now >= until => self.reorder(out),
             (same, _) => same,
         };
@@ -225,7 +243,8 @@ impl DialOut {
         State::Seeking
     }
 
-    fn seize(&self, line: PortId, out: &mut Vec<Command>) -> State {
+    fn seize(&mut self, line: PortId, out: &mut Vec<Command>) -> State {
+        self.line_used = Some(line);
         self.report(Via::Line(line), out);
         State::Seizing { line }
     }
@@ -267,6 +286,13 @@ impl DialOut {
         out.extend((self.tried == 0).then_some(Command::Ignore(self.phone)));
         out.push(Command::Reorder(self.phone));
         self.end(out)
+    }
+
+    /// Ends what the person at the phone has not ended.
+    fn let_go(&self, state: &State, out: &mut Vec<Command>) -> State {
+        let ended = self.hang_up(state, out);
+        out.push(Command::Release(self.phone));
+        ended
     }
 
     /// Undoes whatever a state holds.

@@ -49,6 +49,13 @@ impl Direct {
         self.line
     }
 
+    pub(super) const fn phone(&self) -> Option<PortId> {
+        match self.state {
+            State::Answering { phone } | State::Talking { phone } | State::Parked { phone } => Some(phone),
+            State::Ringing { .. } | State::Ended => None,
+        }
+    }
+
     pub(super) const fn is_talking(&self) -> bool {
         matches!(self.state, State::Talking { .. })
     }

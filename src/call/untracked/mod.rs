@@ -2,16 +2,23 @@
 //! recording, nothing but a count.
 //!
 //! [`Direct`] is a call that somebody placed straight to the office line; [`DialOut`] one that somebody dials on a
-//! phone, an emergency call among them. Both take the same events and ask for the same commands, so the switchboard
-//! need not know which is which.
+//! phone, an emergency call among them; [`Announcement`] is no call, but the box that says its address to a phone. All
+//! take the same events and ask for the same commands, so the switchboard need not know which is which.
 
+mod announcement;
 mod dial_out;
 mod direct;
 
+pub use announcement::Announcement;
 pub use dial_out::{DialOut, Settings};
 pub use direct::Direct;
 
-use crate::{audio::dtmf::Key, id::PortId, rtp::session::Trunk, time::Instant};
+use crate::{
+    audio::{dtmf::Key, prompt::Prompt},
+    id::PortId,
+    rtp::session::Trunk,
+    time::Instant,
+};
 
 /// One untracked call of this run; not stored anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +33,8 @@ pub enum Kind {
     DialOut,
     /// Somebody dialled an emergency number on a phone.
     Emergency,
+    /// The box says something; it is no call, and not counted.
+    Announcement,
 }
 
 /// What happens to an untracked call.
@@ -63,7 +72,7 @@ pub enum Event {
     TrunkMedia(Trunk),
     /// The trunk's side is over, or never came about.
     TrunkEnded,
-    /// An emergency call needs the line.
+    /// An emergency call needs the line, or the box the phone.
     Taken,
     /// The daemon stops.
     Stopped,
@@ -90,6 +99,13 @@ pub enum Command {
     Ignore(PortId),
     /// Say to the phone that the emergency call could not be placed.
     SayUnplaced(PortId),
+    /// Say something to the phone, once.
+    Say {
+        /// The phone.
+        phone: PortId,
+        /// What.
+        prompt: Prompt,
+    },
     /// Take the call that rings on the line.
     AnswerLine(PortId),
     /// Find a line for these keys, seize it and dial; an emergency may take it from another call.
@@ -159,6 +175,8 @@ pub enum Untracked {
     Direct(Direct),
     /// Somebody dials on a phone.
     DialOut(DialOut),
+    /// The box speaks to a phone.
+    Announcement(Announcement),
 }
 
 impl Untracked {
@@ -167,6 +185,7 @@ impl Untracked {
         match self {
             Self::Direct(call) => call.handle(event, out),
             Self::DialOut(call) => call.handle(event, now, out),
+            Self::Announcement(call) => call.handle(event, now, out),
         }
     }
 
@@ -176,6 +195,7 @@ impl Untracked {
         match self {
             Self::Direct(_) => None,
             Self::DialOut(call) => call.deadline(),
+            Self::Announcement(call) => call.deadline(),
         }
     }
 
@@ -185,6 +205,7 @@ impl Untracked {
         match self {
             Self::Direct(_) => Kind::Direct,
             Self::DialOut(call) => call.kind(),
+            Self::Announcement(_) => Kind::Announcement,
         }
     }
 
@@ -195,6 +216,46 @@ impl Untracked {
         match self {
             Self::Direct(call) => call.is_talking(),
             Self::DialOut(call) => call.is_talking(),
+            Self::Announcement(_) => false,
+        }
+    }
+
+    /// The phone of the office that has to do with it, if it is only one.
+    #[must_use]
+    pub const fn phone(&self) -> Option<PortId> {
+        match self {
+            Self::Direct(call) => call.phone(),
+            Self::DialOut(call) => Some(call.phone()),
+            Self::Announcement(call) => Some(call.phone()),
+        }
+    }
+
+    /// Whether it is a call at all: a phone that has only dial tone is not.
+    #[must_use]
+    pub const fn is_call(&self) -> bool {
+        match self {
+            Self::Direct(_) => true,
+            Self::DialOut(call) => !call.is_dialling(),
+            Self::Announcement(_) => false,
+        }
+    }
+
+    /// Whether it is a phone that has dial tone, and on which no key was pressed.
+    #[must_use]
+    pub const fn has_dial_tone(&self) -> bool {
+        match self {
+            Self::DialOut(call) => call.has_dial_tone(),
+            Self::Direct(_) | Self::Announcement(_) => false,
+        }
+    }
+
+    /// The last office line that it has held.
+    #[must_use]
+    pub const fn line_used(&self) -> Option<PortId> {
+        match self {
+            Self::Direct(call) => Some(call.line()),
+            Self::DialOut(call) => call.line_used(),
+            Self::Announcement(_) => None,
         }
     }
 
@@ -204,6 +265,7 @@ impl Untracked {
         match self {
             Self::Direct(call) => Some(call.line()),
             Self::DialOut(call) => call.line(),
+            Self::Announcement(_) => None,
         }
     }
 }

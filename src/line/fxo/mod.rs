@@ -48,6 +48,7 @@ pub use words::{Alarm, Command, Event, Evidence, Loss, Refusal};
 use crate::{
     audio::caller_id::{Received, dtmf::Collector},
     chip::LineOrder,
+    status::LineState,
     time::Instant,
 };
 use state::{Announced, Caught, Proceeding, Releasing, Ringing, State, Waiting};
@@ -133,6 +134,18 @@ impl Fxo {
     #[must_use]
     pub fn is_alarmed(&self, alarm: Alarm) -> bool {
         self.alarms.get(alarm as usize).copied().unwrap_or_default()
+    }
+
+    /// What the line does, in the words of every screen.
+    #[must_use]
+    pub const fn shown(&self) -> LineState {
+        self.state.shown()
+    }
+
+    /// Whether a parallel phone is off hook.
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
+        self.wires.shared_since.is_some()
     }
 
     /// What the line has shown so far, to be given to [`Settings::learned`] at the next start.

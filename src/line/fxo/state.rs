@@ -3,6 +3,7 @@
 use super::{Dial, answer::Answer, dial::Part, supervision::Supervision};
 use crate::{
     audio::caller_id::{Received, dtmf::Collector},
+    status::LineState,
     time::Instant,
 };
 use std::collections::VecDeque;
@@ -97,6 +98,18 @@ pub(super) struct Releasing {
 }
 
 impl State {
+    /// What every screen calls it.
+    pub(super) const fn shown(&self) -> LineState {
+        match self {
+            Self::Down | Self::Waking { .. } | Self::NoBattery { .. } => LineState::Down,
+            Self::Idle => LineState::Idle,
+            Self::Announced(_) | Self::Ringing(_) | Self::Caught(_) => LineState::Ringing,
+            Self::Seizing { .. } | Self::AwaitingDialTone(_) | Self::Dialling(_) => LineState::Seized,
+            Self::Answering { .. } | Self::Proceeding(_) | Self::Talking(_) => LineState::Talking,
+            Self::Releasing(_) => LineState::Releasing,
+        }
+    }
+
     /// Whether the line is, or is ordered to be, off hook.
     pub(super) const fn is_off_hook(&self) -> bool {
         match self {

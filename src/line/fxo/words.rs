@@ -132,5 +132,5 @@ pub enum Alarm {
 
 impl Alarm {
     /// Every alarm.
-    pub(super) const ALL: [Self; 4] = [Self::BatteryNotBack, Self::Unplugged, Self::Overload, Self::LineHeld];
+    pub const ALL: [Self; 4] = [Self::BatteryNotBack, Self::Unplugged, Self::Overload, Self::LineHeld];
 }

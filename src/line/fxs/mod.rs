@@ -191,6 +191,12 @@ impl Fxs {
         matches!(self.state, State::Ringing(_))
     }
 
+    /// Whether the handset is in its cradle and nothing rings.
+    #[must_use]
+    pub const fn is_at_rest(&self) -> bool {
+        matches!(self.state, State::Idle | State::Lifting { .. })
+    }
+
     /// When [`Event::Deadline`] is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {

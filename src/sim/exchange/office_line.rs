@@ -9,9 +9,13 @@ use crate::id::PortId;
 use crate::sim::hybrid::{Balance, EchoPath, Hybrid};
 use crate::sim::observe::{Audio, AudioLog};
 use crate::sim::si3050::{EchoWords, Model};
+use crate::sim::si3215::{LoopFeed, Ringing};
 
 /// Most numbers that are remembered.
 const DIALLED_MAX: usize = 256;
+/// What an exchange rings with, as a phone right at its jack feels it.
+const RING_VOLTS_RMS: f32 = 75.0;
+const RING_HZ: f32 = 20.0;
 /// Samples of a millisecond.
 const MS_SAMPLES: usize = 8;
 /// Samples that the digit receiver takes at a time.
@@ -233,6 +237,15 @@ impl OfficeLine {
         }
         self.felt = self.at_the_jack();
         self.felt
+    }
+
+    /// What the line puts on a phone that hangs on it, after [`Self::tick`].
+    pub(in crate::sim) fn feed(&self) -> LoopFeed {
+        LoopFeed {
+            volts: self.felt.battery_volts,
+            milliamps: self.felt.loop_milliamps(),
+            ringing: (self.felt.ring_sign != 0).then_some(Ringing { volts_rms: RING_VOLTS_RMS, hz: RING_HZ }),
+        }
     }
 
     fn at_the_jack(&self) -> Line {

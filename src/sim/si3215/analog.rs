@@ -19,6 +19,12 @@ pub struct Load {
     pub wet: bool,
 }
 
+impl Load {
+    /// No phone at all.
+    pub(in crate::sim) const NOTHING: Self =
+        Self { off_hook: false, ohms: 1_000_000.0, ren: 0.0, shorted: false, wet: false };
+}
+
 /// What the chip puts on the loop.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct LoopFeed {

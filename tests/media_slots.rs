@@ -307,26 +307,26 @@ fn a_long_park_is_no_audio_that_goes_one_way() {
 }
 
 #[test]
-fn what_is_over_a_call_ends_when_it_leaves_its_slot() {
-    let ends: [&dyn Fn(&mut Plane); 3] = [
-        &|plane| plane.command(Command::Park { rtp: RtpPort(0) }),
-        &|plane| plane.command(Command::Unpark { rtp: RtpPort(0), slot: Slot(2) }),
-        &|plane| plane.command(Command::Unpatch { rtp: RtpPort(0) }),
+fn an_announcement_ends_when_its_call_leaves_the_slot_and_a_notice_when_the_call_ends() {
+    let rtp = RtpPort(0);
+    let ends = [
+        (Command::Park { rtp }, 0),
+        (Command::Unpark { rtp, slot: Slot(2) }, 0),
+        (Command::Unpatch { rtp }, 1),
     ];
-    for end in ends {
+    for (end, notices) in ends {
         let mut plane = plane_with("call");
         plane.command(Command::Announce { slot: SLOT, waiting: announcement() });
         plane.command(Command::Interject { slot: SLOT, samples: [9; 4_000].into() });
         plane.run(3);
-        end(&mut plane);
+        plane.command(end);
         let announced = |event: &Event| matches!(event, Event::Announced { slot: SLOT, outcome: None, .. });
         assert_eq!(plane.events().iter().filter(|event| announced(event)).count(), 1);
         let interjected = |event: &Event| matches!(event, Event::Interjected { slot: SLOT });
-        assert_eq!(plane.events().iter().filter(|event| interjected(event)).count(), 1);
-        assert_eq!(plane.spent(), 1);
-        let before = plane.events().len();
+        let over = |plane: &Plane| plane.events().iter().filter(|event| interjected(event)).count();
+        assert_eq!((over(&plane), plane.spent()), (notices, notices));
         plane.run(60);
-        assert_eq!(plane.events().len(), before);
+        assert_eq!((over(&plane), plane.spent()), (1, 1), "the notice was said to its end");
     }
 }
 

@@ -64,20 +64,21 @@ impl Overlay {
         self.interjection.replace(interjection)
     }
 
-    /// The patch leaves its slot: what was for this slot ends.
+    /// The patch leaves its slot: what was for this slot ends. A notice is for the caller as well, who hears it to its
+    /// end: that the slot was taken away may be what it says.
     pub(super) fn leave_slot(&mut self, events: &mut impl FnMut(Event)) {
         if let Some(waiting) = self.waiting.take() {
             waiting.end(None, events);
         }
-        if let Some(interjection) = self.interjection.take() {
-            interjection.end(events);
-        }
-        self.is_any = self.notice.is_some();
+        self.is_any = self.notice.is_some() || self.interjection.is_some();
     }
 
     /// The patch ends.
     pub(super) fn give_back(mut self, events: &mut impl FnMut(Event)) {
         self.leave_slot(events);
+        if let Some(interjection) = self.interjection.take() {
+            interjection.end(events);
+        }
         if let Some(notice) = self.notice {
             notice.spoken.give_back(events);
         }

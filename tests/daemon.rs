@@ -6,6 +6,12 @@
     reason = "tests wait, look at files and open sockets"
 )]
 
+#[path = "daemon/dialled.rs"]
+mod dialled;
+#[path = "daemon/direct.rs"]
+mod direct;
+#[path = "daemon/emergency.rs"]
+mod emergency;
 #[path = "daemon/killed.rs"]
 mod killed;
 #[path = "daemon/line.rs"]

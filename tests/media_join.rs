@@ -26,7 +26,7 @@ use ringside::{
         sine::Oscillator,
         tone_plan::TonePlan,
     },
-    id::Slot,
+    id::{RtpPort, Slot},
     media::{
         control::{Command, Event, Sound},
         patch_bay::PortAudio,
@@ -329,6 +329,24 @@ fn an_interjected_notice_is_heard_by_the_caller_and_at_the_phone() {
     plane.unpatch(0);
     let frames = plane.frames(tap);
     assert_eq!(frames[1].office[..], notice[..PERIOD], "it is recorded as it was heard");
+}
+
+#[test]
+fn a_caller_whose_slot_is_taken_away_hears_the_notice_to_its_end() {
+    let mut plane = Plane::new(1, 1);
+    plane.patch(0, 0, trunk(), None);
+    plane.run(1);
+    let notice: Arc<[i16]> = (0..1_600).map(|n| 3_000 + n as i16).collect();
+    plane.command(Command::Interject { slot: PHONE, samples: notice.clone() });
+    plane.command(Command::Park { rtp: RtpPort(0) });
+    let heard: Vec<i16> = (0..23).flat_map(|_| plane.tick_and_hear(0)).collect();
+    assert!(heard.iter().all(|&sample| sample == 0), "the phone is somebody else's");
+    let sent = plane.sent(0);
+    let sent: Vec<u8> = sent.iter().flat_map(|packet| packet.payload.clone()).collect();
+    let coded: Vec<u8> = notice.iter().map(|&sample| g711::compress(Law::Mu, sample)).collect();
+    assert_eq!(sent[PERIOD..][..1_600], coded);
+    let over = |event: &&Event| matches!(event, Event::Interjected { slot: PHONE });
+    assert_eq!(plane.events().iter().filter(over).count(), 1);
 }
 
 #[test]

@@ -102,7 +102,8 @@ pub enum Command {
         waiting: Box<CallWaiting>,
     },
     /// Mixes a spoken notice over what both ends of the call on a slot hear, a patch or a join, replacing the one
-    /// before; [`Event::Interjected`] follows, at once if there is no call on the slot.
+    /// before; [`Event::Interjected`] follows, at once if there is no call on the slot. A patch that is parked meanwhile
+    /// lets its caller hear the rest.
     Interject {
         /// Either end.
         slot: Slot,

@@ -64,8 +64,8 @@ impl Overlay {
         self.interjection.replace(interjection)
     }
 
-    /// The patch leaves its slot: what was for its phone ends. What both ends hear goes on for the caller, who is told
-    /// in this way why nobody is there any more.
+    /// The patch leaves its slot: what was for this slot ends. A notice is for the caller as well, who hears it to its
+    /// end: that the slot was taken away may be what it says.
     pub(super) fn leave_slot(&mut self, events: &mut impl FnMut(Event)) {
         if let Some(waiting) = self.waiting.take() {
             waiting.end(None, events);

@@ -7,7 +7,9 @@ use super::{
 use ringside::{
     config::Config,
     daemon::{self, Options, Running},
+    id::PortId,
     sim::{
+        exchange::{Happening as OnLine, LineSnapshot, OfficeLine},
         observe::{Event, PhoneSnapshot, What},
         panel::SimPanel,
         phone::Happening,
@@ -61,6 +63,43 @@ impl Inside {
         self.world().lock().snapshot()
     }
 
+    /// An office line as it is now.
+    pub fn line(&self, index: usize) -> LineSnapshot {
+        self.world().lock().line_snapshots().swap_remove(index)
+    }
+
+    /// Does something to an office line; the world's clock when it was done.
+    pub fn on_line(&self, index: usize, act: impl FnOnce(&mut OfficeLine)) -> u64 {
+        let mut world = self.world().lock();
+        act(world.office_line(index).unwrap());
+        world.samples()
+    }
+
+    /// The port of a phone.
+    pub fn phone_port(&self, index: usize) -> PortId {
+        PortId(u8::try_from(index).unwrap())
+    }
+
+    /// When something last happened on an office line, in samples of the world's clock.
+    pub fn line_time(&self, index: usize, what: &OnLine) -> Option<u64> {
+        let (port, what) = (self.line(index).port, What::Line(what.clone()));
+        self.events()
+            .iter()
+            .rev()
+            .find(|event| event.port == port && event.what == what)
+            .map(|event| event.at)
+    }
+
+    /// When something last happened at a phone.
+    pub fn phone_time(&self, index: usize, is_it: impl Fn(&What) -> bool) -> Option<u64> {
+        let port = self.phone_port(index);
+        self.events()
+            .iter()
+            .rev()
+            .find(|event| event.port == port && is_it(&event.what))
+            .map(|event| event.at)
+    }
+
     /// Waits until every phone is on hook and its port takes calls.
     pub fn wait_idle(&self) {
         let idle = |phone: &PhoneSnapshot| !phone.off_hook && phone.volts.abs() >= IDLE_VOLTS;
@@ -71,6 +110,11 @@ impl Inside {
     /// Waits for something that must come true.
     pub fn wait(&self, what: &str, done: impl Fn() -> bool) {
         assert!(eventually(PATIENCE, done).is_some(), "{what}: did not come true; {:?}", self.events());
+    }
+
+    /// Waits until the world's clock has passed `at`, in samples.
+    pub fn wait_until(&self, at: u64) {
+        self.wait("the world goes on", || self.world().lock().samples() > at);
     }
 
     /// What happened at the phones so far.

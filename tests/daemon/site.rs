@@ -20,6 +20,7 @@ pub struct Site {
     dir: tempfile::TempDir,
     ip: Ipv4Addr,
     phones: usize,
+    lines: usize,
 }
 
 /// Phones that ring together for one tracking number; each with the lines of its office entry.
@@ -29,8 +30,16 @@ impl Site {
     /// A site with a tracking number for each group: the first has number 100, the next 101. Ports are numbered through
     /// the groups. `extra` goes to the head of the configuration.
     pub fn new(groups: &[Group<'_>], extra: &str) -> Self {
-        let site = Self::with_office(groups, extra, &office(groups));
-        site.write("board/profile.toml", &profile(site.phones, &site.device()));
+        Self::on_lines(groups, &[], extra)
+    }
+
+    /// The same with office lines, each with its office entry; `hello.wav` is there to be said. If there are any, the
+    /// tracking number [`MOBILE`] forwards to [`FORWARDING`] on LINE1.
+    pub fn on_lines(groups: &[Group<'_>], lines: &[&str], extra: &str) -> Self {
+        let site = Self::with_office(groups, lines.len(), extra, &office(groups, lines));
+        site.write("board/profile.toml", &profile(site.phones, site.lines, &site.device()));
+        let hello = Path::new(env!("CARGO_MANIFEST_DIR")).join("board/sim/hello.wav");
+        fs::copy(hello, site.dir.path().join("board/hello.wav")).unwrap();
         site
     }
 
@@ -38,7 +47,7 @@ impl Site {
     pub fn sim24() -> Self {
         let board = Path::new(env!("CARGO_MANIFEST_DIR")).join("board");
         let office = fs::read_to_string(board.join("sim24/office.toml")).unwrap();
-        let site = Self::with_office(&[&[NOBODY] as Group<'_>; 24], "", &office);
+        let site = Self::with_office(&[&[NOBODY] as Group<'_>; 24], 0, "", &office);
         let profile = fs::read_to_string(board.join("sim24/profile.toml")).unwrap();
         site.write("board/profile.toml", &profile.replace("\"ringside\"", &format!("\"{}\"", site.device())));
         fs::create_dir(site.dir.path().join("sim")).unwrap();
@@ -46,12 +55,12 @@ impl Site {
         site
     }
 
-    fn with_office(groups: &[Group<'_>], extra: &str, office: &str) -> Self {
+    fn with_office(groups: &[Group<'_>], lines: usize, extra: &str, office: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let [.., high, low] = std::process::id().to_be_bytes();
         let ip = Ipv4Addr::new(127, 1 + high % 250, low, SITES.fetch_add(1, Ordering::Relaxed));
         let phones = groups.iter().map(|group| group.len()).sum();
-        let site = Self { dir, ip, phones };
+        let site = Self { dir, ip, phones, lines };
         fs::create_dir(site.dir.path().join("board")).unwrap();
         site.write("board/office.toml", office);
         site.write("ringside.toml", &site.config(groups, extra));
@@ -64,8 +73,9 @@ impl Site {
             text,
             "{extra}\n[site]\nname = \"Miller Plumbing\"\n[board]\nprofile = \"board/profile.toml\"\n\
              [sip]\nlisten = \"{ip}:5060\"\n[web]\nlisten = \"{ip}:8480\"\n\
-             [[trunk]]\nname = \"loopback\"\nmode = \"ip\"\nallow = [\"127.0.0.0/8\"]\n\
-             [[campaign]]\nid = \"spring-mailer\"\nname = \"Spring mailer\"\n"
+             [[trunk]]\nname = \"loopback\"\nmode = \"ip\"\nallow = [\"{}/32\", \"127.0.0.0/8\"]\n\
+             [[campaign]]\nid = \"spring-mailer\"\nname = \"Spring mailer\"\n",
+            self.provider().ip()
         )
         .unwrap();
         for (index, group) in groups.iter().enumerate() {
@@ -75,6 +85,15 @@ impl Site {
                 "[[ring_group]]\nname = \"group{index}\"\nports = {ports:?}\n[[tracking_number]]\n\
                  number = \"{}\"\ncampaign = \"spring-mailer\"\nring_group = \"group{index}\"\n",
                 number(index)
+            )
+            .unwrap();
+        }
+        if self.lines > 0 {
+            write!(
+                text,
+                "[[line]]\nport = \"LINE1\"\nnumber = \"{LINE_NUMBER}\"\n[[ring_group]]\nname = \"mobile\"\n\
+                 ports = [\"LINE1\"]\n[[tracking_number]]\nnumber = \"{MOBILE}\"\ncampaign = \"spring-mailer\"\n\
+                 ring_group = \"mobile\"\nforwarding_number = \"{FORWARDING}\"\n"
             )
             .unwrap();
         }
@@ -121,6 +140,12 @@ impl Site {
         (self.ip, 0).into()
     }
 
+    /// Where a provider is that takes the calls which the box places.
+    pub fn provider(&self) -> SocketAddr {
+        let [a, b, c, d] = self.ip.octets();
+        (Ipv4Addr::new(a, b, c, d | 0x80), 5060).into()
+    }
+
     /// How many phones there are.
     pub fn phones(&self) -> usize {
         self.phones
@@ -132,6 +157,12 @@ pub fn number(group: usize) -> String {
     format!("+13125550{}", 100 + group)
 }
 
+/// The tracking number whose last hop is LINE1.
+pub const MOBILE: &str = "+13125550200";
+/// The forwarding number behind it.
+pub const FORWARDING: &str = "+13125550160";
+/// The number of LINE1 itself.
+pub const LINE_NUMBER: &str = "+13125550199";
 /// A number of the trunk that is nobody's.
 pub const UNKNOWN_NUMBER: &str = "+13125550999";
 
@@ -140,17 +171,20 @@ fn port_name(port: &mut usize) -> String {
     format!("PHONE{port}")
 }
 
-fn office(groups: &[Group<'_>]) -> String {
+fn office(groups: &[Group<'_>], lines: &[&str]) -> String {
     let mut text = String::from("keep_audio_s = 30\n");
     for (index, entry) in groups.iter().copied().flatten().enumerate() {
         write!(text, "[[phone]]\nport = \"PHONE{}\"\n{entry}\n", index + 1).unwrap();
     }
+    for (index, entry) in lines.iter().enumerate() {
+        write!(text, "[[line]]\nport = \"LINE{}\"\n{entry}\n", index + 1).unwrap();
+    }
     text
 }
 
-/// A board of `phones` FXS ports on chains of up to eight chips.
-fn profile(phones: usize, device: &str) -> String {
-    let slots = phones.max(2);
+/// A board of `phones` FXS ports on chains of up to eight chips, and of up to eight `lines` on one chain.
+fn profile(phones: usize, lines: usize, device: &str) -> String {
+    let slots = (phones + lines).max(2);
     let mut text = format!(
         "[board]\nid = \"sim\"\n[pcm]\ndevice = \"{device}\"\nrate = 8000\nslots = {slots}\nperiod = 80\nperiods = 4\n\
          [sim]\noffice = \"office.toml\"\n"
@@ -166,6 +200,18 @@ fn profile(phones: usize, device: &str) -> String {
             phone + 1,
             phone / 8,
             phone % 8
+        )
+        .unwrap();
+    }
+    if lines > 0 {
+        write!(text, "[[spi]]\nname = \"daa\"\nchain = {lines}\n").unwrap();
+    }
+    for line in 0..lines {
+        write!(
+            text,
+            "[[port]]\nkind = \"fxo\"\nname = \"LINE{}\"\nchip = \"si3050\"\nspi = \"daa\"\nindex = {line}\nslot = {}\n",
+            line + 1,
+            phones + line
         )
         .unwrap();
     }

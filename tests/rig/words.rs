@@ -24,6 +24,7 @@ impl Rig {
                 media(format!("join {} with {}", self.slot_name(*phone), self.slot_name(*line)))
             }
             media::Command::Part { phone } => media(format!("part {}", self.slot_name(*phone))),
+            media::Command::Probe { slot, .. } => (self.slot_name(*slot), "probe".to_owned()),
             media::Command::Play { slot, sound } => (self.slot_name(*slot), sound_name(sound).to_owned()),
             media::Command::Hush { slot } => (self.slot_name(*slot), "hush".to_owned()),
             media::Command::Ignore { slot } => (self.slot_name(*slot), "ignore".to_owned()),

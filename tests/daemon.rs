@@ -10,6 +10,8 @@
 mod killed;
 #[path = "daemon/line.rs"]
 mod line;
+#[path = "daemon/line_test.rs"]
+mod line_test;
 #[path = "daemon/mixed.rs"]
 mod mixed;
 #[path = "daemon/office.rs"]

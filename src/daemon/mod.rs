@@ -10,10 +10,12 @@
 //! | `media` | the PCM bus, RTP sockets, patches |
 //! | `line-io` | the line chips |
 //! | `journal`, `storage` | the truth on the disk, recordings, the index |
+//! | `lines-file` | what is known of the lines, on the disk |
 //! | `web` | the live page |
 
 mod edges;
 mod hardware;
+mod line_book;
 mod notice;
 mod signalling;
 mod site;

@@ -2,17 +2,18 @@
 
 use super::{edges::Edges, starting::Starting};
 use crate::{
+    chip::LineChange,
     id::PortId,
     io::{
         clock::Clock,
-        line_io::{Change, LineEvent},
+        line_io::{Change, LineEvent, Readings},
         sip_socket::{MAX_DATAGRAM, SipSocket},
         storage::Storage,
     },
     recording::lifecycle,
     switchboard::{Input, Output, Switchboard},
     time::Instant,
-    web::Pulse,
+    web::{LineTestOrder, Pulse},
 };
 use std::{net::SocketAddr, time::Duration};
 use tokio::sync::mpsc;
@@ -43,6 +44,7 @@ pub(super) struct Signalling {
     pub(super) switchboard: Switchboard,
     pub(super) socket: SipSocket,
     pub(super) inbox: mpsc::Receiver<Message>,
+    pub(super) line_tests: mpsc::Receiver<LineTestOrder>,
     pub(super) edges: Edges,
     pub(super) clock: Clock,
     pub(super) pulse: Pulse,
@@ -79,6 +81,11 @@ impl Signalling {
                         self.give(Input::Stop);
                     }
                 },
+                Some(order) = self.line_tests.recv() => {
+                    if let Some((port, balance)) = self.edges.book.begin(order) {
+                        self.give(Input::TestLine { port, balance });
+                    }
+                }
                 _ = media.tick(), if self.edges.expects_reports() => {
                     while let Some(event) = self.edges.media_event() {
                         self.give(Input::Media(event));
@@ -113,8 +120,15 @@ impl Signalling {
                 self.give(Input::Fxs { port, change });
                 self.starting.heard(port, self.clock.now());
             }
-            Change::Fxo(change) => self.give(Input::Fxo { port, change }),
-            Change::Readings(_) => {}
+            Change::Fxo(change) => {
+                if change == LineChange::Up {
+                    self.edges.line_is_up(port);
+                }
+                self.give(Input::Fxo { port, change });
+            }
+            Change::Readings(Readings { volts, milliamps }) => {
+                self.give(Input::Readings { port, volts, milliamps });
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the daemon knows of the box, once a second, as one snapshot. One function per section: each says where its
 //! facts come from.
 
+use super::line_book::LineBook;
 use crate::{
     board::Profile,
     call::bubble::{Bubble, BubbleState},
@@ -129,6 +130,11 @@ impl BoxState {
         }
     }
 
+    /// Whether the last call that rang a line brought caller ID.
+    pub(super) fn caller_id_seen(&self, line: &str) -> Option<bool> {
+        self.lines.iter().find(|status| status.port == line)?.caller_id_seen
+    }
+
     /// A tracked call is over.
     pub(super) fn ended(&mut self, record: &CallRecord) {
         let was_missed = matches!(record.outcome.ended, Ended::Cancelled | Ended::NoAnswer | Ended::Busy);
@@ -138,7 +144,13 @@ impl BoxState {
     }
 
     /// Publishes a snapshot of this moment.
-    pub(super) fn publish(&mut self, live: &LiveBubbles, media: &MediaCounts, storage: &StorageCounters) {
+    pub(super) fn publish(
+        &mut self,
+        live: &LiveBubbles,
+        media: &MediaCounts,
+        storage: &StorageCounters,
+        book: &LineBook,
+    ) {
         let bubbles: Vec<Bubble> = live.snapshot().into_iter().map(|shown| shown.bubble).collect();
         let mut status = BoxStatus {
             schema: SCHEMA.to_owned(),
@@ -159,6 +171,7 @@ impl BoxState {
             alarms: Vec::new(),
             counters: self.counters,
         };
+        book.show(&mut status);
         status.alarms = doctor::alarms(&status, &self.alarms);
         self.alarms.clone_from(&status.alarms);
         self.board.publish(status);

@@ -50,6 +50,13 @@ impl Rig {
                 format!("{} {alarm:?} {}", self.port_name(*line), if *on { "begins" } else { "is over" })
             }
             Report::Loop { tracking_number } => format!("loop back to {tracking_number}"),
+            Report::LineTested { port, result } => {
+                format!(
+                    "{} tested: {}",
+                    self.port_name(*port),
+                    if result.is_ok() { "measured" } else { "not" }
+                )
+            }
             Report::Learned { line, .. } => format!("{} learned", self.port_name(*line)),
             Report::Untracked { kind, joined } => {
                 format!("untracked {kind:?}, {}", if *joined { "joined" } else { "not joined" })

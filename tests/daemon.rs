@@ -16,6 +16,8 @@ mod emergency;
 mod killed;
 #[path = "daemon/line.rs"]
 mod line;
+#[path = "daemon/line_test.rs"]
+mod line_test;
 #[path = "daemon/mixed.rs"]
 mod mixed;
 #[path = "daemon/office.rs"]

@@ -15,6 +15,7 @@ use ringside::{
     audio::{
         g711::{self, Law},
         line_ear::LineEar,
+        probe::{self, Probe},
         tone_plan::TonePlan,
     },
     id::{RtpPort, Slot},
@@ -169,14 +170,15 @@ fn every_command_has_an_answer_whatever_the_slot_carries() {
 }
 
 /// How often each thing was given to the plane, and how often it came back.
-fn given_back(plane: &Plane) -> [usize; 4] {
-    let mut back = [0; 4];
+fn given_back(plane: &Plane) -> [usize; 5] {
+    let mut back = [0; 5];
     for event in plane.events() {
         match event {
             Event::Announced { .. } => back[0] += 1,
             Event::Interjected { .. } => back[1] += 1,
             Event::EarSpent(_) => back[2] += 1,
             Event::Unpatched { .. } => back[3] += 1,
+            Event::Probed { .. } => back[4] += 1,
             _ => {}
         }
     }
@@ -192,11 +194,11 @@ fn whatever_is_commanded_everything_comes_back_exactly_once() {
     };
     let mut plane = Plane::new(4, 3);
     let samples: Arc<[i16]> = [50; 400].into();
-    let mut given = [0; 4];
+    let mut given = [0; 5];
     for _ in 0..6_000 {
         // One slot and one port are not there.
         let (rtp, slot, other) = (RtpPort(dice(4)), Slot(dice(5)), Slot(dice(5)));
-        let command = match dice(14) {
+        let command = match dice(15) {
             0 | 1 => {
                 given[3] += 1;
                 plane.patch(rtp.0, slot.0, trunk(), Some(samples.clone()));
@@ -220,6 +222,10 @@ fn whatever_is_commanded_everything_comes_back_exactly_once() {
                 Command::Listen { slot, ear: Box::new(LineEar::for_phone()) }
             }
             12 => Command::Ignore { slot },
+            13 => {
+                given[4] += 1;
+                Command::Probe { slot, probe: Box::default() }
+            }
             _ => Command::Play { slot, sound: Sound::Once(samples.clone()) },
         };
         plane.command(command);
@@ -339,4 +345,50 @@ fn the_notice_of_a_call_that_is_parked_goes_on_to_the_caller() {
     plane.command(Command::Park { rtp: RtpPort(0) });
     plane.run(40);
     assert!(plane.events().iter().any(|event| matches!(event, Event::NoticePlayed { .. })));
+}
+
+/// Runs a plane whose line returns a quarter of what is played, one period later, for so many periods.
+fn returns(plane: &mut Plane, periods: usize) {
+    for _ in 0..periods {
+        let returned =
+            plane.heard(usize::from(SLOT.0)).map(|sample| if sample == i16::MIN { 0 } else { sample / 4 });
+        plane.says(usize::from(SLOT.0), &returned);
+        plane.run(1);
+    }
+}
+
+fn probe_of(plane: &Plane) -> &Probe {
+    let probed = plane.events().iter().filter_map(|event| match event {
+        Event::Probed { slot: SLOT, probe } => Some(&**probe),
+        _ => None,
+    });
+    probed.last().expect("the probe comes back")
+}
+
+#[test]
+fn a_probe_measures_what_its_slot_returns_without_a_heap_call() {
+    let mut plane = plane_with("tone");
+    plane.command(Command::Probe { slot: SLOT, probe: Box::default() });
+    plane.says(usize::from(SLOT.0), &[0; PERIOD]);
+    plane.run(1);
+    returns(&mut plane, probe::HEARD / PERIOD - 1);
+    let path = probe_of(&plane).echo(None);
+    assert!(probe_of(&plane).is_whole());
+    assert!((path.at(PERIOD) - 0.25).abs() < 0.01 && (path.erl_db() - 12.0).abs() < 0.2, "{path:?}");
+    assert_eq!((carried(&mut plane), plane.heap_calls()), (Carried::Silence, 0));
+}
+
+#[test]
+fn a_probe_that_a_call_or_a_gap_breaks_says_so() {
+    let mut plane = plane_with("silence");
+    plane.command(Command::Probe { slot: SLOT, probe: Box::default() });
+    plane.run(3);
+    plane.patch(0, SLOT.0, trunk(), None);
+    assert!(!probe_of(&plane).is_over());
+    let mut plane = plane_with("silence");
+    plane.command(Command::Probe { slot: SLOT, probe: Box::default() });
+    plane.run(3);
+    plane.stall(80);
+    plane.run(probe::HEARD / PERIOD);
+    assert!(probe_of(&plane).is_over() && !probe_of(&plane).is_whole());
 }

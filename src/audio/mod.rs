@@ -12,6 +12,7 @@ pub mod interleaved;
 pub mod level;
 pub mod line_ear;
 pub mod meter;
+pub mod probe;
 pub mod progress;
 pub mod prompt;
 pub mod sine;

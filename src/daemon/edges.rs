@@ -1,6 +1,7 @@
 //! Performs what the switchboard wants done outside: lines, media, storage, the page.
 
 use super::{
+    line_book::LineBook,
     notice::Notice,
     panel::PanelStatus,
     sounds::{Sounds, spoken},
@@ -43,6 +44,7 @@ pub(super) struct Edges {
     pub(super) sounds: Sounds,
     pub(super) ports: Vec<String>,
     pub(super) state: BoxState,
+    pub(super) book: LineBook,
     pub(super) patches: usize,
     /// Slots that are listened to.
     pub(super) ears: BTreeSet<Slot>,
@@ -56,6 +58,7 @@ impl Edges {
         match output {
             Output::Fxs { port, feed } => self.line(port, Order::Feed(feed)),
             Output::Fxo { port, order } => self.line(port, Order::Line(order)),
+            Output::Balance { port, balance } => self.line(port, Order::Balance(balance)),
             Output::CallerId { slot, id, delivery } => {
                 self.order(Command::Play { slot, sound: Sound::Once(Arc::from(delivery.render(&id))) })
             }
@@ -81,7 +84,15 @@ impl Edges {
             Output::Interject { slot, words } => {
                 self.order(Command::Interject { slot, samples: spoken(words) })
             }
-            Output::Report(report) => self.report(&report),
+            Output::Report(Report::LineTested { port, result }) => {
+                self.book.tested(port, result, &mut self.state);
+            }
+            Output::Report(report) => {
+                if let Report::Learned { line, learned } = report {
+                    self.book.learned(line, learned);
+                }
+                self.report(&report);
+            }
             Output::Patch { rtp, slot, trunk, source, rtcp_seed, recording, notice } => {
                 let tap = recording.and_then(|start| self.start_recording(start));
                 let notice = self.notice.as_ref().filter(|_| notice).map(Notice::samples);
@@ -156,7 +167,8 @@ impl Edges {
 
     /// Once a second: shows the state of the box.
     pub(super) fn publish_state(&mut self, switchboard: &Switchboard, panel: PanelStatus) {
-        self.state.publish(&self.live, (switchboard, panel), &self.media.status, self.storage.counters());
+        let counts = (&*self.media.status, self.storage.counters());
+        self.state.publish(&self.live, (switchboard, panel), counts, &self.book);
     }
 
     /// Storage reported: the page shows the record as it is now.
@@ -168,6 +180,13 @@ impl Edges {
                 self.live.record_changed(*call);
             }
             lifecycle::Event::Journaled { ms, .. } => self.metrics.journaled_seconds.observe(seconds(*ms)),
+        }
+    }
+
+    /// The chip of a line came up: it is balanced as a line test has found out.
+    pub(super) fn line_is_up(&self, port: PortId) {
+        if let Some(balance) = self.book.balance(port) {
+            self.line(port, Order::Balance(balance));
         }
     }
 
@@ -213,6 +232,8 @@ impl Edges {
                 "a call that was dialled on an office line came back: the forwarding number forwards to this \
                  tracking number; refused, change the forwarding at the telephone company"
             ),
+            // The book tells.
+            Report::LineTested { .. } => {}
             Report::Learned { line, learned } => tracing::debug!(line = name(line), ?learned, "learned"),
             Report::Untracked { kind, joined, line } => {
                 self.metrics.untracked_ended(*kind, *joined);

@@ -63,7 +63,7 @@ pub(super) fn profile(config: &Config, config_dir: &Path) -> Result<(Profile, Pa
 }
 
 /// What a country's office lines ask for. One that the table does not have gets the world's most common line.
-fn termination(country: &str) -> Termination {
+pub(super) fn termination(country: &str) -> Termination {
     Termination::of_country(country).unwrap_or(TBR21)
 }
 

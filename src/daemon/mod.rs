@@ -11,11 +11,13 @@
 //! | `line-io` | the line chips |
 //! | `panel` | LEDs and button |
 //! | `journal`, `storage` | the truth on the disk, recordings, the index |
+//! | `lines-file` | what is known of the lines, on the disk |
 //! | `web` | the live page |
 
 mod edges;
 mod hardware;
 mod line_alarms;
+mod line_book;
 mod notice;
 mod panel;
 mod reset;

@@ -3,6 +3,7 @@
 use super::{edges::Edges, panel::Panel, reset::FactoryReset, starting::Starting};
 use crate::{
     audio::prompt::Prompt,
+    chip::LineChange,
     id::PortId,
     io::{
         clock::Clock,
@@ -14,7 +15,7 @@ use crate::{
     recording::lifecycle,
     switchboard::{Input, Output, Switchboard},
     time::Instant,
-    web::Pulse,
+    web::{LineTestOrder, Pulse},
 };
 use std::{net::SocketAddr, time::Duration};
 use tokio::sync::mpsc;
@@ -47,6 +48,7 @@ pub(super) struct Signalling {
     pub(super) switchboard: Switchboard,
     pub(super) socket: SipSocket,
     pub(super) inbox: mpsc::Receiver<Message>,
+    pub(super) line_tests: mpsc::Receiver<LineTestOrder>,
     pub(super) edges: Edges,
     pub(super) clock: Clock,
     pub(super) pulse: Pulse,
@@ -93,6 +95,11 @@ impl Signalling {
                         self.give(Input::Stop);
                     }
                 },
+                Some(order) = self.line_tests.recv() => {
+                    if let Some((port, balance)) = self.edges.book.begin(order) {
+                        self.give(Input::TestLine { port, balance });
+                    }
+                }
                 _ = media.tick(), if self.edges.expects_reports() => {
                     while let Some(event) = self.edges.media_event() {
                         self.give(Input::Media(event));
@@ -158,9 +165,15 @@ impl Signalling {
             }
             Change::Fxo(change) => {
                 self.edges.state.line(port, change);
+                if change == LineChange::Up {
+                    self.edges.line_is_up(port);
+                }
                 self.give(Input::Fxo { port, change });
             }
-            Change::Readings(readings) => self.edges.state.measured(port, readings),
+            Change::Readings(readings) => {
+                self.edges.state.measured(port, readings);
+                self.give(Input::Readings { port, volts: readings.volts, milliamps: readings.milliamps });
+            }
         }
     }
 

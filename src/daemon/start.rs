@@ -4,6 +4,7 @@ use super::{
     Options, Running, StartError, Threads,
     edges::Edges,
     hardware::{self, Front, LineLoop, Opened},
+    line_book::LineBook,
     notice::Notice,
     panel::Panel,
     reset::FactoryReset,
@@ -95,8 +96,9 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     drop(guard);
     let (sip, web) = (socket.local_addr()?, listener.local_addr()?);
 
+    let book = LineBook::open(data, config, &profile, clock)?;
     let switchboard = Switchboard::new(
-        site::switchboard(config, &profile, rtp.addresses().to_vec())?,
+        book.taught(site::switchboard(config, &profile, rtp.addresses().to_vec())?),
         Arc::new(Directory::from_config(config, &phones)),
         Endpoint::new(site::sip(config, sip)?, random()?),
         Numbering::new(recovered.box_id, recovered.next_seq, random()?),
@@ -113,17 +115,19 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let lines = line_thread(lines, orders, outbox.clone(), clock, pulse)?;
 
     let calls = StoredCalls { index: storage.index(), clock, zone: site::time_zone(config) };
-    let state = page_state(calls, data.clone(), health);
+    let (state, line_tests) = page_state(calls, data.clone(), health);
     let box_state = BoxState::new(config, &profile, clock, state.status.clone(), state.health.clone());
     let (ready, begun) = channel();
     let starting = Starting::new(profile.fxs_ports().map(|(id, _)| id), clock.now(), ready);
     let sounds = site::sounds(config);
-    let ports = profile.numbered_ports().map(|(_, port)| port.name.clone()).collect();
-    let edges = Edges::new((order, media_control, storage), &state, (notice, sounds), ports, box_state);
+    let ports = book.ports().to_vec();
+    let edges =
+        Edges::new((order, media_control, storage), &state, (notice, sounds), ports, (box_state, book));
     let pulse = state.health.watch("signalling", SIGNALLING_STALE_MS);
     let (panel, panel_thread) = front_panel(&profile, front, site::registrar(config), outbox.clone(), clock)?;
     let (reset, reset_asked) = FactoryReset::new(options.config_file.clone());
-    let signalling = Signalling { switchboard, socket, inbox, edges, clock, pulse, starting, panel, reset };
+    let signalling =
+        Signalling { switchboard, socket, inbox, line_tests, edges, clock, pulse, starting, panel, reset };
     let signalling =
         Builder::new().name("signalling".to_owned()).spawn(move || runtime.block_on(signalling.run()))?;
     // If the thread is gone, its handle tells.
@@ -143,18 +147,23 @@ fn random() -> io::Result<u64> {
     getrandom::u64().map_err(io::Error::other)
 }
 
-/// Everything that the page shows, still empty.
-fn page_state(calls: StoredCalls, recordings: PathBuf, health: web::Health) -> web::State {
-    web::State {
+/// Everything that the page shows, still empty, and the line tests that it asks for.
+fn page_state(
+    calls: StoredCalls,
+    recordings: PathBuf,
+    health: web::Health,
+) -> (web::State, mpsc::Receiver<web::LineTestOrder>) {
+    let (line_tests, orders) = web::LineTests::channel();
+    let state = web::State {
         live: web::LiveBubbles::new(),
         calls: Arc::new(calls),
         recordings,
         metrics: web::Metrics::new(),
         health,
         status: web::StatusBoard::new(),
-        // Lines cannot be tested until `line-io` measures them; then this is `LineTests::channel()`.
-        line_tests: web::LineTests::unavailable(),
-    }
+        line_tests,
+    };
+    (state, orders)
 }
 
 /// The notice of the site's policy.
@@ -255,7 +264,7 @@ impl Edges {
         state: &web::State,
         (notice, sounds): (Option<Notice>, Sounds),
         ports: Vec<String>,
-        box_state: BoxState,
+        (state_of_box, book): (BoxState, LineBook),
     ) -> Self {
         Self {
             lines,
@@ -268,7 +277,8 @@ impl Edges {
             notice,
             sounds,
             ports,
-            state: box_state,
+            state: state_of_box,
+            book,
             patches: 0,
             ears: BTreeSet::new(),
             periods_seen: 0,

@@ -1,7 +1,7 @@
 //! What the daemon knows of the box, once a second, as one snapshot. One function per section: each says where its
 //! facts come from.
 
-use super::{line_alarms::LineAlarms, panel::PanelStatus};
+use super::{line_alarms::LineAlarms, line_book::LineBook, panel::PanelStatus};
 use crate::{
     board::Profile,
     call::{
@@ -194,6 +194,11 @@ impl BoxState {
         }
     }
 
+    /// Whether the last call that rang a line brought caller ID.
+    pub(super) fn caller_id_seen(&self, line: &str) -> Option<bool> {
+        self.lines.values().find(|status| status.port == line)?.caller_id_seen
+    }
+
     /// A tracked call is over.
     pub(super) fn ended(&mut self, record: &CallRecord) {
         let was_missed = matches!(record.outcome.ended, Ended::Cancelled | Ended::NoAnswer | Ended::Busy);
@@ -211,8 +216,8 @@ impl BoxState {
         &mut self,
         live: &LiveBubbles,
         (switchboard, panel): (&Switchboard, PanelStatus),
-        media: &MediaCounts,
-        storage: &StorageCounters,
+        (media, storage): (&MediaCounts, &StorageCounters),
+        book: &LineBook,
     ) {
         let bubbles: Vec<Bubble> = live.snapshot().into_iter().map(|shown| shown.bubble).collect();
         let mut status = BoxStatus {
@@ -235,6 +240,7 @@ impl BoxState {
             alarms: Vec::new(),
             counters: self.counters,
         };
+        book.show(&mut status);
         status.alarms = doctor::alarms(&status, &self.standing);
         self.standing.clone_from(&status.alarms);
         self.line_alarms.add_to(&mut status.alarms, &self.lines);

@@ -3,6 +3,7 @@
 //! ```text
 //! box.json                          identity of this box, made once
 //! lock                              held by the running daemon
+//! lines.json                        what is known of the lines, see `io::lines_file`
 //! ballast                           free space for the journal when the disk is full
 //! journal/000001.rj                 the truth, see `io::journal`
 //! rec/2026/11/22/<call>.opus        a recording; `.opus.part` while it is written

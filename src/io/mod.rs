@@ -11,6 +11,7 @@ pub mod front_panel;
 pub mod journal;
 pub mod leds;
 pub mod line_io;
+pub mod lines_file;
 pub mod media_loop;
 pub mod pcm;
 pub mod realtime;

@@ -2,4 +2,5 @@
 
 pub mod fxo;
 pub mod fxs;
+pub mod line_test;
 pub mod two_calls;

@@ -9,6 +9,7 @@ use crate::{
         caller_id::waiting::{CallWaiting, Outcome},
         fax::FaxTone,
         line_ear::{Heard, LineEar},
+        probe::Probe,
         sound_report::SoundReport,
         tone::Tone,
     },
@@ -130,6 +131,14 @@ pub enum Command {
         /// The sound.
         sound: Sound,
     },
+    /// Plays a probe on a slot without a call and keeps what comes back; [`Event::Probed`] follows when it is over, or
+    /// something else is in its way.
+    Probe {
+        /// The slot.
+        slot: Slot,
+        /// What is played and filled.
+        probe: Box<Probe>,
+    },
     /// Ends the sound of a slot. A call goes on.
     Hush {
         /// The slot.
@@ -243,6 +252,13 @@ pub enum Event {
         slot: Slot,
         /// What.
         heard: Heard,
+    },
+    /// A probe is over; [`Probe::is_whole`] tells whether it says something.
+    Probed {
+        /// The slot.
+        slot: Slot,
+        /// To be read off the media thread.
+        probe: Box<Probe>,
     },
     /// An ear that listens no more, to be freed off the media thread.
     EarSpent(Box<LineEar>),

@@ -1,8 +1,8 @@
 //! One slot of the PCM bus and what it carries toward its line.
 //!
 //! ```text
-//!             Play                    Patch, Unpark
-//!   Silence ───────▶ Once, Tone ──┐  ┌──────────────▶ Call
+//!          Play, Probe                Patch, Unpark
+//!   Silence ───────▶ a sound ─────┐  ┌──────────────▶ Call
 //!      ▲  ▲   Hush, over │        ├──┤                  │ Park, Unpatch
 //!      │  └──────────────┘        │  │ Join             │
 //!      │        (any of them) ────┘  └──────▶ Joined    │
@@ -15,7 +15,12 @@ use super::{
     line_end::LineEnd,
 };
 use crate::{
-    audio::{PERIOD, interleaved::ColumnMut, tone::Generator},
+    audio::{
+        PERIOD,
+        interleaved::{Column, ColumnMut},
+        probe::Probe,
+        tone::Generator,
+    },
     id::{RtpPort, Slot},
 };
 use std::sync::Arc;
@@ -37,6 +42,11 @@ pub(super) enum Carries {
         at: usize,
     },
     Tone(Generator),
+    /// Plays once, and listens meanwhile.
+    Probe {
+        slot: Slot,
+        probe: Box<Probe>,
+    },
     /// A patch with the trunk.
     Call(RtpPort),
     /// A join with another slot; the phone's slot names it.
@@ -75,10 +85,30 @@ impl Carries {
         }
     }
 
+    /// One period of a probe, at a line clock in samples.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn probe(
+        &mut self,
+        clock: u64,
+        line: Column<'_>,
+        mut column: ColumnMut<'_>,
+        events: &mut impl FnMut(Event),
+    ) {
+        let Self::Probe { probe, .. } = self else { return };
+        let (sent, heard) = probe.period(clock);
+        column.write(sent, |&sample| sample);
+        line.read(heard);
+        if probe.is_over() {
+            std::mem::take(self).give_back(events);
+        }
+    }
+
     /// What a sound brought.
     pub(super) fn give_back(self, events: &mut impl FnMut(Event)) {
         match self {
             Self::Once { samples, .. } => events(Event::Spent(samples)),
+            Self::Probe { slot, probe } => events(Event::Probed { slot, probe }),
             Self::Silence | Self::Tone(_) | Self::Call(_) | Self::Joined(_) => {}
         }
     }

@@ -5,7 +5,7 @@
 
 use super::{
     ahead::{Ahead, MAX_LEAD_PERIODS},
-    control::{Command, Event, PatchCounters, Sound, TapFrame, Trunk},
+    control::{Command, Event, PatchCounters, TapFrame, Trunk},
     ears::Ears,
     jack::{Carries, Jack},
     join::Join,
@@ -136,7 +136,8 @@ impl PatchBay {
             }
             Command::Listen { slot, ear } => self.set_ear(slot, Some(ear), events),
             Command::Ignore { slot } => self.set_ear(slot, None, events),
-            Command::Play { slot, sound } => self.play(slot, sound, events),
+            Command::Play { slot, sound } => self.play(slot, sound.into(), events),
+            Command::Probe { slot, probe } => self.play(slot, Carries::Probe { slot, probe }, events),
             Command::Hush { slot } => {
                 if self.jacks.get(usize::from(slot.0)).is_some_and(|jack| !jack.is_in_call()) {
                     self.clear(slot, events);
@@ -175,6 +176,10 @@ impl PatchBay {
                 match carries {
                     Carries::Silence | Carries::Joined(_) => {}
                     Carries::Once { .. } => carries.play_once(column.lend(), events),
+                    Carries::Probe { .. } => {
+                        let capture = Column::new(capture, slots, slot);
+                        carries.probe(clock, capture, column.lend(), events);
+                    }
                     Carries::Tone(tone) => column.samples().for_each(|sample| *sample = tone.advance()),
                     Carries::Call(rtp) => {
                         if let Some(Some(patch)) = self.patches.get_mut(usize::from(rtp.0)) {
@@ -381,8 +386,7 @@ impl PatchBay {
     }
 
     /// Starts a sound. A call on the slot goes first: the sound is given back.
-    fn play(&mut self, slot: Slot, sound: Sound, events: &mut impl FnMut(Event)) {
-        let new = Carries::from(sound);
+    fn play(&mut self, slot: Slot, new: Carries, events: &mut impl FnMut(Event)) {
         match self.jacks.get_mut(usize::from(slot.0)).filter(|jack| !jack.is_in_call()) {
             Some(jack) => std::mem::replace(&mut jack.carries, new).give_back(events),
             None => new.give_back(events),

@@ -13,16 +13,18 @@ use crate::{
         ring_group::Port,
         untracked::{self, Kind, Via},
     },
-    chip::{LineChange, LineOrder, Linefeed, PortChange},
+    chip::{LineChange, LineOrder, Linefeed, PortChange, si3050::Balance},
     id::{CallId, PortId, RtpPort, Slot},
     line::{
         fxo::{self, Alarm, Learned},
         fxs,
+        line_test::Untested,
     },
     media::control as media,
     number::{Dialplan, E164},
     recording::lifecycle as storage,
     sip::event as sip,
+    status::Measured,
     time::WallTime,
 };
 use std::net::SocketAddr;
@@ -51,6 +53,22 @@ pub enum Input<'a> {
         port: PortId,
         /// The change.
         change: LineChange,
+    },
+    /// A port tells what it measures.
+    Readings {
+        /// The port.
+        port: PortId,
+        /// V between the wires, signed.
+        volts: f32,
+        /// Loop current, mA; of an FXO port only while it is off hook.
+        milliamps: Option<f32>,
+    },
+    /// Somebody wants a port tested; [`Report::LineTested`] follows.
+    TestLine {
+        /// The port.
+        port: PortId,
+        /// How its chip is balanced; without a meaning for an FXS port.
+        balance: Balance,
     },
     /// The media thread reports.
     Media(media::Event),
@@ -91,6 +109,13 @@ pub enum Output {
         port: PortId,
         /// What.
         order: LineOrder,
+    },
+    /// Balance the chip of an FXO port.
+    Balance {
+        /// The port.
+        port: PortId,
+        /// How.
+        balance: Balance,
     },
     /// Send caller ID on a slot.
     CallerId {
@@ -222,6 +247,13 @@ pub enum Report {
         line: PortId,
         /// All that it has shown so far; to be kept.
         learned: Learned,
+    },
+    /// A line test is over.
+    LineTested {
+        /// The port.
+        port: PortId,
+        /// What was measured, or why nothing was.
+        result: Result<Measured, Untested>,
     },
     /// A call that is not tracked is over.
     Untracked {

@@ -9,12 +9,14 @@
 //! | `untracked` | what direct calls and the phones that dial want |
 //! | `announce` | what the box itself has to say |
 //! | `ports` | what phones and lines report, and what is heard on them |
+//! | `testing` | line tests, which give way to every call |
 
 mod announce;
 mod counts;
 pub mod input;
 mod jack;
 mod ports;
+mod testing;
 mod tracked;
 mod translate;
 mod untracked;
@@ -30,9 +32,13 @@ use crate::{
         machine::Call,
         untracked::{self as passing, Untracked, UntrackedId},
     },
+    chip::LineChange,
     directory::Directory,
     id::{CallId, PortId, RtpPort},
-    line::{fxo, fxs},
+    line::{
+        fxo, fxs,
+        line_test::{self, LineTest},
+    },
     recording::lifecycle as storage,
     sip::{
         endpoint::Endpoint,
@@ -69,6 +75,7 @@ enum Step {
     Fxo(PortId, fxo::Command),
     Call(CallId, CallCommand),
     Untracked(UntrackedId, passing::Command),
+    Test(PortId, line_test::Command),
 }
 
 /// The whole control plane.
@@ -77,6 +84,9 @@ pub struct Switchboard {
     directory: Arc<Directory>,
     sip: Endpoint,
     jacks: Jacks,
+    tests: BTreeMap<PortId, LineTest>,
+    /// Calls that go out once their line, which was being tested, is free.
+    after_test: BTreeMap<PortId, fxo::Dial>,
     calls: BTreeMap<CallId, Placed>,
     passed: BTreeMap<UntrackedId, Passed>,
     next_untracked: u32,
@@ -102,6 +112,8 @@ impl Switchboard {
             settings,
             directory,
             sip,
+            tests: BTreeMap::new(),
+            after_test: BTreeMap::new(),
             calls: BTreeMap::new(),
             passed: BTreeMap::new(),
             next_untracked: 0,
@@ -119,7 +131,16 @@ impl Switchboard {
         match input {
             Input::Sip { source, bytes } => self.tell_sip(sip::Event::Datagram { source, bytes }, now),
             Input::Fxs { port, change } => self.tell_fxs(port, fxs::Event::Chip(change), now),
-            Input::Fxo { port, change } => self.tell_fxo(port, fxo::Event::Chip(change), now),
+            Input::Fxo { port, change } => {
+                self.tell_fxo(port, fxo::Event::Chip(change), now);
+                if change == LineChange::ParallelLifted {
+                    self.end_test(port, now);
+                }
+            }
+            Input::Readings { port, volts, milliamps } => {
+                self.tell_test(port, line_test::Event::Readings { volts, milliamps }, now);
+            }
+            Input::TestLine { port, balance } => self.begin_test(port, balance, now, out),
             Input::Media(event) => self.on_media(event, now),
             Input::Storage(storage::Event::Journaled { call, ms }) => {
                 self.tell_call(call, CallEvent::Journaled(ms), now);
@@ -143,6 +164,7 @@ impl Switchboard {
                 Step::Fxo(port, command) => self.on_fxo(port, command, now, out),
                 Step::Call(call, command) => self.on_call(call, command, now, out),
                 Step::Untracked(call, command) => self.on_untracked(call, command, now, out),
+                Step::Test(port, command) => self.on_test(port, command, out),
             }
         }
     }
@@ -153,7 +175,8 @@ impl Switchboard {
         let jacks = self.jacks.iter().filter_map(jack::Jack::deadline);
         let calls = self.calls.values().filter_map(|placed| placed.call.deadline());
         let passed = self.passed.values().filter_map(|passed| passed.call.deadline());
-        jacks.chain(calls).chain(passed).chain(self.sip.deadline()).min()
+        let tests = self.tests.values().filter_map(LineTest::deadline);
+        jacks.chain(calls).chain(passed).chain(tests).chain(self.sip.deadline()).min()
     }
 
     fn tell_sip(&mut self, event: sip::Event<'_>, now: Instant) {
@@ -172,7 +195,11 @@ impl Switchboard {
         let Some(Machine::Fxs(fxs)) = self.jacks.get_mut(port).map(|jack| &mut jack.machine) else { return };
         let mut commands = Vec::new();
         fxs.handle(event, now, &mut commands);
+        let is_idle = fxs.is_idle();
         self.steps.extend(commands.into_iter().map(|command| Step::Fxs(port, command)));
+        if !is_idle {
+            self.end_test(port, now);
+        }
     }
 
     fn tell_fxo(&mut self, port: PortId, event: fxo::Event, now: Instant) {
@@ -207,6 +234,9 @@ impl Switchboard {
 
     fn stop(&mut self, now: Instant, out: &mut Vec<Output>) {
         self.stopping = true;
+        for port in self.tests.keys().copied().collect::<Vec<_>>() {
+            self.end_test(port, now);
+        }
         for call in self.calls.keys().copied().collect::<Vec<_>>() {
             self.tell_call(call, CallEvent::Stopped, now);
         }
@@ -231,6 +261,7 @@ impl Switchboard {
         for call in passed.map(|(call, _)| *call).collect::<Vec<_>>() {
             self.tell_untracked(call, passing::Event::Deadline, now);
         }
+        self.tests_due(now);
         self.run(now, out);
         for port in self.jacks.due(now) {
             match self.jacks.get(port).map(|jack| &jack.machine) {

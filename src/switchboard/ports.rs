@@ -7,7 +7,7 @@ use super::{
     translate,
 };
 use crate::{
-    audio::{caller_id::waiting::Outcome, line_ear::Heard},
+    audio::{caller_id::waiting::Outcome, line_ear::Heard, progress::Progress},
     call::{
         event::Event as CallEvent,
         untracked::{Direct, Event as Passing, Untracked},
@@ -15,7 +15,7 @@ use crate::{
     id::{PortId, Slot},
     line::{
         fxo::{self, Alarm},
-        fxs,
+        fxs, line_test,
         two_calls::{Back, Gone, Switch},
     },
     media::control as media,
@@ -27,6 +27,13 @@ impl Switchboard {
     pub(super) fn on_media(&mut self, event: media::Event, now: Instant) {
         match event {
             media::Event::Heard { slot, heard } => return self.on_heard(slot, heard, now),
+            media::Event::Probed { slot, probe } => {
+                let port = self.jacks.at_slot(slot).map(|jack| jack.port.id);
+                return port
+                    .into_iter()
+                    .zip([probe])
+                    .for_each(|(port, probe)| self.tell_test(port, line_test::Event::Probed(probe), now));
+            }
             media::Event::Interjected { slot } => {
                 let port = self.jacks.at_slot(slot).map(|jack| jack.port.id);
                 return port
@@ -70,7 +77,12 @@ impl Switchboard {
         let Some(jack) = self.jacks.at_slot(slot) else { return };
         let (port, active) = (jack.port.id, jack.calls.active());
         match (&jack.machine, heard, active) {
-            (Machine::Fxo(_), heard, _) => self.tell_fxo(port, fxo::Event::Heard(heard), now),
+            (Machine::Fxo(_), heard, _) => {
+                self.tell_fxo(port, fxo::Event::Heard(heard), now);
+                if heard == Heard::Progress(Progress::DialTone) {
+                    self.tell_test(port, line_test::Event::DialTone, now);
+                }
+            }
             (Machine::Fxs(_), Heard::Key(key), Some(User::Untracked(call))) => {
                 self.tell_untracked(call, Passing::Key(key), now);
             }
@@ -145,6 +157,8 @@ impl Switchboard {
         now: Instant,
         out: &mut Vec<Output>,
     ) {
+        self.tell_test_of(port, &command, now);
+        self.call_after_test(port, &command, now);
         let Some(jack) = self.jacks.get_mut(port) else { return };
         let (slot, active) = (jack.slot, jack.calls.active());
         match command {

@@ -75,7 +75,11 @@ impl Switchboard {
     pub(super) fn availability(&self, jack: &Jack) -> Availability {
         let talks =
             self.settings.call_waiting && jack.calls.active().is_some_and(|user| self.is_talking(user));
-        jack.availability(talks)
+        match jack.availability(talks) {
+            // A test gives its line back to whoever needs it.
+            Availability::Busy if self.is_tested(jack) => Availability::Idle,
+            is => is,
+        }
     }
 
     fn is_talking(&self, user: User) -> bool {
@@ -117,7 +121,7 @@ impl Switchboard {
             return self.tell_call(call, CallEvent::LineRefused(line, LineFault::Broken), now);
         };
         let digits = Digits::of_number(number, &self.settings.dialplan);
-        self.tell_fxo(line, fxo::Event::Seize(Dial { digits, urgency: Urgency::Ordinary }), now);
+        self.seize(line, Dial { digits, urgency: Urgency::Ordinary }, now);
     }
 
     pub(super) fn on_call(

@@ -209,6 +209,7 @@ pub(super) fn media(event: &media::Event) -> Option<(RtpPort, CallEvent)> {
         media::Event::Announced { .. }
         | media::Event::Interjected { .. }
         | media::Event::Heard { .. }
+        | media::Event::Probed { .. }
         | media::Event::EarSpent(_)
         | media::Event::Spent(_) => None,
     }

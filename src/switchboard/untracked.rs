@@ -125,7 +125,8 @@ impl Switchboard {
         let free = self
             .jacks
             .iter()
-            .find(|jack| jack.fxo().is_some() && self.availability(jack) == Availability::Idle);
+            .filter(|jack| jack.fxo().is_some() && self.availability(jack) == Availability::Idle)
+            .min_by_key(|jack| self.tests.contains_key(&jack.port.id));
         let taken = || {
             // Off hook on a line that rings would answer the caller, and give no dial tone.
             let usable = |jack: &&super::jack::Jack| {
@@ -151,7 +152,7 @@ impl Switchboard {
         }
         self.tell_untracked(call, Event::LineGiven(line), now);
         let urgency = if emergency { Urgency::Urgent } else { Urgency::Ordinary };
-        self.tell_fxo(line, fxo::Event::Seize(Dial { digits, urgency }), now);
+        self.seize(line, Dial { digits, urgency }, now);
     }
 
     /// Whether an emergency may take a call's line away: of another emergency it may not.

@@ -375,6 +375,7 @@ impl Rig {
                 self.order(*port, *order);
                 (self.port_name(*port), format!("{order:?}"))
             }
+            Output::Balance { port, balance } => (self.port_name(*port), format!("balance {}", balance.acim)),
             Output::CallerId { slot, id, .. } => (self.slot_name(*slot), format!("caller id {}", shown(id))),
             Output::Announce { slot, id } => (self.slot_name(*slot), format!("announce {}", shown(id))),
             Output::Listen { slot, to } => (self.slot_name(*slot), format!("listen {to:?}").to_lowercase()),

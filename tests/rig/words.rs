@@ -24,6 +24,7 @@ impl Rig {
                 media(format!("join {} with {}", self.slot_name(*phone), self.slot_name(*line)))
             }
             media::Command::Part { phone } => media(format!("part {}", self.slot_name(*phone))),
+            media::Command::Probe { slot, .. } => (self.slot_name(*slot), "probe".to_owned()),
             media::Command::Play { slot, sound } => (self.slot_name(*slot), sound_name(sound).to_owned()),
             media::Command::Hush { slot } => (self.slot_name(*slot), "hush".to_owned()),
             media::Command::Ignore { slot } => (self.slot_name(*slot), "ignore".to_owned()),
@@ -49,6 +50,13 @@ impl Rig {
                 format!("{} {alarm:?} {}", self.port_name(*line), if *on { "begins" } else { "is over" })
             }
             Report::Loop { tracking_number } => format!("loop back to {tracking_number}"),
+            Report::LineTested { port, result } => {
+                format!(
+                    "{} tested: {}",
+                    self.port_name(*port),
+                    if result.is_ok() { "measured" } else { "not" }
+                )
+            }
             Report::Learned { line, .. } => format!("{} learned", self.port_name(*line)),
             Report::Untracked { kind, joined, .. } => {
                 format!("untracked {kind:?}, {}", if *joined { "joined" } else { "not joined" })

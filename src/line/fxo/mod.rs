@@ -106,6 +106,12 @@ impl Fxo {
         matches!(self.state, State::Idle) && self.wires.shared_since.is_none()
     }
 
+    /// Whether the line is on hook and nothing goes on: it does not ring, no use of it ends, and it may not be fed.
+    #[must_use]
+    pub const fn is_at_rest(&self) -> bool {
+        matches!(self.state, State::Idle | State::NoBattery { .. })
+    }
+
     /// Whether the chip is up.
     #[must_use]
     pub const fn is_up(&self) -> bool {

@@ -39,7 +39,7 @@ use crate::{
 use std::{
     collections::BTreeSet,
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -72,23 +72,12 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let notice = notice(config, config_dir)?;
     // Before any thread starts: a simulated sound card sets the environment for libasound.
     let Opened { hardware, front, lines, pcm } = hardware::open(&profile, &path, &config.site.country)?;
-    let recovered = storage::recover(data, clock)?;
-    for call in &recovered.interrupted {
-        tracing::warn!(%call, "the call was cut off by the last stop; its record is closed as interrupted");
-    }
     let (outbox, inbox) = mpsc::channel(INBOX);
-    let reports = outbox.clone();
-    let storage = storage::start(data, &storage::Options::default(), clock, move |event| {
-        if reports.try_send(Message::Storage(event)).is_err() {
-            tracing::debug!("a report of storage had no room");
-        }
-    })?;
+    let (recovered, storage) = open_storage(data, clock, outbox.clone())?;
     let sip_address = options.sip.unwrap_or(config.sip.listen);
     let web_address = options.web.unwrap_or(config.web.listen);
     let phones: Vec<String> = profile.fxs_ports().map(|(_, port)| port.name.clone()).collect();
-    let rtp_address = config.rtp.address.unwrap_or(sip_address.ip());
-    let wanted = config.rtp.pairs().min(phones.len() + SPARE_RTP_PORTS);
-    let rtp = RtpSockets::bind(rtp_address, config.rtp.first_port..=config.rtp.last_port, wanted)?;
+    let rtp = bind_rtp(config, sip_address.ip(), phones.len())?;
     let listener = std::net::TcpListener::bind(web_address).map_err(socket("web", web_address))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let guard = runtime.enter();
@@ -137,6 +126,31 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let threads =
         Threads { signalling, stop_media, media, lines, panel: panel_thread, stop_web, web: web_thread };
     Ok(Running { sip, web, inbox: outbox, threads, hardware, reset: reset_asked })
+}
+
+/// Closes what the last stop left open, and starts the threads of storage.
+fn open_storage(
+    data: &Path,
+    clock: Clock,
+    outbox: mpsc::Sender<Message>,
+) -> Result<(storage::Recovered, storage::Storage), StartError> {
+    let recovered = storage::recover(data, clock)?;
+    for call in &recovered.interrupted {
+        tracing::warn!(%call, "the call was cut off by the last stop; its record is closed as interrupted");
+    }
+    let storage = storage::start(data, &storage::Options::default(), clock, move |event| {
+        if outbox.try_send(Message::Storage(event)).is_err() {
+            tracing::debug!("a report of storage had no room");
+        }
+    })?;
+    Ok((recovered, storage))
+}
+
+/// As many RTP ports as the phones can use at once.
+fn bind_rtp(config: &Config, sip_address: IpAddr, phones: usize) -> Result<RtpSockets, StartError> {
+    let address = config.rtp.address.unwrap_or(sip_address);
+    let wanted = config.rtp.pairs().min(phones + SPARE_RTP_PORTS);
+    Ok(RtpSockets::bind(address, config.rtp.first_port..=config.rtp.last_port, wanted)?)
 }
 
 fn socket(what: &'static str, address: SocketAddr) -> impl Fn(io::Error) -> StartError {

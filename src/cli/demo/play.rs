@@ -11,6 +11,7 @@ use crate::{
         scenario::{Act, Deed, Kept, Scene, Seen, Step, TrunkCall, When, office_morning},
         world::SharedWorld,
     },
+    status::BoxStatus,
 };
 use std::{
     cell::RefCell,
@@ -101,6 +102,7 @@ impl Play {
                     self.placed.borrow_mut().push(Placed { words, call, handle });
                 }
                 Deed::Act(act) => self.act(words, &act, begin)?,
+                Deed::Look(look) => self.look(words, look)?,
             }
         }
         Ok(())
@@ -133,6 +135,14 @@ impl Play {
         let Some(told) = eventually(PATIENCE, || (act.outcome)(&seen())) else {
             return Err(failed(format!("\"{words}\" came to nothing; there was {:?}", seen().events)));
         };
+        self.say(&format!("    {told}"));
+        Ok(())
+    }
+
+    /// Looks at the box as `ringside status` does.
+    fn look(&self, words: &str, look: fn(&BoxStatus) -> Option<String>) -> Result<(), Failure> {
+        let told = eventually(PATIENCE, || look(&RunningBox::at(self.web).status().ok()?));
+        let told = told.ok_or_else(|| failed(format!("\"{words}\" is not so")))?;
         self.say(&format!("    {told}"));
         Ok(())
     }

@@ -14,7 +14,10 @@ use super::{
     provider::{CallPlan, End, Outcome},
     world::World,
 };
-use crate::record::{CallRecord, Ended, RecordingState};
+use crate::{
+    record::{CallRecord, Ended, RecordingState},
+    status::BoxStatus,
+};
 
 /// One call of the scenario, with everything that is done in the course of it.
 pub struct Scene {
@@ -40,6 +43,8 @@ pub enum Deed {
     Call(Box<TrunkCall>),
     /// Something is done at the office or its exchange.
     Act(Act),
+    /// Somebody looks at the box; what there is to be told once it shows what it is to show.
+    Look(fn(&BoxStatus) -> Option<String>),
 }
 
 /// A call over the trunk.

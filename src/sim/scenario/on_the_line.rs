@@ -1,16 +1,19 @@
 //! The scenes on the office line: a direct call, a call that is dialled on a phone, calls to the owner's mobile.
 
 use super::{
-    Expected, Kept, Scene, Seen, Step, When,
+    Deed, Expected, Kept, Scene, Seen, Step, When,
     morning::{PHONE1, PHONE2, acts, call, calls, port},
 };
-use crate::sim::{
-    exchange::{CallerIn, Happening, OfficeLine, State},
-    observe::What,
-    office,
-    phone::Happening as AtPhone,
-    provider::CallPlan,
-    world::World,
+use crate::{
+    sim::{
+        exchange::{CallerIn, Happening, OfficeLine, State},
+        observe::What,
+        office,
+        phone::Happening as AtPhone,
+        provider::CallPlan,
+        world::World,
+    },
+    status::{BoxStatus, LedPattern, LedStatus},
 };
 use std::{f32::consts::TAU, sync::Arc, time::Duration};
 
@@ -161,8 +164,24 @@ pub(super) fn unplugged(speech: &Arc<[i16]>) -> Scene {
                 released.then(|| format!("the box has let the line go, at most {ms} ms later"))
             },
         ),
+        Step { words: "The front panel shows it", when: When::Now, deed: Deed::Look(line_is_dark) },
     ];
     Scene { steps, untracked: None }
+}
+
+/// The lamps, once that of the line without battery is dark.
+fn line_is_dark(status: &BoxStatus) -> Option<String> {
+    let is_dark = |led: &LedStatus| led.name == "line1" && led.pattern == LedPattern::Off;
+    let lamp = |led: &LedStatus| match led.pattern {
+        LedPattern::Off => format!("{} dark", led.name),
+        LedPattern::On => format!("{} lit", led.name),
+        LedPattern::Slow => format!("{} slow", led.name),
+        LedPattern::Fast => format!("{} fast", led.name),
+        LedPattern::Double => format!("{} double", led.name),
+        LedPattern::Wink => format!("{} winks", led.name),
+    };
+    let told = || status.panel.iter().map(lamp).collect::<Vec<_>>().join(", ");
+    status.panel.iter().any(is_dark).then(told)
 }
 
 /// The cable goes back.

@@ -16,7 +16,10 @@ use ringside::{
 };
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -41,11 +44,16 @@ fn the_bubble_is_out_before_the_first_ring_burst() {
     let world = inside.world().clone();
     let bubbles: Arc<Mutex<BTreeMap<String, (Instant, u64)>>> = Arc::default();
     let seen = Arc::clone(&bubbles);
+    let is_open = Arc::new(AtomicBool::new(false));
+    let opened = Arc::clone(&is_open);
     let _page = web::follow(inside.site.web(), move |event| {
+        // What is there before the page is comes with its first event, and has no time of its own.
+        opened.fetch_or(event.id == "snapshot", Ordering::Relaxed);
         if event.id.ends_with(".1") {
             seen.lock().unwrap().insert(event.id.clone(), (event.at, world.lock().samples()));
         }
     });
+    inside.wait("the page is open", || is_open.load(Ordering::Relaxed));
     let provider = provider(&inside);
     let mut invited = Vec::new();
     for _ in 0..CALLS {

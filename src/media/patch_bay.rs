@@ -145,11 +145,14 @@ impl PatchBay {
             }
         }
         let has_ear = |jack: &Jack| jack.line.has_ear();
-        self.is_more = self.joins.iter().any(Option::is_some) || self.jacks.iter().any(has_ear);
+        let is_probed = |jack: &Jack| matches!(jack.carries, Carries::Probe { .. });
+        self.is_more = self.joins.iter().any(Option::is_some)
+            || self.jacks.iter().any(has_ear)
+            || self.jacks.iter().any(is_probed);
     }
 
-    /// One period of all slots: `capture` and `playback` are [`PERIOD`](crate::audio::PERIOD) frames of as many interleaved samples as there
-    /// are slots, and every sample of `playback` is written. `clock` is the line clock at the first frame, in samples;
+    /// One period of all slots: `capture` and `playback` are [`PERIOD`](crate::audio::PERIOD) frames of as many interleaved
+    /// samples as there are slots, and every sample of `playback` is written. `clock` is the line clock at the first frame, in samples;
     /// where it jumps ahead (an xrun), the patches skip the same time.
     pub fn tick(
         &mut self,
@@ -174,12 +177,9 @@ impl PatchBay {
                 }
                 let mut column = ColumnMut::new(playback, slots, slot);
                 match carries {
-                    Carries::Silence | Carries::Joined(_) => {}
+                    // Joins and probes are ticked apart: they would cost every call some instructions here.
+                    Carries::Silence | Carries::Joined(_) | Carries::Probe { .. } => {}
                     Carries::Once { .. } => carries.play_once(column.lend(), events),
-                    Carries::Probe { .. } => {
-                        let capture = Column::new(capture, slots, slot);
-                        carries.probe(clock, capture, column.lend(), events);
-                    }
                     Carries::Tone(tone) => column.samples().for_each(|sample| *sample = tone.advance()),
                     Carries::Call(rtp) => {
                         if let Some(Some(patch)) = self.patches.get_mut(usize::from(rtp.0)) {
@@ -217,6 +217,13 @@ impl PatchBay {
                 let lines = [&mut phone.line, &mut line.line];
                 join.tick(clock, lines, (capture, slots), playback, events);
             }
+        }
+        let probed =
+            jacks.iter_mut().enumerate().filter(|(_, jack)| matches!(jack.carries, Carries::Probe { .. }));
+        for (slot, Jack { carries, line }) in probed {
+            let mut column = ColumnMut::new(playback, slots, slot);
+            carries.probe(clock, Column::new(capture, slots, slot), column.lend(), events);
+            line.play(&mut column);
         }
         for (slot, jack) in jacks.iter_mut().enumerate().filter(|(_, jack)| !jack.is_in_call()) {
             jack.line.overhear(Column::new(capture, slots, slot), events);

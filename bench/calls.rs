@@ -109,13 +109,16 @@ fn latency() -> Vec<Row> {
     ]
 }
 
-/// The moments at which the first bubble of each call arrives on the page's stream.
+/// The moments at which the first bubble of each call arrives on the page's stream. The page is there when this
+/// returns: a call before its first picture would be in that picture and have no bubble of its own.
 fn follow_page(running: &RunningBox) -> Receiver<Instant> {
     let mut stream = TcpStream::connect(running.web).expect("the page");
     write!(stream, "GET /events HTTP/1.1\r\nHost: {}\r\n\r\n", running.web).expect("the page");
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.starts_with("id:")), "the stream ended before its first event");
     let (out, shown) = channel();
     std::thread::spawn(move || {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+        for line in lines {
             // The id of an event is that of the call and the revision of its bubble.
             let is_first = line.strip_prefix("id:").is_some_and(|id| id.trim().ends_with(".1"));
             if is_first && out.send(Instant::now()).is_err() {

@@ -6,6 +6,7 @@
 
 // Words.
 pub mod id;
+pub mod note;
 pub mod number;
 pub mod record;
 pub mod status;
@@ -29,6 +30,7 @@ pub mod media;
 pub mod panel;
 pub mod recording;
 pub mod sip;
+pub mod sync;
 
 // The box.
 pub mod switchboard;

@@ -33,6 +33,9 @@ pub struct CallRecord {
     pub tracked: bool,
     /// Wall-clock time of the INVITE.
     pub start_time: WallTime,
+    /// How far that time can be trusted, and the other clock at the same moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockStamp>,
     /// The caller's number; absent if withheld or unavailable.
     pub customer_phone_number: Option<E164>,
     /// Whether the caller's number may be shown.
@@ -82,6 +85,30 @@ pub struct CallRecord {
     pub journaled_ms: Option<u64>,
     /// Call-ID of the SIP dialog, for support.
     pub sip_call_id: String,
+}
+
+/// The box's clocks at the INVITE. The order of calls is that of their numbers, whatever the clocks say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockStamp {
+    /// Whether the wall clock was right.
+    pub state: ClockState,
+    /// The run of the daemon, 16 hex digits.
+    pub boot_id: String,
+    /// Milliseconds since the start of that run, by the monotonic clock.
+    pub monotonic_ms: u64,
+}
+
+/// State of the wall clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClockState {
+    /// Nothing has set it since the power came: a board without a battery starts somewhere.
+    #[default]
+    Unsynced,
+    /// Kept by NTP.
+    Synced,
+    /// It jumped by more than a second since the daemon started.
+    Stepped,
 }
 
 /// Direction of a call seen from the office.
@@ -328,6 +355,21 @@ pub struct Recording {
     pub hash: Option<String>,
     /// Why there is no recording: `not_answered`, `disk_full`.
     pub why_none: Option<String>,
+    /// Where the audio was left out on purpose; silence is in its place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pauses: Vec<Pause>,
+    /// The box's ed25519 signature over what the recording is, hex; see `recording::seal`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
+}
+
+/// A stretch of a recording that was left out on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Milliseconds from the start of the recording.
+    pub at_ms: u64,
+    /// Its length.
+    pub duration_ms: u64,
 }
 
 /// State of a recording.
@@ -345,6 +387,8 @@ pub enum RecordingState {
     Recovered,
     /// The file is missing or could not be written.
     Failed,
+    /// Erased lawfully: the digest stays, the audio is gone; `why_none` tells by whom.
+    Erased,
 }
 
 /// What the upstream has confirmed.

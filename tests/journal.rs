@@ -10,7 +10,7 @@ use ringside::{
         clock::Clock,
         files::Ballast,
         journal::{
-            self, Kind,
+            self, Fact, Kind,
             commit::{Durable, Journal},
             reader::{Reader, fold, newest},
             segment_path, segments,
@@ -38,7 +38,8 @@ fn open(dir: &Path) -> (Writer, Opened) {
 }
 
 fn commit(writer: &mut Writer, entries: &[(Kind, Box<CallRecord>)]) -> io::Result<u64> {
-    writer.commit(entries.iter().map(|(kind, record)| (*kind, &**record)))
+    let facts: Vec<Fact> = entries.iter().cloned().map(|(kind, record)| Fact::Call(kind, record)).collect();
+    writer.commit(&facts)
 }
 
 fn seqs(dir: &Path) -> Vec<u64> {

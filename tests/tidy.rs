@@ -9,8 +9,9 @@ use std::{
 };
 
 /// Rank of each top-level module; a module imports lower ranks only.
-const RANKS: [(&str, u8); 25] = [
+const RANKS: [(&str, u8); 27] = [
     ("id", 0),
+    ("note", 0),
     ("number", 0),
     ("record", 0),
     ("status", 0),
@@ -30,6 +31,7 @@ const RANKS: [(&str, u8); 25] = [
     ("panel", 2),
     ("recording", 2),
     ("sip", 2),
+    ("sync", 2),
     ("switchboard", 3),
     ("io", 3),
     ("web", 3),
@@ -40,8 +42,10 @@ const RANKS: [(&str, u8); 25] = [
 const TOP: u8 = 6;
 
 /// Imports between equals, each for its reason.
-const EQUALS: [(&str, &str); 10] = [
-    ("id", "time"),   // an id begins with the time it was made
+const EQUALS: [(&str, &str); 12] = [
+    ("id", "time"), // an id begins with the time it was made
+    ("note", "id"), // a note is about a call
+    ("note", "time"),
     ("record", "id"), // a record is made of the other words
     ("record", "number"),
     ("record", "time"),

@@ -79,7 +79,7 @@ fn check(data_dir: &Path, record: &CallRecord) -> Line {
     let path = record.recording.path.clone().unwrap_or_default();
     let (verdict, detail) = match record.recording.state {
         RecordingState::Writing => (Verdict::Open, None),
-        RecordingState::None | RecordingState::Failed => {
+        RecordingState::None | RecordingState::Failed | RecordingState::Erased => {
             (Verdict::Missing, record.recording.why_none.clone())
         }
         RecordingState::Closed | RecordingState::Recovered => compare(&data_dir.join(&path), record),

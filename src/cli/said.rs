@@ -21,6 +21,7 @@ pub(super) fn recording(record: &CallRecord) -> String {
         RecordingState::Recovered => format!("{} (cut short)", wording::duration(recording.duration_ms)),
         RecordingState::Writing => "being written".to_owned(),
         RecordingState::Failed => "failed".to_owned(),
+        RecordingState::Erased => "erased".to_owned(),
         RecordingState::None if record.outcome.ended == Ended::InProgress => String::new(),
         RecordingState::None => {
             recording.why_none.as_deref().map_or_else(|| "none".to_owned(), wording::plain)

@@ -241,8 +241,8 @@ impl Index {
                 continue;
             }
             last = entry.seq;
-            batch.push(entry.record);
-            if batch.len() == BATCH_RECORDS {
+            batch.extend(entry.fact.into_record());
+            if batch.len() >= BATCH_RECORDS {
                 self.put_all(&batch, None)?;
                 batch.clear();
             }

@@ -65,6 +65,7 @@ pub(crate) fn record(n: u64, ended: Ended) -> CallRecord {
         direction: Direction::Inbound,
         tracked: true,
         start_time: start(n),
+        clock: None,
         customer_phone_number: "+12065550173".parse().ok(),
         customer_number_presentation: Presentation::Allowed,
         customer_name: Some("Dana Ortiz".to_owned()),

@@ -56,7 +56,7 @@ impl Audio {
             }
             RecordingState::Writing => Self::NotYet,
             RecordingState::None if record.outcome.ended == Ended::InProgress => Self::NotYet,
-            RecordingState::None | RecordingState::Failed => Self::None,
+            RecordingState::None | RecordingState::Failed | RecordingState::Erased => Self::None,
         }
     }
 }

@@ -185,6 +185,7 @@ impl Player {
             }
             RecordingState::Writing => Self::Words("Being recorded".to_owned()),
             RecordingState::Failed => Self::Words(why_none(recording.why_none.as_deref())),
+            RecordingState::Erased => Self::Words("Erased".to_owned()),
             RecordingState::None if record.answered => Self::Words(why_none(recording.why_none.as_deref())),
             RecordingState::None => Self::Words(String::new()),
         }
@@ -355,6 +356,7 @@ fn recording(record: &CallRecord) -> Vec<Fact> {
         RecordingState::Closed => "whole",
         RecordingState::Recovered => "recovered after a restart",
         RecordingState::Failed => "failed",
+        RecordingState::Erased => "erased",
     };
     list([
         ("State", Some(state.to_owned())),

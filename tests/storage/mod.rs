@@ -49,6 +49,7 @@ pub(crate) fn ringing(seq: u64) -> Box<CallRecord> {
         direction: Direction::Inbound,
         tracked: true,
         start_time: WallTime(START.0 + seq),
+        clock: None,
         customer_phone_number: "+13125550199".parse().ok(),
         customer_number_presentation: Presentation::Allowed,
         customer_name: Some("Ada \"the caller\" Łovelace".to_owned()),

@@ -3,9 +3,10 @@
 //! It is a thread of its own and does nothing else, so that a call's first entry never waits behind the index, the
 //! encoder or a recording. Nobody waits for it: the queue is bounded, and over it an entry is counted as lost.
 
-use super::{Kind, writer::Writer};
+use super::{Fact, Kind, writer::Writer};
 use crate::{
     io::{clock::Clock, files::Ballast},
+    note::Note,
     record::CallRecord,
     time::Instant,
 };
@@ -41,10 +42,8 @@ pub struct JournalFull;
 pub struct Durable {
     /// Number of the entry.
     pub seq: u64,
-    /// What happened.
-    pub kind: Kind,
-    /// The call as it then stood.
-    pub record: Box<CallRecord>,
+    /// What it says.
+    pub fact: Fact,
     /// Milliseconds from queueing until it was durable.
     pub ms: u64,
 }
@@ -69,7 +68,7 @@ pub struct JournalCounters {
 }
 
 enum Item {
-    Entry { kind: Kind, record: Box<CallRecord>, queued: Instant },
+    Entry { fact: Fact, queued: Instant },
     Barrier(SyncSender<()>),
 }
 
@@ -99,20 +98,37 @@ impl Journal {
         Ok(Self { queue, clock, counters })
     }
 
-    /// Queues an entry; never waits.
+    /// Queues the record of a call; never waits.
     ///
     /// # Errors
     /// [`JournalFull`]; the entry is counted as refused.
     pub fn append(&self, kind: Kind, record: Box<CallRecord>) -> Result<(), JournalFull> {
-        let (call, queued) = (record.id, self.clock.now());
-        self.queue.try_send(Item::Entry { kind, record, queued }).map_err(|error| {
-            let why = match error {
-                TrySendError::Full(_) => "queue full",
-                TrySendError::Disconnected(_) => "journal ended",
-            };
-            self.counters.refused.fetch_add(1, Ordering::Relaxed);
+        let call = record.id;
+        self.queue(Fact::Call(kind, record)).map_err(|why| {
             tracing::error!(%call, ?kind, why, "journal entry lost");
             JournalFull
+        })
+    }
+
+    /// Queues a note; never waits.
+    ///
+    /// # Errors
+    /// [`JournalFull`]; the note is counted as refused.
+    pub fn note(&self, note: Note) -> Result<(), JournalFull> {
+        self.queue(Fact::Note(note)).map_err(|why| {
+            tracing::warn!(why, "a note is not in the journal");
+            JournalFull
+        })
+    }
+
+    fn queue(&self, fact: Fact) -> Result<(), &'static str> {
+        let queued = self.clock.now();
+        self.queue.try_send(Item::Entry { fact, queued }).map_err(|error| {
+            self.counters.refused.fetch_add(1, Ordering::Relaxed);
+            match error {
+                TrySendError::Full(_) => "queue full",
+                TrySendError::Disconnected(_) => "journal ended",
+            }
         })
     }
 
@@ -144,7 +160,7 @@ struct Thread<F> {
     counters: Arc<JournalCounters>,
 }
 
-type Batch = Vec<(Kind, Box<CallRecord>, Instant)>;
+type Batch = Vec<(Fact, Instant)>;
 
 impl<F: FnMut(Durable)> Thread<F> {
     fn run(&mut self, items: &Receiver<Item>) {
@@ -153,7 +169,7 @@ impl<F: FnMut(Durable)> Thread<F> {
             let mut barrier = None;
             for item in std::iter::once(first).chain(items.try_iter()) {
                 match item {
-                    Item::Entry { kind, record, queued } => batch.push((kind, record, queued)),
+                    Item::Entry { fact, queued } => batch.push((fact, queued)),
                     Item::Barrier(done) => barrier = Some(done),
                 }
                 if batch.len() >= BATCH_ENTRIES || barrier.is_some() {
@@ -187,7 +203,7 @@ impl<F: FnMut(Durable)> Thread<F> {
 
     /// A panic while writing is a failed commit: the segment is left and the batch is written again.
     fn try_commit(&mut self, batch: &Batch) -> io::Result<u64> {
-        let entries = batch.iter().map(|(kind, record, _)| (*kind, &**record));
+        let entries = batch.iter().map(|(fact, _)| fact);
         catch_unwind(AssertUnwindSafe(|| self.writer.commit(entries))).unwrap_or_else(|_| {
             self.writer.give_up_segment();
             Err(io::Error::other("the journal writer panicked"))
@@ -198,8 +214,8 @@ impl<F: FnMut(Durable)> Thread<F> {
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
         self.counters.entries.fetch_add(batch.len() as u64, Ordering::Relaxed);
         let now = self.clock.now();
-        for (seq, (kind, record, queued)) in (first..).zip(batch.drain(..)) {
-            let durable = Durable { seq, kind, record, ms: now.ms_since(queued) };
+        for (seq, (fact, queued)) in (first..).zip(batch.drain(..)) {
+            let durable = Durable { seq, fact, ms: now.ms_since(queued) };
             // Whoever listens must not end the journal.
             let _ = catch_unwind(AssertUnwindSafe(|| (self.on_durable)(durable)));
         }

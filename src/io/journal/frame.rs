@@ -1,6 +1,6 @@
 //! Frames of a journal segment, and how to find the next good one after bad bytes.
 
-use super::Kind;
+use super::{Kind, NOTE_KIND};
 
 /// Version of the frames written.
 pub const VERSION: u8 = 1;
@@ -124,7 +124,7 @@ fn damaged(bytes: &[u8]) -> Piece<'_> {
 fn looks_like_ours(bytes: &[u8]) -> bool {
     let Some(&[.., version, kind]) = bytes.first_chunk::<10>() else { return false };
     version == VERSION
-        && (kind == HEADER_KIND || Kind::from_code(kind).is_some())
+        && (kind == HEADER_KIND || kind == NOTE_KIND || Kind::from_code(kind).is_some())
         && bytes.get(HEAD_BYTES) == Some(&b'{')
 }
 

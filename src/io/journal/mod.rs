@@ -5,7 +5,7 @@
 //! frame               len u32 | crc32c u32 | version u8 | kind u8 | seq u64 | payload (JSON)      little-endian
 //! ```
 //! `len` counts the payload, `crc32c` covers everything but itself, `seq` counts entries through all segments. The
-//! payload of an entry is the whole call record, as JSON on purpose: any version reads any other's. The header frame
+//! payload of an entry is the whole call record, or a note, as JSON on purpose: any version reads any other's. The header frame
 //! says which box and boot wrote the segment, the BLAKE3 of the segment before, and from which segment on calls were
 //! open, so that a start reads a few segments and not years.
 //!
@@ -20,6 +20,7 @@ pub mod writer;
 
 use crate::{
     id::BoxId,
+    note::Note,
     record::{CallRecord, Ended, RecordingState},
 };
 use serde::{Deserialize, Serialize};
@@ -48,15 +49,71 @@ pub enum Kind {
     Recorded = 4,
     /// It was cut off by a crash or a power cut and closed at the next start.
     Interrupted = 5,
+    /// Its recording, or what of its record names a person, was erased lawfully: the record as it is left.
+    Erased = 7,
 }
 
 impl Kind {
-    /// The kind of a frame; `None` for the header and for kinds of a later version.
+    /// The kind of a frame; `None` for the header, for notes and for kinds of a later version.
     #[must_use]
     pub fn from_code(code: u8) -> Option<Self> {
-        [Self::Ringing, Self::Answered, Self::Ended, Self::Recorded, Self::Interrupted]
+        [Self::Ringing, Self::Answered, Self::Ended, Self::Recorded, Self::Interrupted, Self::Erased]
             .into_iter()
             .find(|&kind| kind as u8 == code)
+    }
+}
+
+/// Kind of the frame of a note.
+const NOTE_KIND: u8 = 6;
+
+/// What an entry says.
+#[derive(Clone, Debug)]
+pub enum Fact {
+    /// The call as it stands after something happened to it.
+    Call(Kind, Box<CallRecord>),
+    /// Something about calls beside their records.
+    Note(Note),
+}
+
+impl Fact {
+    /// The fact in a frame; `None` if it is of a later version.
+    fn read(code: u8, payload: &[u8]) -> Option<Self> {
+        if code == NOTE_KIND {
+            return serde_json::from_slice(payload).ok().map(Self::Note);
+        }
+        Some(Self::Call(Kind::from_code(code)?, serde_json::from_slice(payload).ok()?))
+    }
+
+    const fn code(&self) -> u8 {
+        match self {
+            Self::Call(kind, _) => *kind as u8,
+            Self::Note(_) => NOTE_KIND,
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) -> io::Result<()> {
+        match self {
+            Self::Call(_, record) => Ok(serde_json::to_writer(out, record)?),
+            Self::Note(note) => Ok(serde_json::to_writer(out, note)?),
+        }
+    }
+
+    /// The record of a call.
+    #[must_use]
+    pub fn record(&self) -> Option<&CallRecord> {
+        match self {
+            Self::Call(_, record) => Some(record),
+            Self::Note(_) => None,
+        }
+    }
+
+    /// The record of a call, taken out.
+    #[must_use]
+    pub fn into_record(self) -> Option<CallRecord> {
+        match self {
+            Self::Call(_, record) => Some(*record),
+            Self::Note(_) => None,
+        }
     }
 }
 
@@ -67,10 +124,8 @@ pub struct Entry {
     pub seq: u64,
     /// Segment it is in.
     pub segment: u32,
-    /// What happened.
-    pub kind: Kind,
-    /// The call as it then stood.
-    pub record: CallRecord,
+    /// What it says.
+    pub fact: Fact,
 }
 
 /// What the header frame of a segment says; its `seq` is that of the segment's first entry.

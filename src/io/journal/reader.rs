@@ -1,7 +1,7 @@
 //! Reads the journal, also while the daemon writes it: entries in order, and a report of what is damaged.
 
 use super::{
-    Entry, Kind, MAGIC, SegmentHeader,
+    Entry, Fact, MAGIC, SegmentHeader,
     frame::{self, Frame, HEADER_KIND, Piece},
     segment_path, segments,
 };
@@ -124,8 +124,7 @@ impl Reader {
             }
             return;
         }
-        let record = serde_json::from_slice::<CallRecord>(frame.payload);
-        let (Some(kind), Ok(record)) = (Kind::from_code(frame.kind), record) else {
+        let Some(fact) = Fact::read(frame.kind, frame.payload) else {
             self.report.unknown += 1;
             self.next_seq = self.next_seq.max(frame.seq.saturating_add(1));
             return;
@@ -136,9 +135,11 @@ impl Reader {
         }
         self.last_seq = frame.seq;
         self.next_seq = self.next_seq.max(frame.seq.saturating_add(1));
-        self.next_call = self.next_call.max(record.seq.saturating_add(1));
+        if let Some(record) = fact.record() {
+            self.next_call = self.next_call.max(record.seq.saturating_add(1));
+        }
         self.report.entries += 1;
-        self.entries.push_back(Entry { seq: frame.seq, segment, kind, record });
+        self.entries.push_back(Entry { seq: frame.seq, segment, fact });
     }
 
     fn begin(&mut self, seq: u64, header: &SegmentHeader) {
@@ -174,7 +175,9 @@ pub fn fold(dir: &Path) -> io::Result<(Vec<CallRecord>, Report)> {
     let mut reader = Reader::open(dir, 0)?;
     let mut calls = BTreeMap::new();
     while let Some(entry) = reader.next().transpose()? {
-        keep_newest(&mut calls, entry.record);
+        if let Some(record) = entry.fact.into_record() {
+            keep_newest(&mut calls, record);
+        }
     }
     let mut records: Vec<CallRecord> = calls.into_values().collect();
     records.sort_by_key(|record| record.seq);
@@ -193,7 +196,9 @@ pub fn newest(dir: &Path, limit: usize) -> io::Result<Vec<CallRecord>> {
         }
         let mut reader = Reader { segments: VecDeque::from([number]), ..Reader::open(dir, u32::MAX)? };
         while let Some(entry) = reader.next().transpose()? {
-            keep_newest(&mut calls, entry.record);
+            if let Some(record) = entry.fact.into_record() {
+                keep_newest(&mut calls, record);
+            }
         }
     }
     let mut records: Vec<CallRecord> = calls.into_values().collect();

@@ -1,7 +1,7 @@
 //! Writes the journal: one batch, one `fdatasync`; a new segment after 4 MiB, a start, or a failure.
 
 use super::{
-    Kind, MAGIC, SEGMENT_BYTES, SegmentHeader,
+    Fact, MAGIC, SEGMENT_BYTES, SegmentHeader,
     frame::{self, HEADER_KIND, Piece},
     is_settled,
     reader::{self, Reader, Report},
@@ -105,9 +105,9 @@ impl Writer {
         let mut reader = Reader::open(dir, first_needed(dir)?)?;
         let (mut calls, mut open) = (BTreeMap::new(), BTreeMap::new());
         while let Some(entry) = reader.next().transpose()? {
-            let settled = is_settled(&entry.record);
-            track(&mut open, entry.record.id, entry.segment, settled);
-            reader::keep_newest(&mut calls, entry.record);
+            let Some(record) = entry.fact.into_record() else { continue };
+            track(&mut open, record.id, entry.segment, is_settled(&record));
+            reader::keep_newest(&mut calls, record);
         }
         calls.retain(|call, _| open.contains_key(call));
         let mut report = reader.report().clone();
@@ -140,10 +140,7 @@ impl Writer {
     /// # Errors
     /// None of them is acknowledged then and the segment is given up: commit the same entries again, in the same
     /// order, and they go to a new one.
-    pub fn commit<'a>(
-        &mut self,
-        entries: impl IntoIterator<Item = (Kind, &'a CallRecord)> + Clone,
-    ) -> io::Result<u64> {
+    pub fn commit<'a>(&mut self, entries: impl IntoIterator<Item = &'a Fact> + Clone) -> io::Result<u64> {
         let result = self.try_commit(entries);
         if result.is_err() {
             self.give_up_segment();
@@ -151,10 +148,7 @@ impl Writer {
         result
     }
 
-    fn try_commit<'a>(
-        &mut self,
-        entries: impl IntoIterator<Item = (Kind, &'a CallRecord)> + Clone,
-    ) -> io::Result<u64> {
+    fn try_commit<'a>(&mut self, entries: impl IntoIterator<Item = &'a Fact> + Clone) -> io::Result<u64> {
         if self.current.as_ref().is_some_and(|segment| segment.durable >= SEGMENT_BYTES) {
             self.end_segment();
         }
@@ -167,16 +161,15 @@ impl Writer {
             }
         };
         let mut seq = self.next_seq;
-        for (kind, record) in entries.clone() {
-            let write = |out: &mut Vec<u8>| Ok(serde_json::to_writer(out, record)?);
-            frame::put(kind as u8, seq, &mut self.buffer, write)?;
+        for fact in entries.clone() {
+            frame::put(fact.code(), seq, &mut self.buffer, |out| fact.write(out))?;
             seq += 1;
         }
         self.disk.append(&mut segment.file, &self.buffer)?;
         self.disk.sync(&mut segment.file)?;
         segment.durable += self.buffer.len() as u64;
         segment.digest.update(&self.buffer);
-        for (_, record) in entries {
+        for record in entries.into_iter().filter_map(Fact::record) {
             track(&mut self.open, record.id, segment.number, is_settled(record));
             self.next_call = self.next_call.max(record.seq.saturating_add(1));
         }

@@ -23,7 +23,7 @@ use crate::{
         clock::Clock,
         files::{self, Ballast, INDEX_DIR, JOURNAL_DIR},
         journal::{
-            Kind,
+            Fact, Kind,
             commit::{Journal, JournalCounters},
             writer::{Opened, RealDisk, Writer},
         },
@@ -139,8 +139,8 @@ pub fn start(
     let last_seq = writer.next_seq() - 1;
     let (forward, report) = (inbox.clone(), on_event.clone());
     let journal = Journal::start(writer, clock, ballast.clone(), move |durable| {
-        if durable.kind == Kind::Ringing {
-            report(Event::Journaled { call: durable.record.id, ms: durable.ms });
+        if let Fact::Call(Kind::Ringing, record) = &durable.fact {
+            report(Event::Journaled { call: record.id, ms: durable.ms });
         }
         // A full inbox is no loss: the gap in the numbers makes the storage thread read the journal.
         let _ = forward.try_send(Work::Durable(durable));

@@ -16,7 +16,7 @@ use crate::{
         clock::Clock,
         files::{self, Ballast, JOURNAL_DIR, PART, RECORDING, SIDECAR},
         journal::{
-            Kind,
+            Fact, Kind,
             reader::{self, Report},
             writer::Writer,
         },
@@ -76,15 +76,15 @@ pub fn recover(data_dir: &Path, clock: Clock) -> Result<Recovered, StorageError>
             Kind::Recorded
         };
         settle(&mut record, found);
-        entries.push((kind, record));
+        entries.push(Fact::Call(kind, Box::new(record)));
     }
     commit(&mut writer, &entries, &Ballast::new(data_dir, 0)).map_err(failed("write the journal"))?;
-    for (_, record) in entries.iter().filter(|(_, record)| record.recording.path.is_some()) {
+    for record in entries.iter().filter_map(Fact::record).filter(|record| record.recording.path.is_some()) {
         if let Err(error) = files::write_sidecar(data_dir, record) {
             tracing::warn!(call = %record.id, %error, "sidecar not written; the journal has the record");
         }
     }
-    let written: BTreeSet<CallId> = entries.iter().map(|(_, record)| record.id).collect();
+    let written: BTreeSet<CallId> = entries.iter().filter_map(Fact::record).map(|record| record.id).collect();
     if let Err(error) = mend_sidecars(data_dir, &files, &written) {
         tracing::warn!(%error, "sidecars not mended; the journal has the records");
     }
@@ -188,16 +188,15 @@ fn settle(record: &mut CallRecord, found: Option<Found>) {
     facts::merge(record, recording);
 }
 
-fn commit(writer: &mut Writer, entries: &[(Kind, CallRecord)], ballast: &Ballast) -> io::Result<()> {
+fn commit(writer: &mut Writer, entries: &[Fact], ballast: &Ballast) -> io::Result<()> {
     if entries.is_empty() {
         return Ok(());
     }
-    let batch = entries.iter().map(|(kind, record)| (*kind, record));
     // A failed segment is given up and a new one begun, once; a disk that fails twice stops the start.
-    let first = writer.commit(batch.clone()).or_else(|error| {
+    let first = writer.commit(entries).or_else(|error| {
         tracing::error!(%error, "journal: a segment was given up; check the disk of the data directory");
         ballast.release();
-        writer.commit(batch)
+        writer.commit(entries)
     });
     first.map(drop)
 }

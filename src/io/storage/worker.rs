@@ -18,7 +18,7 @@ use crate::{
         disk,
         files::{self, Ballast},
         journal::{
-            Kind,
+            Fact, Kind,
             commit::{Durable, Journal},
         },
         store::Index,
@@ -181,10 +181,10 @@ impl Worker {
             }
             Work::Durable(durable) => {
                 self.indexing.saw(durable.seq);
-                match durable.kind {
-                    Kind::Ringing | Kind::Answered => {}
-                    Kind::Ended | Kind::Interrupted => self.ended(durable.record),
-                    Kind::Recorded => self.recorded(durable.record),
+                match durable.fact {
+                    Fact::Call(Kind::Ringing | Kind::Answered, _) | Fact::Note(_) => {}
+                    Fact::Call(Kind::Ended | Kind::Interrupted, record) => self.ended(record),
+                    Fact::Call(Kind::Recorded | Kind::Erased, record) => self.recorded(record),
                 }
             }
             Work::Close => {
@@ -294,7 +294,8 @@ impl Worker {
             RecordingState::None
             | RecordingState::Writing
             | RecordingState::Recovered
-            | RecordingState::Failed => count(&self.counters.failed_recordings),
+            | RecordingState::Failed
+            | RecordingState::Erased => count(&self.counters.failed_recordings),
         }
         self.counters.gap_ms.fetch_add(recording.gap_ms, Ordering::Relaxed);
         if let Some(waiting) = self.waiting.remove(&call) {

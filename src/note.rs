@@ -1,0 +1,158 @@
+//! Notes: what the journal keeps about calls beside their records. Who has a call, who may not lose it, who had it
+//! erased, who looked at it.
+
+use crate::{
+    id::{CallId, RecordingId},
+    time::WallTime,
+};
+use serde::{Deserialize, Serialize};
+
+/// One note, as it is journaled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// When it was made, by the wall clock.
+    pub at: WallTime,
+    /// What it says.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What a note says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "note", rename_all = "snake_case")]
+pub enum What {
+    /// The upstream has this revision of a call's record, durably: its receipt.
+    RecordReceived {
+        /// The call.
+        call: CallId,
+        /// The revision.
+        rev: u32,
+        /// BLAKE3 of the record's JSON as it was sent, hex.
+        hash: String,
+        /// The upstream's own number of it, ascending per box.
+        hq_seq: u64,
+    },
+    /// The upstream has a recording, durably, with this digest: its receipt.
+    RecordingReceived {
+        /// The call.
+        call: CallId,
+        /// The recording.
+        recording: RecordingId,
+        /// BLAKE3 of the bytes that it has, hex.
+        hash: String,
+    },
+    /// The upstream will not take something as it is (a 4xx): kept, shown, tried again once a day.
+    Refused {
+        /// The call.
+        call: CallId,
+        /// Its record or its recording.
+        part: Part,
+        /// HTTP status.
+        status: u16,
+        /// What the upstream said, cut to 200 characters.
+        why: String,
+    },
+    /// The upstream has lost what it had: these are to be sent again, if they are still here.
+    UpstreamLost {
+        /// Records whose receipt bears a higher number than this.
+        above_hq_seq: Option<u64>,
+        /// Ranges of call numbers ([`crate::record::CallRecord::seq`]), both ends included.
+        calls: Vec<[u64; 2]>,
+        /// Recordings.
+        recordings: Vec<RecordingId>,
+    },
+    /// A legal hold: neither retention nor a request erases the call.
+    Held {
+        /// The call.
+        call: CallId,
+        /// Who.
+        by: String,
+        /// Why.
+        why: String,
+    },
+    /// A legal hold was lifted.
+    Released {
+        /// The call.
+        call: CallId,
+        /// Who.
+        by: String,
+    },
+    /// Something is to be erased once `due` has come.
+    EraseAsked {
+        /// The call.
+        call: CallId,
+        /// Its recording, or the record with it.
+        part: Part,
+        /// Who: `retention`, or a user.
+        by: String,
+        /// Why.
+        why: String,
+        /// Not before.
+        due: WallTime,
+    },
+    /// An erasure that was asked for is called off.
+    EraseCancelled {
+        /// The call.
+        call: CallId,
+        /// Who.
+        by: String,
+    },
+    /// Somebody did something that has to be accounted for: played, exported, changed.
+    Audit {
+        /// Who.
+        by: String,
+        /// What: `played`, `exported`, `edited`.
+        did: String,
+        /// To what.
+        on: String,
+    },
+}
+
+/// A part of what is stored of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// The recording, its waveform and its sidecar's path to it.
+    Recording,
+    /// The record; nothing that names a person is left of it.
+    Record,
+}
+
+impl Note {
+    /// The call it is about, if it is about one.
+    #[must_use]
+    pub const fn call(&self) -> Option<CallId> {
+        match self.what {
+            What::RecordReceived { call, .. }
+            | What::RecordingReceived { call, .. }
+            | What::Refused { call, .. }
+            | What::Held { call, .. }
+            | What::Released { call, .. }
+            | What::EraseAsked { call, .. }
+            | What::EraseCancelled { call, .. } => Some(call),
+            What::UpstreamLost { .. } | What::Audit { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_reads_back_as_it_was_written() {
+        let call = CallId::from_parts(WallTime(1), 1);
+        let what = What::EraseAsked {
+            call,
+            part: Part::Recording,
+            by: "retention".to_owned(),
+            why: "older than 365 days".to_owned(),
+            due: WallTime(86_400_000),
+        };
+        let note = Note { at: WallTime(7), what };
+        let text = serde_json::to_string(&note).unwrap();
+        assert!(text.contains(r#""note":"erase_asked""#), "{text}");
+        assert_eq!(serde_json::from_str::<Note>(&text).unwrap(), note);
+        assert_eq!(note.call(), Some(call));
+    }
+}

@@ -1,0 +1,3 @@
+//! Bringing records and recordings upstream: what is said, and when.
+
+pub mod wire;

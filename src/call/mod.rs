@@ -4,6 +4,7 @@ pub mod bubble;
 pub mod event;
 pub mod incoming;
 pub mod machine;
+pub mod our_own;
 pub mod ring_group;
 mod story;
 pub mod untracked;

@@ -1,4 +1,4 @@
-//! The ports that a call may reach, and what of them can be had when it comes in.
+//! The ports that a call may reach, tracked or direct, and what of them can be had when it comes in.
 
 use super::event::LineFault;
 use crate::id::PortId;
@@ -56,7 +56,8 @@ pub enum RingGroup {
 }
 
 impl RingGroup {
-    /// Judges a group by its ports. Without `room` for another call's audio everybody is busy.
+    /// Judges a group by its ports. Without `room` for another call's audio everybody is busy; a direct call, which
+    /// takes none of the trunk's, always has room.
     pub fn choose(ports: impl Iterator<Item = (Port, Availability)>, room: bool) -> Self {
         let (up, down): (Vec<_>, Vec<_>) =
             ports.partition(|(_, is)| !matches!(is, Availability::Down | Availability::Dead));

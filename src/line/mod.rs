@@ -1,5 +1,6 @@
 //! Analog ports as machines: ring cadence, hook, flash, disconnect.
 
+pub mod allocation;
 pub mod fxo;
 pub mod fxs;
 pub mod line_test;

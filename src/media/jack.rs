@@ -98,7 +98,9 @@ impl Carries {
         let Self::Probe { probe, .. } = self else { return };
         let (sent, heard) = probe.period(clock);
         column.write(sent, |&sample| sample);
-        line.read(heard);
+        let mut period = [0; PERIOD];
+        line.read(&mut period);
+        heard.iter_mut().zip(period).for_each(|(heard, sample)| *heard = sample);
         if probe.is_over() {
             std::mem::take(self).give_back(events);
         }

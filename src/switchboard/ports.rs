@@ -257,9 +257,10 @@ impl Switchboard {
             return;
         }
         self.callers_come_first(now);
-        let phones = self.phones_for_direct();
+        // A phone and a line are joined without the trunk: there is always room.
+        let group = self.ring_group(&self.settings.direct_phones, true);
         let mut commands = Vec::new();
-        let call = Untracked::Direct(Direct::offer(line, phones, &mut commands));
+        let call = Untracked::Direct(Direct::offer(line, group, &mut commands));
         self.pass(call, line, commands, now);
     }
 }

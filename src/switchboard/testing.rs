@@ -16,31 +16,33 @@ use crate::{
     id::PortId,
     line::{
         fxo::{self, Dial, Digits, Refusal, Urgency},
-        line_test::{BREAKING_KEY, Command, Event, LineTest, Untested},
+        line_test::{BREAKING_KEY, Command, Event, Found, LineTest, Untested, UsedBy},
     },
     media::control as media,
     time::Instant,
 };
 
 impl Switchboard {
-    /// Tests a port, unless somebody uses it.
+    /// Somebody wants a port tested; one that is not there is as good as in use.
     pub(super) fn begin_test(&mut self, port: PortId, balance: Balance, now: Instant, out: &mut Vec<Output>) {
-        let jack = self.jacks.get(port).filter(|_| !self.stopping && !self.tests.contains_key(&port));
-        let refused = match jack.map(|jack| (&jack.machine, jack.calls.active())) {
-            Some((Machine::Fxo(fxo), _)) if !fxo.is_up() => Untested::Failed("its chip is not up"),
-            Some((Machine::Fxs(fxs), _)) if !fxs.is_up() => Untested::Failed("its chip is not up"),
-            // A line that is not fed, or on which a parallel phone is off hook, is measured as it is.
-            Some((Machine::Fxo(fxo), None)) if fxo.is_at_rest() => {
-                self.tests.insert(port, LineTest::of_line(balance, now));
-                return;
-            }
-            Some((Machine::Fxs(fxs), None)) if fxs.is_idle() => {
-                self.tests.insert(port, LineTest::of_phone(now));
-                return;
-            }
-            Some(_) | None => Untested::InUse,
-        };
-        out.push(Output::Report(Report::LineTested { port, result: Err(refused) }));
+        let begun = self.jacks.get(port).map_or(Err(Untested::InUse), |jack| {
+            let used_by = if self.stopping {
+                Some(UsedBy::Stopping)
+            } else if self.tests.contains_key(&port) {
+                Some(UsedBy::Test)
+            } else {
+                jack.calls.active().map(|_| UsedBy::Call)
+            };
+            let found = match &jack.machine {
+                Machine::Fxo(fxo) => Found::line(fxo, balance, used_by),
+                Machine::Fxs(fxs) => Found::phone(fxs, used_by),
+            };
+            LineTest::begin(found, now)
+        });
+        match begun {
+            Ok(test) => drop(self.tests.insert(port, test)),
+            Err(refused) => out.push(Output::Report(Report::LineTested { port, result: Err(refused) })),
+        }
     }
 
     /// Whether a port is being tested, and no call has it.

@@ -10,8 +10,8 @@ use crate::{
     audio::caller_id::CallerId,
     call::{
         event::{Command as CallCommand, Event as CallEvent, LineFault},
-        incoming::Route,
         machine::Call,
+        our_own::is_our_own,
         ring_group::{Availability, RingGroup},
     },
     id::{CallId, PortId},
@@ -46,12 +46,13 @@ impl Switchboard {
         let identity = self.numbering.take(self.wall.at(now));
         let group = if self.stopping {
             RingGroup::Closed
-        } else if self.is_our_own(offered) {
+        } else if is_our_own(&translate::arrived(offered), &self.dialled(), &self.settings.line_numbers) {
             out.push(Output::Report(Report::Loop { tracking_number: tracker.number.clone() }));
             RingGroup::Loop
         } else {
             self.callers_come_first(now);
-            self.ring_group(&route)
+            // A call that rings holds an RTP port, so that it can be answered.
+            self.ring_group(&route.ports, !self.rtp_free.is_empty())
         };
         let rtp = matches!(group, RingGroup::Rings(_)).then(|| self.rtp_free.pop()).flatten();
         let incoming = translate::incoming(offered, called, tracker);
@@ -62,13 +63,10 @@ impl Switchboard {
         self.steps.extend(commands.into_iter().map(|command| super::Step::Call(identity.call, command)));
     }
 
-    /// What of a route's group can ring now. A call that rings holds an RTP port, so that it can be answered.
-    fn ring_group(&self, route: &Route) -> RingGroup {
-        let group = route.ports.iter().filter_map(|port| self.jacks.get(*port));
-        RingGroup::choose(
-            group.map(|jack| (jack.port.clone(), self.availability(jack))),
-            !self.rtp_free.is_empty(),
-        )
+    /// What of a call's group can ring now.
+    pub(super) fn ring_group(&self, ports: &[PortId], room: bool) -> RingGroup {
+        let group = ports.iter().filter_map(|port| self.jacks.get(*port));
+        RingGroup::choose(group.map(|jack| (jack.port.clone(), self.availability(jack))), room)
     }
 
     /// Whether a call may have a port: a busy phone too, if the person on it may be told of another call.
@@ -89,21 +87,14 @@ impl Switchboard {
         }
     }
 
-    /// Whether an INVITE is a call that we have dialled on an office line and that was forwarded back to us: while one
-    /// is out, its caller is one of our lines, or the number that was dialled has diverted it.
-    fn is_our_own(&self, offered: &sip::Offered) -> bool {
-        let dialled =
-            self.jacks.iter().filter(|jack| jack.fxo().is_some_and(fxo::Fxo::is_off_hook)).filter_map(
-                |jack| {
-                    let User::Call(call) = jack.calls.active()? else { return None };
-                    self.calls.get(&call)?.call.record().business_phone_number.as_ref()
-                },
-            );
-        let caller = offered.caller.number.as_ref();
-        dialled.into_iter().any(|dialled| {
-            let is_ours = |number: &E164| number == dialled || self.settings.line_numbers.contains(number);
-            caller.is_some_and(is_ours) || offered.diversions.numbers().any(|diverter| diverter == dialled)
-        })
+    /// The numbers of the tracked calls that are out on office lines now.
+    fn dialled(&self) -> Vec<&E164> {
+        let off_hook = self.jacks.iter().filter(|jack| jack.fxo().is_some_and(fxo::Fxo::is_off_hook));
+        let dialled = |jack: &Jack| match jack.calls.active()? {
+            User::Call(call) => self.calls.get(&call)?.call.record().business_phone_number.as_ref(),
+            User::Untracked(_) => None,
+        };
+        off_hook.filter_map(dialled).collect()
     }
 
     /// What tracked call shows on a phone's display; a direct call's caller comes from the line itself.

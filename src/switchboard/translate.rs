@@ -7,13 +7,14 @@ use crate::{
         event::{Event as CallEvent, Evidence, LineFault, TrunkEnd},
         incoming::{Incoming, Route},
         machine::Call,
+        our_own::Arrived,
         ring_group::Port,
         untracked::Event as Passing,
     },
     directory::Tracker,
     id::{PortId, RtpPort, Slot},
     line::{
-        fxo::{self, HangUp, Refusal},
+        fxo::{self, HangUp, Refusal, Urgency},
         fxs,
     },
     media::control as media,
@@ -61,6 +62,11 @@ pub(super) fn incoming(offered: &Offered, called: &Called, tracker: &Tracker) ->
     }
 }
 
+/// What of an INVITE tells whether it is our own.
+pub(super) fn arrived(offered: &Offered) -> Arrived<'_> {
+    Arrived { caller: offered.caller.number.as_ref(), diverters: offered.diversions.numbers().collect() }
+}
+
 /// Where the directory sends a call; `ports` are the board's.
 pub(super) fn route<'a>(tracker: &Tracker, ports: impl Iterator<Item = &'a Port>) -> Route {
     Route {
@@ -70,6 +76,11 @@ pub(super) fn route<'a>(tracker: &Tracker, ports: impl Iterator<Item = &'a Port>
         forwarding_number: tracker.forwarding_number.clone(),
         ports: ports.filter(|port| tracker.ports.contains(&port.name)).map(|port| port.id).collect(),
     }
+}
+
+/// How much a call that goes out on a line is worth to the line.
+pub(super) const fn urgency(emergency: bool) -> Urgency {
+    if emergency { Urgency::Urgent } else { Urgency::Ordinary }
 }
 
 /// What the phones' displays show of a call, with the office's own date and time.

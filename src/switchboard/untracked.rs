@@ -3,17 +3,18 @@
 use super::{
     Output, Passed, Step, Switchboard, Words,
     input::{Listening, Report},
-    jack::User,
+    jack::{Jack, User},
+    translate,
 };
 use crate::{
     audio::dtmf::Key,
     call::{
         event::Event as CallEvent,
-        ring_group::Availability,
         untracked::{Command, DialOut, Event, Kind, Untracked, UntrackedId},
     },
     id::PortId,
     line::{
+        allocation::{Candidate, Holder, allocate},
         fxo::{self, Dial, Digits, Urgency},
         fxs,
     },
@@ -44,15 +45,6 @@ impl Switchboard {
         self.steps.extend(commands.into_iter().map(|command| Step::Untracked(id, command)));
     }
 
-    /// The phones that a direct call rings: the idle ones, else one on which a person hears that it waits.
-    pub(super) fn phones_for_direct(&self) -> Vec<PortId> {
-        let phones = self.settings.direct_phones.iter().filter_map(|port| self.jacks.get(*port));
-        let phones: Vec<_> = phones.map(|jack| (jack.port.id, self.availability(jack))).collect();
-        let are = |wanted| phones.iter().filter(move |(_, is)| *is == wanted).map(|(port, _)| *port);
-        let idle: Vec<PortId> = are(Availability::Idle).collect();
-        if idle.is_empty() { are(Availability::InConversation).take(1).collect() } else { idle }
-    }
-
     pub(super) fn on_untracked(
         &mut self,
         call: UntrackedId,
@@ -68,7 +60,9 @@ impl Switchboard {
             Command::Reorder(port) => self.release(port, user, fxs::Event::Reorder, now),
             Command::AnswerLine(line) => self.tell_fxo(line, fxo::Event::Answer, now),
             Command::HangUpLine(line) => self.hang_up_line(line, user, now),
-            Command::FindLine { keys, emergency } => self.find_line(call, &keys, emergency, now),
+            Command::FindLine { keys, emergency } => {
+                self.find_line(call, &keys, translate::urgency(emergency), now);
+            }
             Command::PlaceOnTrunk(keys) => self.place_on_trunk(call, &keys, now),
             Command::PatchTrunk { phone, trunk } => self.patch_trunk(call, phone, trunk, out),
             Command::UnpatchTrunk => {
@@ -119,51 +113,39 @@ impl Switchboard {
         out.extend(output);
     }
 
-    /// Gives a line to whoever dialled; an emergency takes one away if none is free.
-    fn find_line(&mut self, call: UntrackedId, keys: &[Key], emergency: bool, now: Instant) {
-        let user = User::Untracked(call);
-        let free = self
-            .jacks
-            .iter()
-            .filter(|jack| jack.fxo().is_some() && self.availability(jack) == Availability::Idle)
-            .min_by_key(|jack| self.tests.contains_key(&jack.port.id));
-        let taken = || {
-            // Off hook on a line that rings would answer the caller, and give no dial tone.
-            let usable = |jack: &&super::jack::Jack| {
-                jack.fxo().is_some_and(|fxo| fxo.is_up() && fxo.is_fed() && !fxo.is_ringing())
-            };
-            self.jacks
-                .iter()
-                .filter(usable)
-                .find(|jack| jack.calls.active().is_none_or(|user| self.yields(user)))
-        };
-        let line =
-            free.or_else(|| emergency.then(taken).flatten()).map(|jack| (jack.port.id, jack.calls.active()));
-        let (Some((line, before)), Some(digits)) = (line, Digits::pressed(keys)) else {
+    /// Gives a line to whoever dialled; the call that has it loses it.
+    fn find_line(&mut self, call: UntrackedId, keys: &[Key], urgency: Urgency, now: Instant) {
+        let lines: Vec<_> = self.jacks.iter().filter_map(|jack| self.candidate(jack)).collect();
+        let (Some(line), Some(digits)) = (allocate(&lines, urgency), Digits::pressed(keys)) else {
             return self.tell_untracked(call, Event::NoLine, now);
         };
-        if let Some(before) = before {
+        if let Some(before) = self.jacks.get(line).and_then(|jack| jack.calls.active()) {
             self.tell(before, (CallEvent::Taken(line), Event::Taken), now);
             self.tell_fxo(line, fxo::Event::Release, now);
         }
         if let Some(jack) = self.jacks.get_mut(line) {
             jack.calls = Default::default();
-            jack.calls.attach(user);
+            jack.calls.attach(User::Untracked(call));
         }
         self.tell_untracked(call, Event::LineGiven(line), now);
-        let urgency = if emergency { Urgency::Urgent } else { Urgency::Ordinary };
         self.seize(line, Dial { digits, urgency }, now);
     }
 
-    /// Whether an emergency may take a call's line away: of another emergency it may not.
-    fn yields(&self, user: User) -> bool {
-        match user {
-            User::Call(_) => true,
-            User::Untracked(call) => {
-                let kind = self.passed.get(&call).map(|passed| passed.call.kind());
-                kind != Some(Kind::Emergency)
-            }
-        }
+    /// An office line as a call finds it.
+    fn candidate(&self, jack: &Jack) -> Option<Candidate> {
+        let is_emergency = self.untracked_on(jack).is_some_and(|call| call.kind() == Kind::Emergency);
+        let holder = match jack.calls.active() {
+            Some(_) => Holder::Call(translate::urgency(is_emergency)),
+            None if self.is_tested(jack) => Holder::Test,
+            None => Holder::Nobody,
+        };
+        jack.fxo().map(|fxo| Candidate::of(jack.port.id, fxo, holder))
+    }
+
+    /// The call on a port, if it is not tracked.
+    pub(super) fn untracked_on(&self, jack: &Jack) -> Option<&Untracked> {
+        let Some(User::Untracked(call)) = jack.calls.active() else { return None };
+        self.passed.get(&call).map(|passed| &passed.call)
     }
 
     fn hang_up_line(&mut self, line: PortId, user: User, now: Instant) {

@@ -26,6 +26,17 @@ enum State {
     Ended,
 }
 
+/// A phone of the office as the box finds it that has something to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Its handset was lifted, and no key was pressed: whoever holds it listens.
+    DialTone,
+    /// It is on hook, and can ring.
+    Idle,
+    /// It is in use, or does not work.
+    Taken,
+}
+
 /// One announcement.
 #[derive(Debug)]
 pub struct Announcement {
@@ -35,27 +46,44 @@ pub struct Announcement {
 }
 
 impl Announcement {
+    /// Tells it to the first phone that can be told: one with dial tone hears it at once, an idle one rings. One thing
+    /// is said at a time: `calls` are those that are not over.
+    pub fn begin(
+        prompt: Prompt,
+        phones: &[(PortId, Found)],
+        mut calls: impl Iterator<Item = Kind>,
+        now: Instant,
+        out: &mut Vec<Command>,
+    ) -> Option<Self> {
+        if calls.any(|kind| kind == Kind::Announcement) {
+            return None;
+        }
+        let first = |wanted| phones.iter().find(|(_, found)| *found == wanted).map(|(phone, _)| *phone);
+        if let Some(phone) = first(Found::DialTone) {
+            return Some(Self::speak(phone, prompt, now));
+        }
+        first(Found::Idle).map(|phone| Self::ring(phone, prompt, now, out))
+    }
+
     /// An idle phone is to ring for it.
-    pub fn ring(phone: PortId, prompt: Prompt, now: Instant, out: &mut Vec<Command>) -> Self {
+    fn ring(phone: PortId, prompt: Prompt, now: Instant, out: &mut Vec<Command>) -> Self {
         out.push(Command::Ring(phone));
         Self { phone, prompt, state: State::Ringing { until: now.after_ms(RING_MS) } }
     }
 
     /// A phone whose handset is up already is to hear it.
-    #[must_use]
-    pub fn speak(phone: PortId, prompt: Prompt, now: Instant) -> Self {
+    fn speak(phone: PortId, prompt: Prompt, now: Instant) -> Self {
         Self { phone, prompt, state: silent(TIMES, now) }
     }
 
-    /// The phone.
+    /// The phone that is told.
     #[must_use]
     pub const fn phone(&self) -> PortId {
         self.phone
     }
 
-    /// Whether it still waits for somebody to lift the handset: anybody who calls comes first.
-    #[must_use]
-    pub const fn is_ringing(&self) -> bool {
+    /// Whether it still waits for somebody to lift the handset.
+    pub(super) const fn is_ringing(&self) -> bool {
         matches!(self.state, State::Ringing { .. })
     }
 
@@ -159,6 +187,35 @@ mod tests {
 
     fn over(joined: bool) -> Command {
         Command::End { kind: Kind::Announcement, joined }
+    }
+
+    #[test]
+    fn a_phone_with_dial_tone_is_told_at_once_and_else_an_idle_one_rings() {
+        use Found::{DialTone, Idle, Taken};
+        for (phones, told, rings) in [
+            (&[Idle, Taken, DialTone][..], Some(2), false),
+            (&[DialTone, DialTone], Some(0), false),
+            (&[Taken, Idle, Idle], Some(1), true),
+            (&[Taken, Taken], None, false),
+            (&[], None, false),
+        ] {
+            let found: Vec<_> = (0..).map(PortId).zip(phones.iter().copied()).collect();
+            let mut out = Vec::new();
+            let calls = [Kind::Direct, Kind::Emergency];
+            let call = Announcement::begin(PROMPT, &found, calls.into_iter(), at(0), &mut out);
+            assert_eq!(call.as_ref().map(|call| call.phone().0), told, "{phones:?}");
+            assert_eq!(call.is_some_and(|call| call.is_ringing()), rings, "{phones:?}");
+            let ring = told.filter(|_| rings).map(|phone| Command::Ring(PortId(phone)));
+            assert_eq!(out, ring.into_iter().collect::<Vec<_>>(), "{phones:?}");
+        }
+    }
+
+    #[test]
+    fn one_thing_is_said_at_a_time() {
+        let (mut out, idle) = (Vec::new(), [(PHONE, Found::Idle)]);
+        let calls = [Kind::Direct, Kind::Announcement];
+        assert!(Announcement::begin(PROMPT, &idle, calls.into_iter(), at(0), &mut out).is_none());
+        assert_eq!(out, []);
     }
 
     #[test]

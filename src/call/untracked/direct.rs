@@ -8,7 +8,7 @@
 //! ```
 
 use super::{Command, Event, Kind};
-use crate::id::PortId;
+use crate::{call::ring_group::RingGroup, id::PortId};
 
 #[derive(Clone, Debug)]
 enum State {
@@ -37,8 +37,12 @@ pub struct Direct {
 }
 
 impl Direct {
-    /// The office line rings: so do `phones`, which may be none.
-    pub fn offer(line: PortId, phones: Vec<PortId>, out: &mut Vec<Command>) -> Self {
+    /// The office line rings, and with it those of the office's phones that can; if none can, nobody answers here.
+    pub fn offer(line: PortId, group: RingGroup, out: &mut Vec<Command>) -> Self {
+        let phones: Vec<PortId> = match group {
+            RingGroup::Rings(ports) => ports.into_iter().map(|port| port.id).collect(),
+            RingGroup::Busy | RingGroup::Fault(_) | RingGroup::Closed | RingGroup::Loop => Vec::new(),
+        };
         out.extend(phones.iter().map(|phone| Command::Ring(*phone)));
         Self { line, joined: false, state: State::Ringing { phones } }
     }
@@ -139,13 +143,19 @@ impl Direct {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::ring_group::{Port, PortKind};
 
     const LINE: PortId = PortId(2);
     const PHONES: [PortId; 2] = [PortId(0), PortId(1)];
 
+    fn phones() -> RingGroup {
+        let phone = |id| Port { id, name: String::new(), kind: PortKind::Phone };
+        RingGroup::Rings(PHONES.map(phone).to_vec())
+    }
+
     fn course(events: &[Event]) -> Vec<Command> {
         let mut out = Vec::new();
-        let mut call = Direct::offer(LINE, PHONES.to_vec(), &mut out);
+        let mut call = Direct::offer(LINE, phones(), &mut out);
         out.clear();
         events.iter().for_each(|event| call.handle(*event, &mut out));
         out
@@ -153,6 +163,18 @@ mod tests {
 
     fn end(joined: bool) -> [Command; 2] {
         [Command::HangUpLine(LINE), Command::End { kind: Kind::Direct, joined }]
+    }
+
+    #[test]
+    fn the_phones_ring_that_can_and_a_busy_office_rings_none() {
+        for (group, ringing) in [(phones(), &PHONES[..]), (RingGroup::Busy, &[])] {
+            let mut out = Vec::new();
+            let mut call = Direct::offer(LINE, group, &mut out);
+            assert_eq!(out, ringing.iter().copied().map(Command::Ring).collect::<Vec<_>>());
+            out.clear();
+            call.handle(Event::OffHook(PortId(7)), &mut out);
+            assert_eq!(out, [], "another phone");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod announcement;
 mod dial_out;
 mod direct;
 
-pub use announcement::Announcement;
+pub use announcement::{Announcement, Found};
 pub use dial_out::{DialOut, Settings};
 pub use direct::Direct;
 
@@ -246,6 +246,15 @@ impl Untracked {
         match self {
             Self::DialOut(call) => call.has_dial_tone(),
             Self::Direct(_) | Self::Announcement(_) => false,
+        }
+    }
+
+    /// Whether it goes on only while nobody calls: a phone that merely rings to be told something is the caller's.
+    #[must_use]
+    pub const fn yields_to_callers(&self) -> bool {
+        match self {
+            Self::Announcement(call) => call.is_ringing(),
+            Self::Direct(_) | Self::DialOut(_) => false,
         }
     }
 

@@ -18,6 +18,7 @@
 //!
 //! The user of the line seizes and releases it by its own machine; this one only says when.
 
+mod admission;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,8 @@ use crate::{
     time::Instant,
 };
 use sweep::Sweep;
+
+pub use admission::{Found, Kind, UsedBy};
 
 /// What breaks the dial tone.
 pub const BREAKING_KEY: char = '5';
@@ -188,14 +191,12 @@ pub struct LineTest {
 
 impl LineTest {
     /// Of an office line that is on hook and whose chip is up and set like this.
-    #[must_use]
-    pub fn of_line(before: Balance, now: Instant) -> Self {
+    fn of_line(before: Balance, now: Instant) -> Self {
         Self::new(before, State::Reading { until: now.after_ms(READINGS_MS) }, now)
     }
 
     /// Of a phone that is on hook.
-    #[must_use]
-    pub fn of_phone(now: Instant) -> Self {
+    fn of_phone(now: Instant) -> Self {
         Self::new(Balance::default(), State::Resting { until: now.after_ms(READINGS_MS) }, now)
     }
 

@@ -9,7 +9,7 @@ use ringside::{
     io::{
         clock::Clock,
         files,
-        journal::reader::fold,
+        journal::{Fact, Kind, reader::fold},
         storage::{Options, Storage, recover, start},
     },
     record::{CallRecord, Ended, RecordingState},
@@ -275,10 +275,11 @@ fn a_higher_revision_is_never_replaced_by_a_lower_one() {
     let index = storage.index();
     let mut record = ended(1, Ended::Busy);
     record.rev = 5;
-    index.put(&record).unwrap();
-    index.put(&ended(1, Ended::NoAnswer)).unwrap();
+    let put = |record| index.apply(&[Fact::Call(Kind::Ended, record)], None).unwrap();
+    put(record);
+    put(ended(1, Ended::NoAnswer));
     assert_eq!(index.get(call(1)).unwrap().unwrap().rev, 5);
-    index.put(&ringing(2)).unwrap();
+    put(ringing(2));
     assert_eq!(index.get(call(2)).unwrap(), None, "a call in progress is not in the index");
 }
 

@@ -11,9 +11,9 @@ use crate::{
     io::{
         clock::Clock,
         files::JOURNAL_DIR,
-        store::{Index, IndexError},
+        journal::Fact,
+        store::{self, Index, IndexError},
     },
-    record::CallRecord,
     time::Instant,
 };
 use std::{
@@ -55,6 +55,13 @@ impl Indexing {
         Self { index, journal_dir: data_dir.join(JOURNAL_DIR), clock, state, last_seq: 0 }
     }
 
+    /// Notes that the journal goes up to entry `seq`, which says `fact`; tells whether it is to be put. While the index
+    /// is being filled, the filling reads it from the journal.
+    pub(super) fn wants(&mut self, seq: u64, fact: &Fact) -> bool {
+        self.saw(seq);
+        matches!(self.state, State::Level(applied) if applied < seq) && store::is_indexed(fact)
+    }
+
     /// Notes that the journal goes up to entry `seq`.
     pub(super) fn saw(&mut self, seq: u64) {
         let skipped = seq > self.last_seq + 1;
@@ -64,14 +71,14 @@ impl Indexing {
         }
     }
 
-    /// Puts the records of all entries seen since the last call, in one commit.
-    pub(super) fn put(&mut self, records: &[CallRecord]) -> Result<(), IndexError> {
+    /// Puts the wanted facts of all entries seen since the last call, in one commit.
+    pub(super) fn put(&mut self, facts: &[Fact]) -> Result<(), IndexError> {
         let State::Level(applied) = &mut self.state else { return Ok(()) };
-        if *applied == self.last_seq || records.is_empty() {
+        if facts.is_empty() {
             // Entries that are not indexed need no commit; the next one notes their number.
             return Ok(());
         }
-        let result = self.index.put_all(records, Some(self.last_seq));
+        let result = self.index.apply(facts, Some(self.last_seq));
         match &result {
             Ok(()) => *applied = self.last_seq,
             Err(_) => self.fall_behind(),
@@ -109,7 +116,7 @@ impl Indexing {
         match std::mem::replace(&mut self.state, State::Behind(Instant::ZERO, Access::Closed)) {
             State::CatchingUp(thread) => drop(thread.join()),
             State::Level(applied) if applied < self.last_seq => {
-                if let Err(error) = self.index.put_all([], Some(self.last_seq)) {
+                if let Err(error) = self.index.apply(&[], Some(self.last_seq)) {
                     tracing::warn!(%error, "index not level at the end; the next start fills it");
                 }
             }
@@ -128,7 +135,7 @@ impl Indexing {
         let (wall, last_seq) = (self.clock.wall(), self.last_seq);
         let thread = thread::Builder::new().name("index-fill".to_owned()).spawn(move || {
             if access == Access::Closed {
-                index.open(wall)?;
+                index.open(&journal_dir, wall)?;
             }
             // An index ahead of the journal belongs to a journal that is gone.
             let applied = index.applied()?;

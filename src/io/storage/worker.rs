@@ -83,8 +83,8 @@ pub(super) struct Worker {
     waiting: BTreeMap<CallId, Waiting>,
     /// Records that the journal's full queue did not take.
     unsent: Vec<CallRecord>,
-    /// Durable records for the next index commit, and what to report after it.
-    fresh: Vec<CallRecord>,
+    /// Durable facts for the next index commit, and what to report after it.
+    fresh: Vec<Fact>,
     events: Vec<Event>,
     output: Output,
     /// The recording being worked on: the one to give up after a panic.
@@ -180,7 +180,9 @@ impl Worker {
                 self.at_work = None;
             }
             Work::Durable(durable) => {
-                self.indexing.saw(durable.seq);
+                if self.indexing.wants(durable.seq, &durable.fact) {
+                    self.fresh.push(durable.fact.clone());
+                }
                 match durable.fact {
                     Fact::Call(Kind::Ringing | Kind::Answered, _) | Fact::Note(_) => {}
                     Fact::Call(Kind::Ended | Kind::Interrupted, record) => self.ended(record),
@@ -234,7 +236,6 @@ impl Worker {
     fn ended(&mut self, record: Box<CallRecord>) {
         let call = record.id;
         self.events.push(Event::Saved { call });
-        self.fresh.push((*record).clone());
         if self.active.contains_key(&call) {
             let close_at = self.clock.now().after_ms(TAP_GRACE_MS);
             self.waiting.insert(call, Waiting { record, close_at });
@@ -248,8 +249,7 @@ impl Worker {
             count(&self.counters.failed_sidecars);
             tracing::warn!(call = %record.id, %error, "sidecar not written; the journal has the record");
         }
-        self.events.push(Event::Recorded { call: record.id, recording: Box::new(record.recording.clone()) });
-        self.fresh.push(*record);
+        self.events.push(Event::Recorded { call: record.id, recording: Box::new(record.recording) });
     }
 
     /// Gives every recording its turn and closes those that are over.

@@ -2,7 +2,7 @@
 
 use super::{
     headers,
-    page::{BEGIN_OF_STREAM, END_OF_STREAM, Page},
+    page::{BEGIN_OF_STREAM, END_OF_STREAM, HEADER_BYTES, Page, seal},
 };
 use crate::id::CallId;
 
@@ -90,6 +90,20 @@ impl Outline {
     #[must_use]
     pub fn ended(&self) -> bool {
         self.ended
+    }
+
+    /// A page without a packet that ends the stream behind the good pages (RFC 3533 6: a nil page), for where the last
+    /// of them cannot be written again.
+    #[must_use]
+    pub fn end_page(&self) -> [u8; HEADER_BYTES] {
+        let mut page = [0; HEADER_BYTES];
+        page[..5].copy_from_slice(b"OggS\0");
+        page[5] = END_OF_STREAM;
+        page[6..14].copy_from_slice(&self.granule.to_le_bytes());
+        page[14..18].copy_from_slice(&self.serial.to_le_bytes());
+        page[18..22].copy_from_slice(&self.pages.to_le_bytes());
+        seal(&mut page);
+        page
     }
 
     /// Milliseconds that a player plays.

@@ -39,7 +39,7 @@ pub fn inspect(path: &Path, key: Option<Unlock<'_>>) -> io::Result<Inspected> {
     }
     let key = key.ok_or_else(no_key)?;
     let mut walk = Walk::begin(path, key)?.map_err(invalid)?;
-    walk.to_end()?;
+    walk.read_all()?;
     Ok(walk.inspected())
 }
 
@@ -133,7 +133,7 @@ impl Walk {
     }
 
     /// Adds chunk after chunk up to the end of the file or the first bad one, and digests the rest.
-    pub(super) fn to_end(&mut self) -> io::Result<()> {
+    pub(super) fn read_all(&mut self) -> io::Result<()> {
         let mut chunk = Vec::new();
         while self.fault.is_none() {
             chunk.clear();

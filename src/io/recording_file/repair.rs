@@ -63,7 +63,7 @@ fn repair_sealed(part: &Path, kek: Option<&Kek>) -> io::Result<Option<Repaired>>
         Err(VaultError::Cut) => return remove(part),
         walk => walk.map_err(invalid)?,
     };
-    walk.to_end()?;
+    walk.read_all()?;
     if !walk.outline.has_audio() {
         return remove(part);
     }

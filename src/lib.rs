@@ -5,6 +5,7 @@
 //! [`daemon`], [`cli`] and [`sim`]; a module imports only lower layers, which `tests/tidy.rs` enforces.
 
 // Words.
+pub mod hex;
 pub mod id;
 pub mod note;
 pub mod number;

@@ -351,8 +351,14 @@ pub struct Recording {
     pub path: Option<String>,
     /// Bytes of the finished file.
     pub bytes: u64,
-    /// BLAKE3 of the finished file, hex.
+    /// BLAKE3 of the finished file as it lies on the disk, hex.
     pub hash: Option<String>,
+    /// `xchacha20poly1305` if the file is encrypted.
+    #[serde(default)]
+    pub encryption: Option<String>,
+    /// BLAKE3 of the Opus file inside an encrypted one, hex.
+    #[serde(default)]
+    pub audio_hash: Option<String>,
     /// Why there is no recording: `not_answered`, `disk_full`.
     pub why_none: Option<String>,
     /// Where the audio was left out on purpose; silence is in its place.

@@ -87,6 +87,29 @@ fn a_short_file_is_enough() {
 }
 
 #[test]
+fn an_owner_key_is_read_and_a_wrong_one_is_pointed_at() {
+    let key = "0123456789abcdef".repeat(4);
+    let text =
+        |encrypt: bool, key: &str| format!("[recording]\nencrypt = {encrypt}\nowner_key = \"{key}\"\n");
+    let recording = checked(&text(true, &key), "site.toml").unwrap().recording;
+    assert!(recording.encrypt && recording.owner_key.is_some_and(|key| key[..2] == [0x01, 0x23]));
+    let recording = checked("", "site.toml").unwrap().recording;
+    assert!(!recording.encrypt && recording.owner_key.is_none());
+    let zeros = "0".repeat(64);
+    for (encrypt, key, said) in [
+        (true, "0123", "owner_key is not a public key of 64 hex digits"),
+        (true, zeros.as_str(), "owner_key is not a public key of 64 hex digits"),
+        (false, key.as_str(), "owner_key does nothing while recordings are not encrypted"),
+    ] {
+        let errors = checked(&text(encrypt, key), "site.toml").unwrap_err();
+        let problems: Vec<_> = errors.json().collect();
+        assert_eq!((problems.len(), problems[0].line, problems[0].col), (1, 3, 13), "{key}");
+        assert!(problems[0].message == said && problems[0].help.is_some(), "{:?}", problems[0]);
+        assert!(errors.render(Colours::Off).contains("^^^^^^"), "{key}");
+    }
+}
+
+#[test]
 fn an_empty_file_is_a_box_before_its_set_up() {
     let config = checked("", "empty.toml").unwrap();
     assert!(config.trunks.is_empty() && config.tracking_numbers.is_empty());

@@ -33,14 +33,15 @@ const VICTIM_DIR: &str = "RINGSIDE_TEST_VICTIM_DIR";
 fn victim() {
     let Some(dir) = std::env::var_os(VICTIM_DIR) else { return };
     let (dir, clock) = (Path::new(&dir), Clock::start());
-    let recovered = recover(dir, clock).unwrap();
+    let recovered = recover(dir, &Options::default(), clock).unwrap();
     println!();
-    let storage = start(dir, &Options { ballast_bytes: 0 }, clock, |event| match event {
-        Event::Journaled { call, .. } => println!("JOURNALED {call}"),
-        Event::Saved { call } => println!("SAVED {call}"),
-        Event::Recorded { call, .. } => println!("RECORDED {call}"),
-    })
-    .unwrap();
+    let storage =
+        start(dir, &Options { ballast_bytes: 0, ..Options::default() }, clock, |event| match event {
+            Event::Journaled { call, .. } => println!("JOURNALED {call}"),
+            Event::Saved { call } => println!("SAVED {call}"),
+            Event::Recorded { call, .. } => println!("RECORDED {call}"),
+        })
+        .unwrap();
     let (caller, office) = (noise(1, 80_000), noise(2, 80_000));
     for seq in recovered.next_seq.. {
         storage.send(Command::Ringing(ringing(seq)));
@@ -122,7 +123,7 @@ fn thirty_kills_lose_no_acknowledged_entry_and_leave_no_open_call() {
     for round in 0..ROUNDS {
         let lines = 1 + usize::try_from(round * 7 % 23).unwrap();
         let said = run_victim(dir.path(), lines, round * 13 % 50);
-        let recovered = recover(dir.path(), Clock::start()).unwrap();
+        let recovered = recover(dir.path(), &Options::default(), Clock::start()).unwrap();
         check_round(dir.path(), &said, &recovered);
         acknowledged += said.len();
         interrupted += recovered.interrupted.len();
@@ -140,6 +141,8 @@ fn thirty_kills_lose_no_acknowledged_entry_and_leave_no_open_call() {
         cut.recording.duration_ms,
         "the length is what is in the file"
     );
-    let storage = start(dir.path(), &Options { ballast_bytes: 0 }, Clock::start(), |_| {}).unwrap();
+    let storage =
+        start(dir.path(), &Options { ballast_bytes: 0, ..Options::default() }, Clock::start(), |_| {})
+            .unwrap();
     assert_eq!(storage.index().page(None, usize::MAX).unwrap().len(), records.len());
 }

@@ -148,7 +148,7 @@ fn a_file_cut_anywhere_plays_and_loses_at_most_a_second() {
 /// Seconds that are in the file cut at `cut` and repaired, by ours and if asked by other programs' counting.
 fn cut_and_repair(kept: &Kept, cut: usize, ask_others: bool) -> f64 {
     let part = kept.write("cal_x.opus.part", &kept.bytes[..cut]);
-    let Some(repaired) = ringside::io::recording_file::repair(&part).unwrap() else { return 0.0 };
+    let Some(repaired) = ringside::io::recording_file::repair(&part, None).unwrap() else { return 0.0 };
     let path = kept.dir.path().join("cal_x.opus");
     let duration = repaired.duration_ms as f64 / 1_000.0;
     if !ask_others {

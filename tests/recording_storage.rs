@@ -34,9 +34,9 @@ const WAIT: Duration = Duration::from_secs(20);
 
 fn begin(dir: &Path) -> (Storage, Receiver<Event>) {
     let clock = Clock::start();
-    recover(dir, clock).unwrap();
+    recover(dir, &Options::default(), clock).unwrap();
     let (report, events) = channel();
-    let options = Options { ballast_bytes: 1 << 20 };
+    let options = Options { ballast_bytes: 1 << 20, ..Options::default() };
     (start(dir, &options, clock, move |event| drop(report.send(event))).unwrap(), events)
 }
 
@@ -174,12 +174,20 @@ fn stopping_writes_out_what_is_going_on() {
 #[test]
 fn a_panic_in_the_work_is_counted_and_the_work_goes_on() {
     let dir = tempfile::tempdir().unwrap();
-    recover(dir.path(), Clock::start()).unwrap();
+    recover(dir.path(), &Options::default(), Clock::start()).unwrap();
     let (report, events) = channel();
-    let storage = start(dir.path(), &Options { ballast_bytes: 0 }, Clock::start(), move |event| {
-        assert!(!matches!(event, Event::Saved { call: saved } if saved == call(1)), "a listener that fails");
-        let _ = report.send(event);
-    })
+    let storage = start(
+        dir.path(),
+        &Options { ballast_bytes: 0, ..Options::default() },
+        Clock::start(),
+        move |event| {
+            assert!(
+                !matches!(event, Event::Saved { call: saved } if saved == call(1)),
+                "a listener that fails"
+            );
+            let _ = report.send(event);
+        },
+    )
     .unwrap();
     storage.send(Command::Save(ended(1, Ended::NoAnswer)));
     std::thread::sleep(Duration::from_millis(300));
@@ -193,7 +201,7 @@ fn a_panic_in_the_work_is_counted_and_the_work_goes_on() {
 fn a_second_daemon_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (_storage, _events) = begin(dir.path());
-    let error = recover(dir.path(), Clock::start()).unwrap_err().to_string();
+    let error = recover(dir.path(), &Options::default(), Clock::start()).unwrap_err().to_string();
     assert!(error.contains("another ringside"), "{error}");
 }
 
@@ -219,7 +227,7 @@ fn a_start_writes_the_sidecar_that_a_crash_left_unwritten() {
     let cut = path.with_extension("json.tmp");
     fs::rename(&path, &cut).unwrap();
     fs::write(&cut, "{").unwrap();
-    recover(dir.path(), Clock::start()).unwrap();
+    recover(dir.path(), &Options::default(), Clock::start()).unwrap();
     assert!(!cut.exists());
     assert_eq!(sidecar(dir.path(), 1), whole);
 }

@@ -24,8 +24,10 @@ use storage::{call, ended, noise, record, recording, tags, tapped};
 /// A data directory with recorded calls 1 to 3.
 fn three_calls() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
-    recover(dir.path(), Clock::start()).unwrap();
-    let storage = start(dir.path(), &Options { ballast_bytes: 0 }, Clock::start(), |_| {}).unwrap();
+    recover(dir.path(), &Options::default(), Clock::start()).unwrap();
+    let storage =
+        start(dir.path(), &Options { ballast_bytes: 0, ..Options::default() }, Clock::start(), |_| {})
+            .unwrap();
     for seq in 1..=3 {
         let (mut tap, ring) = rtrb::RingBuffer::new(500);
         storage.start_recording(call(seq), recording(seq), tags(seq), ring);

@@ -61,7 +61,7 @@ enum Command {
     CheckConfig(check_config::Arguments),
     /// Show the calls the box has taken.
     Calls(calls::Arguments),
-    /// Check the recordings.
+    /// Check and open the recordings.
     #[command(subcommand)]
     Recordings(Recordings),
 }
@@ -76,6 +76,14 @@ enum Recordings {
         /// One JSON object a line.
         #[arg(long)]
         json: bool,
+    },
+    /// Write the playable Opus file of a recording, also of an encrypted one.
+    Open(recordings::Open),
+    /// Make the pair of keys with which an owner opens encrypted recordings without the box.
+    NewOwnerKey {
+        /// Where to write the secret key; it must not exist.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
     },
 }
 
@@ -114,6 +122,8 @@ pub fn main() -> ExitCode {
         Command::CheckConfig(arguments) => check_config::check_config(&arguments),
         Command::Calls(arguments) => calls::calls(&arguments),
         Command::Recordings(Recordings::Verify { data, json }) => verify(&data, json),
+        Command::Recordings(Recordings::Open(arguments)) => recordings::open(&arguments),
+        Command::Recordings(Recordings::NewOwnerKey { out }) => recordings::new_owner_key(&out),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,13 +1,23 @@
 //! `ringside recordings verify`: every recording against its record, and every file against the records.
+//!
+//! Without the box's key an encrypted recording is compared with its digest only.
+
+mod new_owner_key;
+mod open;
+
+pub(super) use new_owner_key::new_owner_key;
+pub(super) use open::{Arguments as Open, open};
 
 use crate::{
     id::CallId,
     io::{
-        files::{self, JOURNAL_DIR, PART, PEAKS, RECORDING, SIDECAR},
+        box_key::BoxKey,
+        files::{self, ENCRYPTED, ENCRYPTED_PART, JOURNAL_DIR, PART, PEAKS, RECORDING, SIDECAR},
         journal::reader::fold,
         recording_file,
     },
     record::{CallRecord, RecordingState},
+    recording::vault::{Kek, Unlock},
 };
 use serde::Serialize;
 use std::{
@@ -15,6 +25,9 @@ use std::{
     io::{self, Write},
     path::Path,
 };
+
+/// Extensions of what belongs below `rec/`.
+const KNOWN: [&str; 6] = [RECORDING, PART, ENCRYPTED, ENCRYPTED_PART, PEAKS, SIDECAR];
 
 /// What is the matter with a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -56,8 +69,10 @@ struct Line {
 /// If the journal or a folder cannot be read, or `out` not be written.
 pub fn verify(data_dir: &Path, json: bool, out: &mut impl Write) -> io::Result<u8> {
     let (records, report) = fold(&data_dir.join(JOURNAL_DIR))?;
+    let kek = BoxKey::find(data_dir)?.map(|key| key.kek());
     let claimed = |record: &&CallRecord| record.recording.path.is_some();
-    let mut lines: Vec<Line> = records.iter().filter(claimed).map(|record| check(data_dir, record)).collect();
+    let one = |record| check(data_dir, record, kek.as_ref());
+    let mut lines: Vec<Line> = records.iter().filter(claimed).map(one).collect();
     lines.extend(orphans(data_dir, &records)?);
     let bad = lines.iter().filter(|line| !matches!(line.verdict, Verdict::Good | Verdict::Open)).count();
     if json {
@@ -75,22 +90,29 @@ pub fn verify(data_dir: &Path, json: bool, out: &mut impl Write) -> io::Result<u
     Ok(u8::from(bad > 0 || !report.is_clean()))
 }
 
-fn check(data_dir: &Path, record: &CallRecord) -> Line {
+fn check(data_dir: &Path, record: &CallRecord, kek: Option<&Kek>) -> Line {
     let path = record.recording.path.clone().unwrap_or_default();
     let (verdict, detail) = match record.recording.state {
         RecordingState::Writing => (Verdict::Open, None),
         RecordingState::None | RecordingState::Failed | RecordingState::Erased => {
             (Verdict::Missing, record.recording.why_none.clone())
         }
-        RecordingState::Closed | RecordingState::Recovered => compare(&data_dir.join(&path), record),
+        RecordingState::Closed | RecordingState::Recovered => compare(&data_dir.join(&path), record, kek),
     };
     Line { call: Some(record.id), path, verdict, detail }
 }
 
-fn compare(path: &Path, record: &CallRecord) -> (Verdict, Option<String>) {
-    let inspected = match recording_file::inspect(path) {
+fn compare(path: &Path, record: &CallRecord, kek: Option<&Kek>) -> (Verdict, Option<String>) {
+    if files::is_encrypted(path) && kek.is_none() {
+        return compare_digest(path, record, "the box's key is not here: only the digest was compared");
+    }
+    let inspected = match recording_file::inspect(path, kek.map(Unlock::Box)) {
         Ok(inspected) => inspected,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return (Verdict::Missing, None),
+        // A recording of a key that is gone may still be what was written.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return compare_digest(path, record, &format!("{error}; only the digest was compared"));
+        }
         Err(error) => return (Verdict::Unreadable, Some(error.to_string())),
     };
     let (outline, recorded) = (&inspected.outline, &record.recording);
@@ -110,7 +132,21 @@ fn compare(path: &Path, record: &CallRecord) -> (Verdict, Option<String>) {
     if Some(&inspected.finished.hash) != recorded.hash.as_ref() {
         return (Verdict::Changed, Some("its BLAKE3 is not the recorded one".to_owned()));
     }
+    if inspected.finished.audio_hash != recorded.audio_hash {
+        return (Verdict::Changed, Some("the BLAKE3 of its audio is not the recorded one".to_owned()));
+    }
     (Verdict::Good, None)
+}
+
+/// What can be said of a recording that cannot be opened; `why` tells why not.
+fn compare_digest(path: &Path, record: &CallRecord, why: &str) -> (Verdict, Option<String>) {
+    let recorded = &record.recording;
+    match recording_file::digest(path) {
+        Ok(found) if Some(&found.hash) == recorded.hash.as_ref() => (Verdict::Good, Some(why.to_owned())),
+        Ok(_) => (Verdict::Changed, Some("its BLAKE3 is not the recorded one".to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (Verdict::Missing, None),
+        Err(error) => (Verdict::Unreadable, Some(error.to_string())),
+    }
 }
 
 /// Recordings that no record claims, and side files of none.
@@ -121,10 +157,18 @@ fn orphans(data_dir: &Path, records: &[CallRecord]) -> io::Result<Vec<Line>> {
     let mut orphans = Vec::new();
     for path in files::recording_files(data_dir)? {
         let name = files::parse_name(&path);
-        let stem = path.with_extension("").with_extension("");
-        let recording = stem.with_extension(RECORDING).to_string_lossy().into_owned();
-        let known = name.is_some_and(|(_, ext)| [RECORDING, PART, PEAKS, SIDECAR].contains(&ext));
-        if known && claimed.contains(recording.as_str()) {
+        let known = name.is_some_and(|(_, ext)| KNOWN.contains(&ext));
+        let is_claimed = |extension: &&str| {
+            let recording = files::stem(&path).with_extension(extension);
+            recording.to_str().is_some_and(|recording| claimed.contains(recording))
+        };
+        // A finished recording has to be the claimed one; what lies beside it has to lie beside one.
+        let own: &[&str] = match name {
+            Some((_, RECORDING | PART)) => &[RECORDING],
+            Some((_, ENCRYPTED | ENCRYPTED_PART)) => &[ENCRYPTED],
+            Some(_) | None => &[RECORDING, ENCRYPTED],
+        };
+        if known && own.iter().any(is_claimed) {
             continue;
         }
         let call = name.map(|(call, _)| call);
@@ -132,7 +176,7 @@ fn orphans(data_dir: &Path, records: &[CallRecord]) -> io::Result<Vec<Line>> {
         let belongs = call.is_some_and(|call| calls.contains(&call));
         let verdict = match name {
             Some((_, SIDECAR)) if belongs => continue,
-            Some((_, PART | PEAKS)) if belongs => Verdict::Open,
+            Some((_, PART | ENCRYPTED_PART | PEAKS)) if belongs => Verdict::Open,
             Some(_) | None => Verdict::Orphan,
         };
         orphans.push(Line { call, path: path.to_string_lossy().into_owned(), verdict, detail: None });

@@ -10,7 +10,7 @@ use super::{
     lines, numbers, raw,
     read::Reading,
 };
-use crate::number::Dialplan;
+use crate::{hex, number::Dialplan};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     ops::Range,
@@ -206,7 +206,26 @@ fn recording(checker: &mut Checker<'_>, raw: &raw::Recording) -> Recording {
         notice: optional(raw.notice.as_ref()).map(Into::into),
         bitrate_bps: checker.within("bitrate_bps", &raw.bitrate_bps, 12_000..=128_000, 32_000),
         complexity: checker.within("complexity", &raw.complexity, 0..=10, 5),
+        encrypt: raw.encrypt.as_ref().is_some_and(|on| *on.get_ref()),
+        owner_key: raw.owner_key.as_ref().and_then(|key| owner_key(checker, raw, key)),
     }
+}
+
+fn owner_key(checker: &mut Checker<'_>, raw: &raw::Recording, key: &Spanned<String>) -> Option<[u8; 32]> {
+    if raw.encrypt.as_ref().is_none_or(|on| !*on.get_ref()) {
+        let message = "owner_key does nothing while recordings are not encrypted".to_owned();
+        let remedy = "add `encrypt = true`, or leave the key out".to_owned();
+        checker.report(Problem::new("unused_key", message, key.span()).help(remedy));
+    }
+    // With the key of all zeros a sealed box is open to everybody.
+    let read = hex::decode(key.get_ref().trim()).filter(|bytes| *bytes != [0; 32]);
+    if read.is_none() {
+        let message = "owner_key is not a public key of 64 hex digits".to_owned();
+        let remedy =
+            "make one with `ringside recordings new-owner-key --out FILE` and copy the line it prints";
+        checker.report(Problem::new("text", message, key.span()).help(remedy.to_owned()));
+    }
+    read
 }
 
 fn trunks(checker: &mut Checker<'_>, raw: &[Spanned<raw::Trunk>]) -> Vec<Trunk> {

@@ -254,6 +254,15 @@ pub struct Recording {
     pub bitrate_bps: u32,
     /// Effort of the encoder, 0..=10. Default: 5.
     pub complexity: u8,
+    /// Whether recordings are encrypted on the disk. Default: false.
+    ///
+    /// What that protects depends on where the box's key is. Beside the data (`box.key`, as it comes): a copied
+    /// recording and nothing else. In a sealed systemd credential: a disk that is taken out. The waveform and the
+    /// call's record are never encrypted.
+    pub encrypt: bool,
+    /// The owner's public key, 64 hex digits, as `ringside recordings new-owner-key` prints it: whoever has the secret
+    /// one opens the recordings without the box, also when the box and its key are gone. Only with `encrypt`.
+    pub owner_key: Option<[u8; 32]>,
 }
 
 /// What the parties of a recorded call are told.

@@ -98,6 +98,8 @@ pub(super) struct Recording {
     pub(super) notice: Text,
     pub(super) bitrate_bps: Number,
     pub(super) complexity: Number,
+    pub(super) encrypt: Option<Spanned<bool>>,
+    pub(super) owner_key: Text,
 }
 
 #[derive(Default, Deserialize)]

@@ -21,6 +21,7 @@ use crate::{
     config::{Config, RecordingPolicy},
     directory::Directory,
     io::{
+        box_key::BoxKey,
         clock::Clock,
         front_panel::FrontPanel,
         line_io::LineCommand,
@@ -32,6 +33,7 @@ use crate::{
         storage,
     },
     media::PatchBay,
+    recording::vault::{PublicKey, Vault},
     sip::endpoint::Endpoint,
     switchboard::Switchboard,
     web,
@@ -73,7 +75,9 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     // Before any thread starts: a simulated sound card sets the environment for libasound.
     let Opened { hardware, front, lines, pcm } = hardware::open(&profile, &path, &config.site.country)?;
     let (outbox, inbox) = mpsc::channel(INBOX);
-    let (recovered, storage) = open_storage(data, clock, outbox.clone())?;
+    let stored = storage_options(config, data);
+    let kek = stored.vault.as_ref().map(|vault| vault.kek.clone());
+    let (recovered, storage) = open_storage(data, &stored, clock, outbox.clone())?;
     let sip_address = options.sip.unwrap_or(config.sip.listen);
     let web_address = options.web.unwrap_or(config.web.listen);
     let phones: Vec<String> = profile.fxs_ports().map(|(_, port)| port.name.clone()).collect();
@@ -103,7 +107,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let pulse = health.watch("line-io", LINES_STALE_MS);
     let lines = line_thread(lines, orders, outbox.clone(), clock, pulse)?;
 
-    let calls = StoredCalls { index: storage.index(), clock, zone: site::time_zone(config) };
+    let calls = StoredCalls { index: storage.index(), clock, zone: site::time_zone(config), kek };
     let (state, line_tests) = page_state(calls, data.clone(), health);
     let box_state = BoxState::new(config, &profile, clock, state.status.clone(), state.health.clone());
     let (ready, begun) = channel();
@@ -128,17 +132,30 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     Ok(Running { sip, web, inbox: outbox, threads, hardware, reset: reset_asked })
 }
 
+/// How recordings are kept. Without the box's key calls go on, and recordings that are to be encrypted are refused.
+fn storage_options(config: &Config, data: &Path) -> storage::Options {
+    let encrypt = config.recording.encrypt;
+    let key = BoxKey::open(data);
+    if let Err(error) = &key {
+        tracing::error!(%error, "encrypted recordings are not opened{}", if encrypt { ", and no call is recorded" } else { "" });
+    }
+    let owner = config.recording.owner_key.map(PublicKey::new);
+    let vault = key.ok().map(|key| Vault { kek: key.kek(), owner });
+    storage::Options { vault, encrypt, ..storage::Options::default() }
+}
+
 /// Closes what the last stop left open, and starts the threads of storage.
 fn open_storage(
     data: &Path,
+    options: &storage::Options,
     clock: Clock,
     outbox: mpsc::Sender<Message>,
 ) -> Result<(storage::Recovered, storage::Storage), StartError> {
-    let recovered = storage::recover(data, clock)?;
+    let recovered = storage::recover(data, options, clock)?;
     for call in &recovered.interrupted {
         tracing::warn!(%call, "the call was cut off by the last stop; its record is closed as interrupted");
     }
-    let storage = storage::start(data, &storage::Options::default(), clock, move |event| {
+    let storage = storage::start(data, options, clock, move |event| {
         if outbox.try_send(Message::Storage(event)).is_err() {
             tracing::debug!("a report of storage had no room");
         }

@@ -2,17 +2,21 @@
 
 use crate::{
     id::CallId,
-    io::{clock::Clock, store::Index},
+    io::{clock::Clock, recording_file::Audio, store::Index},
     record::CallRecord,
+    recording::vault::{Kek, Unlock},
     time::WallTime,
-    web::Calls,
+    web::{Calls, SealedAudio},
 };
+use std::{io, ops::Range, path::Path, sync::Arc};
 
 /// Finished calls of the index; "today" is the office's.
 pub(super) struct StoredCalls {
     pub(super) index: Index,
     pub(super) clock: Clock,
     pub(super) zone: jiff::tz::TimeZone,
+    /// Opens encrypted recordings, if the box has its key.
+    pub(super) kek: Option<Kek>,
 }
 
 impl StoredCalls {
@@ -35,5 +39,22 @@ impl Calls for StoredCalls {
 
     fn get(&self, call: CallId) -> Option<CallRecord> {
         self.index.get(call).ok().flatten()
+    }
+
+    fn open_sealed(&self, recording: &Path) -> io::Result<Arc<dyn SealedAudio>> {
+        Ok(Arc::new(Sealed(Audio::open(recording, self.kek.as_ref().map(Unlock::Box))?)))
+    }
+}
+
+/// An encrypted recording that has been opened.
+struct Sealed(Audio);
+
+impl SealedAudio for Sealed {
+    fn bytes(&self) -> u64 {
+        self.0.bytes()
+    }
+
+    fn read_range(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
+        self.0.read_range(range)
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! box.json                          identity of this box, made once
+//! box.key                           its key, see `io::box_key`
 //! lock                              held by the running daemon
 //! lines.json                        what is known of the lines, see `io::lines_file`
 //! ballast                           free space for the journal when the disk is full
 //! journal/000001.rj                 the truth, see `io::journal`
 //! rec/2026/11/22/<call>.opus        a recording; `.opus.part` while it is written
+//! rec/2026/11/22/<call>.opus.enc    an encrypted one; `.opus.enc.part` while it is written
 //! rec/2026/11/22/<call>.json        its sidecar: the whole call record
-//! rec/2026/11/22/<call>.peaks       its waveform
+//! rec/2026/11/22/<call>.peaks       its waveform, never encrypted
 //! index/                            derived, see `io::store`
 //! ```
 
@@ -28,6 +30,10 @@ use std::{
 pub const RECORDING: &str = "opus";
 /// Extension of a recording being written.
 pub const PART: &str = "opus.part";
+/// Extension of an encrypted recording.
+pub const ENCRYPTED: &str = "opus.enc";
+/// Extension of an encrypted recording being written.
+pub const ENCRYPTED_PART: &str = "opus.enc.part";
 /// Extension of a sidecar.
 pub const SIDECAR: &str = "json";
 /// Extension of a peaks file.
@@ -151,6 +157,20 @@ pub fn parse_name(path: &Path) -> Option<(CallId, &str)> {
     Some((stem.parse().ok()?, extension))
 }
 
+/// A recording's file without what follows the call's id: what its side files are named after.
+#[must_use]
+pub fn stem(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(name.split_once('.').map_or(&*name, |(stem, _)| stem))
+}
+
+/// Whether a file is an encrypted recording, by its name.
+#[must_use]
+pub fn is_encrypted(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.split_once('.').is_some_and(|(_, extension)| [ENCRYPTED, ENCRYPTED_PART].contains(&extension))
+}
+
 /// Locks the data directory for one daemon; the lock goes with the file that is returned.
 ///
 /// # Errors
@@ -244,6 +264,9 @@ mod tests {
         assert_eq!(path, format!("rec/2025/11/22/{call}.opus.part"));
         assert_eq!(parse_name(Path::new(&path)), Some((call, PART)));
         assert_eq!(parse_name(Path::new("rec/readme.txt")), None);
+        let sealed = path_of(call, WallTime(1_763_816_709_007), ENCRYPTED_PART);
+        assert_eq!(stem(Path::new(&sealed)), stem(Path::new(&path)));
+        assert!(is_encrypted(Path::new(&sealed)) && !is_encrypted(Path::new(&path)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod address;
 mod arrival;
+pub mod box_key;
 pub mod button;
 pub mod clock;
 pub mod cpu;

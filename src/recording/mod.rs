@@ -11,6 +11,7 @@ pub mod ogg;
 pub mod peaks;
 pub mod recorder;
 pub mod tap;
+pub mod vault;
 
 /// Samples of one leg in one encoded frame: 20 ms at 8 kHz.
 pub const FRAME_SAMPLES: usize = 160;

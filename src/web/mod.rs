@@ -1,7 +1,8 @@
 //! The live page and the API.
 //!
 //! `live` holds the bubbles that the signalling thread publishes, `stream` brings them to the open pages, `pages`
-//! draws them and the calls of the day, `recording` plays audio, `api` answers machines. `view` and `wording` turn
+//! draws them and the calls of the day, `recording` plays audio (`sealed` if it is
+//! encrypted), `api` answers machines. `view` and `wording` turn
 //! records into the office's words; `guard` keeps the page on this machine. `status` is the state of the box and the
 //! way of line tests, `panel` its strip on the live page, `status_wording` the words for both.
 
@@ -16,6 +17,7 @@ mod metrics;
 mod pages;
 mod panel;
 mod recording;
+mod sealed;
 mod status;
 pub mod status_wording;
 mod stream;
@@ -38,7 +40,8 @@ use axum::{
 use std::{
     future::Future,
     io,
-    path::PathBuf,
+    ops::Range,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -63,6 +66,26 @@ pub trait Calls: Send + Sync {
 
     /// The newest revision of one call.
     fn get(&self, call: CallId) -> Option<CallRecord>;
+
+    /// Opens an encrypted recording.
+    ///
+    /// # Errors
+    /// If it cannot be read, or there is no key for it here, as by default.
+    fn open_sealed(&self, _recording: &Path) -> io::Result<Arc<dyn SealedAudio>> {
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, "there is no key here to open it"))
+    }
+}
+
+/// An encrypted recording that has been opened. Called on a thread that may wait for a disk.
+pub trait SealedAudio: Send + Sync {
+    /// Bytes of the Ogg Opus file inside.
+    fn bytes(&self) -> u64;
+
+    /// These bytes of it.
+    ///
+    /// # Errors
+    /// If they cannot be read, or are not as they were written.
+    fn read_range(&self, range: Range<u64>) -> io::Result<Vec<u8>>;
 }
 
 /// Everything the page shows.

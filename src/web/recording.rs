@@ -3,7 +3,7 @@
 //! The file is the one that the record names; nothing of the address reaches the file system. Its entity tag is the
 //! record's BLAKE3, so the conditional headers are judged here and only the range is left to `ServeFile`.
 
-use super::{Site, view};
+use super::{Calls, Site, sealed, view};
 use crate::{
     id::CallId,
     record::{CallRecord, Ended, RecordingState},
@@ -11,7 +11,7 @@ use crate::{
 use axum::{
     body::Body,
     extract::{Path, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request},
     response::{IntoResponse, Response},
 };
 use std::{io, path::PathBuf, sync::Arc};
@@ -27,6 +27,7 @@ enum Audio {
     File {
         path: PathBuf,
         hash: Option<String>,
+        encrypted: bool,
     },
 }
 
@@ -41,7 +42,10 @@ pub(super) async fn audio(
         None => Audio::NoSuchCall,
     });
     match audio.await {
-        Some(Audio::File { path, hash }) => file(path, hash, request).await,
+        Some(Audio::File { path, hash, encrypted }) => {
+            let calls = encrypted.then(|| Arc::clone(&site.state.calls));
+            file(path, hash, calls, request).await
+        }
         Some(other) => said(other),
         None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
@@ -52,7 +56,9 @@ impl Audio {
         match record.recording.state {
             RecordingState::Closed | RecordingState::Recovered => {
                 let hash = record.recording.hash.clone();
-                view::recording_path(record, data_dir).map_or(Self::None, |path| Self::File { path, hash })
+                let encrypted = record.recording.encryption.is_some();
+                let path = view::recording_path(record, data_dir);
+                path.map_or(Self::None, |path| Self::File { path, hash, encrypted })
             }
             RecordingState::Writing => Self::NotYet,
             RecordingState::None if record.outcome.ended == Ended::InProgress => Self::NotYet,
@@ -74,15 +80,33 @@ fn said(audio: Audio) -> Response {
     }
 }
 
-async fn file(path: PathBuf, hash: Option<String>, mut request: Request) -> Response {
+/// The file in `path`, opened by `sealed_by` if it is encrypted.
+async fn file(
+    path: PathBuf,
+    hash: Option<String>,
+    sealed_by: Option<Arc<dyn Calls>>,
+    mut request: Request,
+) -> Response {
     let etag = hash.and_then(|hash| HeaderValue::try_from(format!("\"{hash}\"")).ok());
     if let Some(etag) = &etag
         && !judge_conditions(request.headers_mut(), etag)
     {
         return (StatusCode::NOT_MODIFIED, [(header::ETAG, etag.clone())]).into_response();
     }
-    let mut response = match ServeFile::new(&path).try_call(request).await {
-        Ok(response) => response.map(Body::new),
+    let served = match sealed_by {
+        Some(calls) => {
+            let (asked, _) = request.into_parts();
+            open(calls, path.clone(), &asked).await
+        }
+        None => ServeFile::new(&path).try_call(request).await.map(|response| response.map(Body::new)),
+    };
+    let mut response = match served {
+        Ok(response) => response,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            tracing::warn!(path = %path.display(), %error, "a recording cannot be opened");
+            let why = "this recording is encrypted, and its key is not on this box\n";
+            return (StatusCode::INTERNAL_SERVER_ERROR, why).into_response();
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             tracing::warn!(path = %path.display(), "a recording is missing; run `ringside recordings verify`");
             return (StatusCode::NOT_FOUND, "the recording's file is missing\n").into_response();
@@ -100,6 +124,12 @@ async fn file(path: PathBuf, hash: Option<String>, mut request: Request) -> Resp
         headers.insert(header::ETAG, etag);
     }
     response
+}
+
+async fn open(calls: Arc<dyn Calls>, path: PathBuf, asked: &request::Parts) -> io::Result<Response> {
+    let opened = tokio::task::spawn_blocking(move || calls.open_sealed(&path)).await;
+    let audio = opened.map_err(io::Error::other)??;
+    Ok(sealed::answer(audio, &asked.method, &asked.headers))
 }
 
 /// Takes the conditional headers out of a request; false if the client has this very file (RFC 9110 13.2.2).

@@ -179,7 +179,7 @@ impl Player {
         let recording = &record.recording;
         match recording.state {
             RecordingState::Closed | RecordingState::Recovered => {
-                let peaks = recording_path(record, data_dir).map(|path| path.with_extension("peaks"));
+                let peaks = recording_path(record, data_dir).map(|path| peaks_of(&path));
                 let waveform = peaks.and_then(|path| waveform::read(&path, columns));
                 Self::Ready { waveform, duration: wording::duration(recording.duration_ms) }
             }
@@ -195,6 +195,8 @@ impl Player {
 fn why_none(why: Option<&str>) -> String {
     match why {
         Some("disk_full") => "Not recorded: the disk was full".to_owned(),
+        Some("no_key") => "Not recorded: the key to encrypt it was missing".to_owned(),
+        Some("locked") => "The recording cannot be opened: the box's key is missing".to_owned(),
         Some(other) => format!("Not recorded: {}", wording::plain(other)),
         None => "Not recorded".to_owned(),
     }
@@ -205,6 +207,13 @@ pub(super) fn recording_path(record: &CallRecord, data_dir: &Path) -> Option<Pat
     let below = Path::new(record.recording.path.as_deref()?);
     let inside = below.components().all(|part| matches!(part, Component::Normal(_)));
     inside.then(|| data_dir.join(below))
+}
+
+/// The waveform beside a recording: `a.peaks` for `a.opus` and `a.opus.enc`.
+fn peaks_of(recording: &Path) -> PathBuf {
+    let name = recording.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.split_once('.').map_or(&*name, |(stem, _)| stem);
+    recording.with_file_name(format!("{stem}.peaks"))
 }
 
 /// A name and its value on a call's page.
@@ -368,7 +377,9 @@ fn recording(record: &CallRecord) -> Vec<Fact> {
             "Notice heard by",
             (!record.consent.heard_by.is_empty()).then(|| record.consent.heard_by.join(" and ")),
         ),
+        ("Encrypted", recording.encryption.as_ref().map(|cipher| cipher.to_uppercase())),
         ("BLAKE3", recording.hash.clone()),
+        ("BLAKE3 of the audio", recording.audio_hash.clone()),
     ])
 }
 

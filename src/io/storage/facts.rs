@@ -3,22 +3,24 @@
 use crate::{
     id::{CallId, RecordingId},
     io::{
-        files::{self, RECORDING},
+        files::{self, ENCRYPTED, RECORDING},
         recording_file::Finished,
     },
     record::{CallRecord, Recording, RecordingState},
     time::WallTime,
 };
 
-/// A recording of a call that is being written; its id is still to be set.
-pub(super) fn begun(call: CallId, start_time: WallTime) -> Recording {
+/// A recording of a call that is being written, with the cipher's name if it is encrypted; its id is still to be set.
+pub(super) fn begun(call: CallId, start_time: WallTime, encryption: Option<&str>) -> Recording {
+    let extension = if encryption.is_some() { ENCRYPTED } else { RECORDING };
     Recording {
         state: RecordingState::Writing,
         codec: "opus".to_owned(),
         container: "ogg".to_owned(),
         channels: 2,
         channel_map: vec!["caller".to_owned(), "office".to_owned()],
-        path: Some(files::path_of(call, start_time, RECORDING)),
+        path: Some(files::path_of(call, start_time, extension)),
+        encryption: encryption.map(str::to_owned),
         ..Recording::default()
     }
 }
@@ -35,7 +37,8 @@ pub(super) fn finished(
     duration_ms: u64,
     file: Finished,
 ) -> Recording {
-    Recording { state, duration_ms, bytes: file.bytes, hash: Some(file.hash), ..begun }
+    let (hash, audio_hash) = (Some(file.hash), file.audio_hash);
+    Recording { state, duration_ms, bytes: file.bytes, hash, audio_hash, ..begun }
 }
 
 /// Puts a recording's facts into the record of its call, as the next revision.

@@ -30,7 +30,10 @@ use crate::{
         store::Index,
     },
     record::{CallRecord, Recording, RecordingState},
-    recording::lifecycle::{Command, Event, Tags},
+    recording::{
+        lifecycle::{Command, Event, Tags},
+        vault::{CIPHER, Vault},
+    },
 };
 use std::{
     collections::BTreeMap,
@@ -59,11 +62,15 @@ const INDEX_WAIT: Duration = Duration::from_secs(3);
 pub struct Options {
     /// Bytes kept free for the journal on a full disk.
     pub ballast_bytes: usize,
+    /// The keys of encrypted recordings: those that a crash left open need them also when new ones are plain.
+    pub vault: Option<Vault>,
+    /// Whether new recordings are encrypted. Without a vault there are none then, rather than plain ones.
+    pub encrypt: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { ballast_bytes: 16 << 20 }
+        Self { ballast_bytes: 16 << 20, vault: None, encrypt: false }
     }
 }
 
@@ -111,6 +118,7 @@ pub struct Storage {
     index: Index,
     /// Recordings begun for calls that are not over.
     begun: Mutex<BTreeMap<CallId, Recording>>,
+    encrypt: bool,
     journal_counters: Arc<JournalCounters>,
     counters: Arc<StorageCounters>,
     worker: Option<JoinHandle<()>>,
@@ -151,7 +159,8 @@ pub fn start(
     let journal_counters = journal.counters().clone();
     let (ready, index_ready) = sync_channel(1);
     let mut worker =
-        Worker::new(data_dir, clock, journal.clone(), ballast, index.clone(), on_event, counters.clone());
+        Worker::new(data_dir, clock, journal.clone(), ballast, index.clone(), on_event, counters.clone())
+            .encrypting(options);
     let worker = thread::Builder::new()
         .name("storage".to_owned())
         .spawn(move || worker.run(&work, last_seq, ready))
@@ -162,6 +171,7 @@ pub fn start(
         inbox: Some(inbox),
         index,
         begun: Mutex::default(),
+        encrypt: options.encrypt,
         journal_counters,
         counters,
         worker: Some(worker),
@@ -228,7 +238,8 @@ impl Storage {
     }
 
     fn begin(&self, call: CallId, recording: RecordingId, tags: Tags, tap: Option<rtrb::Consumer<TapFrame>>) {
-        let mut begun = Recording { id: Some(recording), ..facts::begun(call, tags.start_time) };
+        let begun = facts::begun(call, tags.start_time, self.encrypt.then_some(CIPHER));
+        let mut begun = Recording { id: Some(recording), ..begun };
         let work = Work::Start { call, recording, tags, tap };
         if self.inbox.as_ref().is_none_or(|inbox| inbox.try_send(work).is_err()) {
             self.counters.refused.fetch_add(1, Ordering::Relaxed);

@@ -4,12 +4,13 @@ use super::facts;
 use crate::{
     audio::tap_frame::TapFrame,
     id::{CallId, RecordingId},
-    io::recording_file::RecordingFile,
+    io::recording_file::{RecordingFile, Sealing},
     record::{Recording, RecordingState},
     recording::{
         encoder::EncodeError,
         lifecycle::Tags,
         recorder::{Output, Recorder},
+        vault::{CIPHER, Vault},
     },
     time::Instant,
 };
@@ -59,8 +60,9 @@ pub(super) struct Active {
 }
 
 impl Active {
+    /// Begins a recording, encrypted if there is a vault.
     pub(super) fn begin(
-        data_dir: &Path,
+        (data_dir, vault): (&Path, Option<&Vault>),
         call: CallId,
         recording: RecordingId,
         tags: &Tags,
@@ -68,10 +70,12 @@ impl Active {
         now: Instant,
         output: &mut Output,
     ) -> Result<Self, Fault> {
-        let begun = Recording { id: Some(recording), ..facts::begun(call, tags.start_time) };
+        let begun = facts::begun(call, tags.start_time, vault.map(|_| CIPHER));
+        let begun = Recording { id: Some(recording), ..begun };
+        let sealing = vault.map(|vault| Sealing { vault, recording, call });
         output.clear();
         let recorder = Recorder::new(recording, tags, output)?;
-        let mut file = RecordingFile::create(data_dir, begun.path.as_deref().unwrap_or_default())?;
+        let mut file = RecordingFile::create(data_dir, begun.path.as_deref().unwrap_or_default(), sealing)?;
         file.append(output)?;
         Ok(Self { tap, recorder, file, begun, synced_at: now })
     }

@@ -1,7 +1,7 @@
 //! What a start does after a crash or a power cut: every call that was open gets an end, every recording its length.
 //!
 //! 1. Cut the torn tail of the journal.
-//! 2. Repair every `.opus.part`.
+//! 2. Repair every `.opus.part` and `.opus.enc.part`.
 //! 3. Close every call without an end as `interrupted`, and every recording without facts, with what is really in
 //!    the file.
 //! 4. Journal that.
@@ -9,12 +9,12 @@
 //!
 //! Each step may be cut off and done again. The index catches up by itself when storage starts.
 
-use super::{StorageError, facts, open_journal};
+use super::{Options, StorageError, facts, open_journal};
 use crate::{
     id::{BoxId, CallId},
     io::{
         clock::Clock,
-        files::{self, Ballast, JOURNAL_DIR, PART, RECORDING, SIDECAR},
+        files::{self, Ballast, ENCRYPTED, ENCRYPTED_PART, JOURNAL_DIR, PART, RECORDING, SIDECAR},
         journal::{
             Fact, Kind,
             reader::{self, Report},
@@ -23,6 +23,7 @@ use crate::{
         recording_file::{self, Finished},
     },
     record::{CallRecord, Ended, Recording, RecordingState},
+    recording::vault::{CIPHER, Kek, Unlock},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -56,26 +57,28 @@ struct Found {
 ///
 /// # Errors
 /// If the data directory cannot be used, or another daemon uses it.
-pub fn recover(data_dir: &Path, clock: Clock) -> Result<Recovered, StorageError> {
+pub fn recover(data_dir: &Path, options: &Options, clock: Clock) -> Result<Recovered, StorageError> {
     let failed = |call| move |error| StorageError { dir: data_dir.to_owned(), call, error };
     let _lock = super::lock(data_dir)?;
     let (mut writer, opened, box_id) = open_journal(data_dir, clock)?;
     let files = files::recording_files(data_dir).map_err(failed("list the recordings"))?;
-    let mut parts = repair_parts(data_dir, &files);
+    let kek = options.vault.as_ref().map(|vault| &vault.kek);
+    let mut parts = repair_parts(data_dir, &files, kek);
     let repaired: Vec<CallId> = parts.keys().copied().collect();
     let mut unsettled = opened.unsettled;
     add_settled_owners(data_dir, &parts, &mut unsettled).map_err(failed("read the journal"))?;
     let mut interrupted = Vec::new();
     let mut entries = Vec::with_capacity(unsettled.len());
     for mut record in unsettled {
-        let found = parts.remove(&record.id).or_else(|| find_finished(data_dir, &record));
+        let found = parts.remove(&record.id).or_else(|| find_finished(data_dir, &record, kek));
         let kind = if record.outcome.ended == Ended::InProgress {
             interrupted.push(record.id);
             Kind::Interrupted
         } else {
             Kind::Recorded
         };
-        settle(&mut record, found);
+        let left = files.iter().any(|path| is_left(data_dir, path, record.id));
+        settle(&mut record, found, left);
         entries.push(Fact::Call(kind, Box::new(record)));
     }
     commit(&mut writer, &entries, &Ballast::new(data_dir, 0)).map_err(failed("write the journal"))?;
@@ -92,11 +95,11 @@ pub fn recover(data_dir: &Path, clock: Clock) -> Result<Recovered, StorageError>
 }
 
 /// Repairs every recording that was being written. One that cannot be is left as it is.
-fn repair_parts(data_dir: &Path, files: &[PathBuf]) -> BTreeMap<CallId, Found> {
+fn repair_parts(data_dir: &Path, files: &[PathBuf], kek: Option<&Kek>) -> BTreeMap<CallId, Found> {
     let mut found = BTreeMap::new();
     for path in files {
-        let Some((call, PART)) = files::parse_name(path) else { continue };
-        match recording_file::repair(&data_dir.join(path)) {
+        let Some((call, PART | ENCRYPTED_PART)) = files::parse_name(path) else { continue };
+        match recording_file::repair(&data_dir.join(path), kek) {
             Ok(Some(repaired)) => {
                 let (state, duration_ms) = (RecordingState::Recovered, repaired.duration_ms);
                 found.insert(call, Found { state, duration_ms, finished: repaired.finished });
@@ -118,7 +121,7 @@ fn mend_sidecars(data_dir: &Path, files: &[PathBuf], written: &BTreeSet<CallId>)
         let named = files.iter().filter_map(|path| files::parse_name(path));
         named.filter_map(move |(call, extension)| (extension == wanted).then_some(call))
     };
-    let mut missing: BTreeSet<CallId> = with(RECORDING).collect();
+    let mut missing: BTreeSet<CallId> = with(RECORDING).chain(with(ENCRYPTED)).collect();
     with(SIDECAR).for_each(|call| {
         missing.remove(&call);
     });
@@ -149,9 +152,10 @@ fn add_settled_owners(
 }
 
 /// A recording that was finished before its facts were journaled.
-fn find_finished(data_dir: &Path, record: &CallRecord) -> Option<Found> {
-    let path = data_dir.join(files::path_of(record.id, record.start_time, RECORDING));
-    let inspected = recording_file::inspect(&path).ok()?;
+fn find_finished(data_dir: &Path, record: &CallRecord, kek: Option<&Kek>) -> Option<Found> {
+    let path = |extension| data_dir.join(files::path_of(record.id, record.start_time, extension));
+    let look = |extension| recording_file::inspect(&path(extension), kek.map(Unlock::Box)).ok();
+    let inspected = look(RECORDING).or_else(|| look(ENCRYPTED))?;
     let whole = inspected.fault.is_none() && inspected.outline.ended();
     whole.then(|| Found {
         state: RecordingState::Closed,
@@ -160,7 +164,14 @@ fn find_finished(data_dir: &Path, record: &CallRecord) -> Option<Found> {
     })
 }
 
-fn settle(record: &mut CallRecord, found: Option<Found>) {
+/// Whether a file is a call's encrypted recording and still there, though it could not be opened.
+fn is_left(data_dir: &Path, path: &Path, call: CallId) -> bool {
+    let named = matches!(files::parse_name(path), Some((of, ENCRYPTED | ENCRYPTED_PART)) if of == call);
+    named && data_dir.join(path).exists()
+}
+
+/// `left` tells that there is an encrypted recording that could not be opened.
+fn settle(record: &mut CallRecord, found: Option<Found>, left: bool) {
     if record.outcome.ended == Ended::InProgress {
         record.outcome.ended = Ended::Interrupted;
         let played_ms = found.as_ref().map_or(0, |found| found.duration_ms);
@@ -171,16 +182,17 @@ fn settle(record: &mut CallRecord, found: Option<Found>) {
         record.duration = timing.total / 1000;
     }
     let was_recording = record.recording.state == RecordingState::Writing;
-    let begun = facts::begun(record.id, record.start_time);
     let recording = match found {
         Some(found) => {
+            let encryption = found.finished.audio_hash.as_ref().map(|_| CIPHER);
+            let begun = facts::begun(record.id, record.start_time, encryption);
             let begun = Recording { id: record.recording.id, ..begun };
             facts::finished(begun, found.state, found.duration_ms, found.finished)
         }
         None if was_recording => Recording {
             state: RecordingState::Failed,
             path: None,
-            why_none: Some("no_audio".to_owned()),
+            why_none: Some(if left { "locked" } else { "no_audio" }.to_owned()),
             ..record.recording.clone()
         },
         None => record.recording.clone(),

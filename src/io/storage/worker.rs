@@ -6,7 +6,7 @@
 //! ```
 
 use super::{
-    OnEvent, StorageCounters, facts,
+    OnEvent, Options, StorageCounters, facts,
     indexing::Indexing,
     recorded::{Active, Fault, Progress},
 };
@@ -27,6 +27,7 @@ use crate::{
     recording::{
         lifecycle::{Event, Tags},
         recorder::Output,
+        vault::Vault,
     },
     time::Instant,
 };
@@ -63,6 +64,14 @@ pub(super) enum Work {
     Close,
 }
 
+/// How new recordings are encrypted.
+enum Encryption {
+    Off,
+    On(Vault),
+    /// They are to be, and there is no key.
+    NoKey,
+}
+
 /// A finished call whose recording is still being written.
 struct Waiting {
     record: Box<CallRecord>,
@@ -87,6 +96,7 @@ pub(super) struct Worker {
     fresh: Vec<Fact>,
     events: Vec<Event>,
     output: Output,
+    encryption: Encryption,
     /// The recording being worked on: the one to give up after a panic.
     at_work: Option<CallId>,
     closing: bool,
@@ -117,9 +127,20 @@ impl Worker {
             fresh: Vec::new(),
             events: Vec::new(),
             output: Output::with_room(),
+            encryption: Encryption::Off,
             at_work: None,
             closing: false,
         }
+    }
+
+    /// Encrypts new recordings if that is asked for.
+    pub(super) fn encrypting(self, options: &Options) -> Self {
+        let encryption = match &options.vault {
+            _ if !options.encrypt => Encryption::Off,
+            Some(vault) => Encryption::On(vault.clone()),
+            None => Encryption::NoKey,
+        };
+        Self { encryption, ..self }
     }
 
     /// Works until the journal's thread has ended, which it does when this one lets go of it.
@@ -216,8 +237,13 @@ impl Worker {
         if self.active.len() >= MAX_RECORDINGS {
             return self.refuse(call, recording, "too_many_recordings");
         }
+        let vault = match &self.encryption {
+            Encryption::Off => None,
+            Encryption::On(vault) => Some(vault),
+            Encryption::NoKey => return self.refuse(call, recording, "no_key"),
+        };
         let now = self.clock.now();
-        match Active::begin(&self.data_dir, call, recording, tags, tap, now, &mut self.output) {
+        match Active::begin((&self.data_dir, vault), call, recording, tags, tap, now, &mut self.output) {
             Ok(active) => {
                 self.active.insert(call, active);
             }

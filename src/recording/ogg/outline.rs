@@ -2,9 +2,12 @@
 
 use super::{
     headers,
-    page::{BEGIN_OF_STREAM, END_OF_STREAM, Page},
+    page::{BEGIN_OF_STREAM, END_OF_STREAM, HEADER_BYTES, Page, seal},
 };
 use crate::id::CallId;
+
+/// Position of a page on which no packet ends (RFC 3533 6: -1).
+const NO_POSITION: u64 = u64::MAX;
 
 /// Why a page does not continue a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +45,8 @@ impl Outline {
     /// # Errors
     /// If the page does not continue the recording; the outline stays as it was.
     pub fn add(&mut self, page: &Page<'_>) -> Result<(), OutlineError> {
+        let has_position = page.granule() != NO_POSITION || page.packets().next().is_some();
+        let granule = if has_position { page.granule() } else { self.granule };
         match self.pages {
             0 => {
                 let head = page.packets().next().and_then(headers::pre_skip);
@@ -57,13 +62,13 @@ impl Outline {
                 let call = headers::comment(packet, "CALL_ID").ok_or(OutlineError::Comments)?;
                 self.call = call.parse().ok();
             }
-            _ if page.granule() < self.granule => return Err(OutlineError::Granule),
+            _ if granule < self.granule => return Err(OutlineError::Granule),
             _ => {}
         }
         self.last_page_at = self.bytes;
         self.bytes += page.bytes().len() as u64;
         self.pages += 1;
-        self.granule = page.granule();
+        self.granule = granule;
         self.ended = page.flags() & END_OF_STREAM != 0;
         Ok(())
     }
@@ -90,6 +95,20 @@ impl Outline {
     #[must_use]
     pub fn ended(&self) -> bool {
         self.ended
+    }
+
+    /// A page without a packet that ends the stream behind the good pages (RFC 3533 4: a nil page), for where the last
+    /// of them cannot be written again.
+    #[must_use]
+    pub fn end_page(&self) -> [u8; HEADER_BYTES] {
+        let mut page = [0; HEADER_BYTES];
+        page[..5].copy_from_slice(b"OggS\0");
+        page[5] = END_OF_STREAM;
+        page[6..14].copy_from_slice(&NO_POSITION.to_le_bytes());
+        page[14..18].copy_from_slice(&self.serial.to_le_bytes());
+        page[18..22].copy_from_slice(&self.pages.to_le_bytes());
+        seal(&mut page);
+        page
     }
 
     /// Milliseconds that a player plays.

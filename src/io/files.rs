@@ -11,7 +11,7 @@
 //! rec/2026/11/22/<call>.opus.enc    an encrypted one; `.opus.enc.part` while it is written
 //! rec/2026/11/22/<call>.json        its sidecar: the whole call record
 //! rec/2026/11/22/<call>.peaks       its waveform, never encrypted
-//! index/                            derived, see `io::store`
+//! index/                            derived, see `io::store`; `index.*` while it is exchanged, or put aside
 //! ```
 
 use crate::{
@@ -191,7 +191,9 @@ pub fn erase(data_dir: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     };
-    [RECORDINGS_DIR, JOURNAL_DIR, INDEX_DIR].map(remove).into_iter().collect()
+    // A new index that waits to take the old one's place would bring the calls back.
+    let waiting = ["next", "old"].map(|name| remove(&format!("{INDEX_DIR}.{name}")));
+    [RECORDINGS_DIR, JOURNAL_DIR, INDEX_DIR].map(remove).into_iter().chain(waiting).collect()
 }
 
 /// What `box.json` says.

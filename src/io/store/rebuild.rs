@@ -108,8 +108,10 @@ fn has_room(building: &Path, limits: &Limits) -> io::Result<()> {
 pub(super) fn bytes_of(dir: &Path) -> io::Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(dir)? {
-        let meta = entry?.metadata()?;
-        bytes += if meta.is_file() { meta.blocks() * 512 } else { 0 };
+        let entry = entry?;
+        let meta = entry.metadata()?;
+        // sled keeps large values in a folder of their own.
+        bytes += if meta.is_dir() { bytes_of(&entry.path())? } else { meta.blocks() * 512 };
     }
     Ok(bytes)
 }

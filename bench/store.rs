@@ -1,0 +1,269 @@
+//! What the journal and the index of calls cost: `cargo bench --bench store [-- --json]`.
+//!
+//! The store of 100,000 calls lies in memory (`/dev/shm`, or `TMPDIR`), so that times are those of the program and not
+//! of a disk; what a disk adds is one `fdatasync` per commit, which is counted. Memory is that of a fresh process that
+//! opens the store, less what it had before.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a bench looks at files and clocks")]
+
+mod count;
+mod row;
+#[path = "../tests/storage/mod.rs"]
+mod storage;
+
+use ringside::{
+    id::BoxId,
+    io::{
+        journal::{
+            Fact, Kind,
+            writer::{Disk, RealDisk, Writer},
+        },
+        store::{Index, Limits},
+    },
+    note::{Note, What},
+    record::{Ended, Recording, RecordingState},
+    time::WallTime,
+};
+use row::Row;
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+use storage::{START, call, ended, recording};
+
+const CALLS: u64 = 100_000;
+/// Calls confirmed one batch after the other, as the sync client does.
+const DRAINED: usize = 10_000;
+const BATCH: usize = 200;
+/// Commits in the shorter and the longer counted run.
+const COMMITS: [&str; 2] = ["100", "600"];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    let run = match &arguments[..] {
+        [_, what, number] if what == "--journal" => journal_commits(number),
+        [_, what, number] if what == "--index" => index_commits(number),
+        [_, what, dir] if what == "--memory" => memory(Path::new(dir)),
+        _ => measure(),
+    };
+    match run {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("store: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn print(metric: &'static str, value: f64, unit: &'static str, goal: Option<f64>) {
+    Row { bench: "store", metric, value, unit, goal }.print();
+}
+
+fn measure() -> Outcome<()> {
+    let per_entry = |what| count::instructions(&[what, COMMITS[0]], &[what, COMMITS[1]], 500);
+    print("journal_instructions_per_commit_of_1", per_entry("--journal")?, "instructions", Some(100_000.0));
+    print("index_instructions_per_commit_of_1", per_entry("--index")?, "instructions", Some(1_000_000.0));
+    print("journal_fdatasyncs_per_commit", fdatasyncs()?, "syscalls", Some(1.0));
+
+    let dir = tempfile::tempdir_in(in_memory())?;
+    let journal = dir.path().join("journal");
+    let (mut writer, _) = Writer::open(&journal, BoxId::from_parts(START, 7), 1, Box::new(RealDisk))?;
+    let begun = Instant::now();
+    for first in (1..=CALLS).step_by(BATCH) {
+        writer.commit(&(first..first + BATCH as u64).map(finished).collect::<Vec<_>>())?;
+    }
+    let ms = ms_since(begun);
+    print("journal_us_per_entry_in_batches_of_200", ms * 1_000.0 / CALLS as f64, "us", None);
+
+    let index = Index::new(&dir.path().join("index"));
+    index.open(&journal, START)?;
+    let begun = Instant::now();
+    index.catch_up(&journal, 0)?;
+    print("rebuild_ms_per_10000_calls", ms_since(begun) * 10_000.0 / CALLS as f64, "ms", Some(10_000.0));
+    questions(&index)?;
+    drain(&index)?;
+    drop(index);
+    reopened(dir.path())?;
+    remembered(dir.path())
+}
+
+/// Times of what the page and the sync client ask for, each the worst of 100.
+fn questions(index: &Index) -> Outcome<()> {
+    let worst = |question: &dyn Fn(u64) -> Outcome<usize>, expected: usize| -> Outcome<f64> {
+        let mut worst = 0.0_f64;
+        for at in 1..=100 {
+            let begun = Instant::now();
+            assert_eq!(question(at * (CALLS / 101))?, expected);
+            worst = worst.max(ms_since(begun));
+        }
+        Ok(worst)
+    };
+    let page = |at| Ok(index.page(Some(at), 50)?.len());
+    print("page_of_50_at_any_place_ms", worst(&page, 50)?, "ms", Some(20.0));
+    let backlog = |_| Ok(usize::try_from(index.backlog()?.records)?);
+    print("backlog_ms", worst(&backlog, usize::try_from(CALLS)?)?, "ms", Some(1.0));
+    let one = |seq| Ok(usize::from(index.get(call(seq))?.is_some()));
+    print("one_call_ms", worst(&one, 1)?, "ms", Some(5.0));
+    let old = |at| Ok(index.expired(WallTime(u64::MAX), Some((WallTime(START.0 + at), at)), 50)?.len());
+    print("50_calls_by_age_ms", worst(&old, 50)?, "ms", Some(20.0));
+    Ok(())
+}
+
+/// Records given out and confirmed, a batch at a time.
+fn drain(index: &Index) -> Outcome<()> {
+    let before = index.backlog()?;
+    let begun = Instant::now();
+    for _ in 0..DRAINED / BATCH {
+        let batch = index.unsent_records(BATCH)?;
+        let receipts: Vec<Fact> = batch
+            .iter()
+            .map(|record| {
+                let hash = "ab".repeat(32);
+                let what =
+                    What::RecordReceived { call: record.id, rev: record.rev, hash, hq_seq: record.seq };
+                Fact::Note(Note { at: START, what })
+            })
+            .collect();
+        index.apply(&receipts, None)?;
+    }
+    print("drain_ms_per_10000_records", ms_since(begun), "ms", Some(10_000.0));
+    assert_eq!(before.records - index.backlog()?.records, DRAINED as u64);
+    Ok(())
+}
+
+fn reopened(dir: &Path) -> Outcome<()> {
+    let live = fs::metadata(dir.join("index/db"))?.len();
+    print("index_bytes_per_call", live as f64 / CALLS as f64, "bytes", None);
+    let index = Index::new(&dir.join("index"));
+    let begun = Instant::now();
+    index.open(&dir.join("journal"), START)?;
+    print("reopen_ms", ms_since(begun), "ms", Some(5_000.0));
+    assert_eq!(index.page(None, 1)?.len(), 1);
+    drop(index);
+    let limits = Limits { small_bytes: 0, ratio: 1, spare_bytes: 0 };
+    let index = Index::with_limits(&dir.join("index"), limits);
+    let begun = Instant::now();
+    index.open(&dir.join("journal"), START)?;
+    print("exchange_ms_per_10000_calls", ms_since(begun) * 10_000.0 / CALLS as f64, "ms", Some(10_000.0));
+    let bytes = fs::metadata(dir.join("index/db"))?.len();
+    print("index_bytes_per_call_after_exchange", bytes as f64 / CALLS as f64, "bytes", None);
+    Ok(())
+}
+
+/// What a process of its own says about its memory.
+fn remembered(dir: &Path) -> Outcome<()> {
+    let output = Command::new(std::env::current_exe()?).arg("--memory").arg(dir).output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let megabytes: Vec<f64> = text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+    let [open, paged] = megabytes[..] else {
+        return Err(format!("no figures in `{text}`: {}", String::from_utf8_lossy(&output.stderr)).into());
+    };
+    print("memory_open_mb", open, "MB", Some(12.0));
+    print("memory_after_pages_mb", paged, "MB", Some(20.0));
+    Ok(())
+}
+
+/// Opens a store, walks 2,000 calls in pages of 50 from 40 places, and prints what that added to the memory.
+fn memory(dir: &Path) -> Outcome<()> {
+    let before = resident_mb()?;
+    let index = Index::new(&dir.join("index"));
+    index.open(&dir.join("journal"), START)?;
+    let open = resident_mb()? - before;
+    for at in 1..=40 {
+        assert_eq!(index.page(Some(at * CALLS / 41), 50)?.len(), 50);
+    }
+    println!("{open} {}", resident_mb()? - before);
+    Ok(())
+}
+
+fn resident_mb() -> Outcome<f64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1_024.0)
+}
+
+fn journal_commits(number: &str) -> Outcome<()> {
+    let dir = tempfile::tempdir_in(in_memory())?;
+    let box_id = BoxId::from_parts(START, 7);
+    let (mut writer, _) = Writer::open(&dir.path().join("journal"), box_id, 1, Box::new(RealDisk))?;
+    for seq in 1..=number.parse()? {
+        writer.commit(&[finished(seq)])?;
+    }
+    Ok(())
+}
+
+fn index_commits(number: &str) -> Outcome<()> {
+    let dir = tempfile::tempdir_in(in_memory())?;
+    let index = Index::new(&dir.path().join("index"));
+    index.open(&dir.path().join("journal"), START)?;
+    for seq in 1..=number.parse()? {
+        index.apply(&[finished(seq)], Some(seq))?;
+    }
+    Ok(())
+}
+
+/// The disk, with its syncs counted.
+struct Counting(Arc<AtomicU64>);
+
+impl Disk for Counting {
+    fn create(&mut self, path: &Path) -> io::Result<File> {
+        RealDisk.create(path)
+    }
+
+    fn append(&mut self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+        RealDisk.append(file, bytes)
+    }
+
+    fn sync(&mut self, file: &mut File) -> io::Result<()> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        RealDisk.sync(file)
+    }
+}
+
+fn fdatasyncs() -> Outcome<f64> {
+    let dir = tempfile::tempdir_in(in_memory())?;
+    let syncs = Arc::new(AtomicU64::new(0));
+    let disk = Box::new(Counting(syncs.clone()));
+    let (mut writer, _) = Writer::open(&dir.path().join("journal"), BoxId::from_parts(START, 7), 1, disk)?;
+    for seq in 1..=100 {
+        writer.commit(&[finished(3 * seq), finished(3 * seq + 1), finished(3 * seq + 2)])?;
+    }
+    Ok(syncs.load(Ordering::Relaxed) as f64 / 100.0)
+}
+
+/// A call with a recording, as it is journaled last.
+fn finished(seq: u64) -> Fact {
+    let mut record = ended(seq, Ended::CallerHungUp);
+    record.rev = 2;
+    record.customer_phone_number = format!("+1312555{:04}", seq % 10_000).parse().ok();
+    record.recording = Recording {
+        id: Some(recording(seq)),
+        state: RecordingState::Closed,
+        codec: "opus".to_owned(),
+        container: "ogg".to_owned(),
+        channels: 2,
+        duration_ms: 180_000,
+        bytes: 540_000,
+        hash: Some("ab".repeat(32)),
+        ..Recording::default()
+    };
+    Fact::Call(Kind::Recorded, record)
+}
+
+fn in_memory() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    if memory.is_dir() { memory } else { std::env::temp_dir() }
+}
+
+fn ms_since(begun: Instant) -> f64 {
+    begun.elapsed().as_secs_f64() * 1_000.0
+}

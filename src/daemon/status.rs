@@ -21,8 +21,8 @@ use crate::{
     sip::event::{Registration, TrunkId},
     status::{
         Alarm, BoxStatus, CallCounters, CallStatus, HangUpSignal, LineStatus, MediaStatus, PhoneState,
-        PhoneStatus, Polarity, SCHEMA, StorageStatus, ThreadStatus, TrackedCall, TrackedState, TrunkState,
-        TrunkStatus, UntrackedCall,
+        PhoneStatus, Polarity, Room, SCHEMA, StorageStatus, ThreadStatus, TrackedCall, TrackedState,
+        TrunkState, TrunkStatus, UntrackedCall,
     },
     switchboard::{LineView, PhoneView, Switchboard},
     time::WallTime,
@@ -313,6 +313,7 @@ impl BoxState {
             ok: self.threads().iter().all(|thread| thread.ok || thread.name != STORAGE_THREAD),
             free_percent: percent.and_then(|percent| u8::try_from(percent).ok()),
             failed_recordings: storage.failed_recordings.load(Ordering::Relaxed),
+            room: Room::from_code(storage.room.load(Ordering::Relaxed)),
         }
     }
 

@@ -39,7 +39,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU8, AtomicU64, Ordering},
         mpsc::{SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
@@ -85,6 +85,12 @@ pub struct StorageCounters {
     pub free_bytes: AtomicU64,
     /// See `free_bytes`.
     pub total_bytes: AtomicU64,
+    /// What the disk's room allows, a [`crate::status::Room`] by its code.
+    pub room: AtomicU8,
+    /// Recordings not begun because the disk is nearly full.
+    pub refused_low: AtomicU64,
+    /// Erasures done: recordings, and records.
+    pub erased: AtomicU64,
     /// Recordings closed whole.
     pub recordings: AtomicU64,
     /// Recordings cut short or not written at all.

@@ -7,6 +7,7 @@
 
 pub mod completeness;
 pub mod encoder;
+pub mod keeper;
 pub mod lifecycle;
 #[cfg(test)]
 pub(crate) mod made_up;

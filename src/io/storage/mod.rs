@@ -8,12 +8,16 @@
 //! Nothing here makes a caller wait: queues are bounded, what does not fit is counted and logged, and a recording
 //! that cannot be written leaves its reason on the record.
 
+mod books;
 mod facts;
 mod indexing;
+mod keeping;
+mod orphans;
 mod recorded;
 mod recovery;
 mod worker;
 
+pub use keeping::Desk;
 pub use recovery::{Recovered, recover};
 
 use crate::{
@@ -30,8 +34,14 @@ use crate::{
         store::Index,
     },
     record::{CallRecord, Recording, RecordingState},
-    recording::lifecycle::{Command, Event, Tags},
+    recording::{
+        encoder::Encoding,
+        lifecycle::{Command, Event, Tags},
+        retention::Policy,
+    },
 };
+use books::IndexBooks;
+use keeping::Keeping;
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -65,6 +75,15 @@ impl Default for Options {
     fn default() -> Self {
         Self { ballast_bytes: 16 << 20 }
     }
+}
+
+/// What the site's configuration says of recordings.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules {
+    /// How long things are kept.
+    pub policy: Policy,
+    /// What a recording may cost while there is room.
+    pub encoding: Encoding,
 }
 
 /// Storage cannot start.
@@ -119,9 +138,23 @@ pub struct Storage {
     begun: Mutex<BTreeMap<CallId, Recording>>,
     journal_counters: Arc<JournalCounters>,
     counters: Arc<StorageCounters>,
+    desk: Desk,
     worker: Option<JoinHandle<()>>,
     /// Keeps a second daemon out of the data directory.
     _lock: File,
+}
+
+/// Starts storage with the usual rules: everything is kept. See [`start_with`].
+///
+/// # Errors
+/// As [`start_with`].
+pub fn start(
+    data_dir: &Path,
+    options: &Options,
+    clock: Clock,
+    on_event: impl Fn(Event) + Send + Sync + 'static,
+) -> Result<Storage, StorageError> {
+    start_with(data_dir, options, Rules::default(), clock, on_event)
 }
 
 /// Starts the journal and storage threads; [`recover`] must have run before. `on_event` is called on both threads and
@@ -129,9 +162,10 @@ pub struct Storage {
 ///
 /// # Errors
 /// If the journal cannot be opened or a thread cannot be started. A bad index is no error: it is rebuilt.
-pub fn start(
+pub fn start_with(
     data_dir: &Path,
     options: &Options,
+    rules: Rules,
     clock: Clock,
     on_event: impl Fn(Event) + Send + Sync + 'static,
 ) -> Result<Storage, StorageError> {
@@ -156,8 +190,11 @@ pub fn start(
     let counters = Arc::new(StorageCounters::default());
     let journal_counters = journal.counters().clone();
     let (ready, index_ready) = sync_channel(1);
+    let keeping = Keeping::new(data_dir, IndexBooks::new(index.clone(), data_dir), rules.policy);
+    let desk = Desk::new(journal.clone(), keeping.books().clone(), rules.policy, clock);
+    let work_on = (journal.clone(), ballast, index.clone());
     let mut worker =
-        Worker::new(data_dir, clock, journal.clone(), ballast, index.clone(), on_event, counters.clone());
+        Worker::new(data_dir, clock, work_on, (keeping, rules.encoding), on_event, counters.clone());
     let worker = thread::Builder::new()
         .name("storage".to_owned())
         .spawn(move || worker.run(&work, last_seq, ready))
@@ -170,6 +207,7 @@ pub fn start(
         begun: Mutex::default(),
         journal_counters,
         counters,
+        desk,
         worker: Some(worker),
         _lock: lock,
     })
@@ -209,6 +247,12 @@ impl Storage {
     #[must_use]
     pub fn index(&self) -> Index {
         self.index.clone()
+    }
+
+    /// Where owners ask for erasures and holds.
+    #[must_use]
+    pub fn desk(&self) -> Desk {
+        self.desk.clone()
     }
 
     /// Counters of the storage thread.
@@ -256,6 +300,7 @@ impl Storage {
 
 impl Drop for Storage {
     fn drop(&mut self) {
+        self.desk.close();
         self.journal = None;
         if let Some(inbox) = self.inbox.take() {
             let _ = inbox.send(Work::Close);

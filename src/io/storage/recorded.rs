@@ -7,7 +7,7 @@ use crate::{
     io::recording_file::RecordingFile,
     record::{Recording, RecordingState},
     recording::{
-        encoder::EncodeError,
+        encoder::{EncodeError, Encoding},
         lifecycle::Tags,
         recorder::{Output, Recorder},
     },
@@ -61,16 +61,15 @@ pub(super) struct Active {
 impl Active {
     pub(super) fn begin(
         data_dir: &Path,
-        call: CallId,
-        recording: RecordingId,
-        tags: &Tags,
+        (call, recording): (CallId, RecordingId),
+        (tags, encoding): (&Tags, Encoding),
         tap: rtrb::Consumer<TapFrame>,
         now: Instant,
         output: &mut Output,
     ) -> Result<Self, Fault> {
         let begun = Recording { id: Some(recording), ..facts::begun(call, tags.start_time) };
         output.clear();
-        let recorder = Recorder::new(recording, tags, output)?;
+        let recorder = Recorder::with(encoding, recording, tags, output)?;
         let mut file = RecordingFile::create(data_dir, begun.path.as_deref().unwrap_or_default())?;
         file.append(output)?;
         Ok(Self { tap, recorder, file, begun, synced_at: now })

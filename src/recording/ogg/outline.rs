@@ -4,7 +4,10 @@ use super::{
     headers,
     page::{BEGIN_OF_STREAM, END_OF_STREAM, Page},
 };
-use crate::id::CallId;
+use crate::{
+    id::{CallId, RecordingId},
+    recording::lifecycle::Tags,
+};
 
 /// Why a page does not continue a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +36,7 @@ pub struct Outline {
     pre_skip: u64,
     granule: u64,
     call: Option<CallId>,
+    tags: Option<(Option<RecordingId>, Tags)>,
     ended: bool,
 }
 
@@ -56,6 +60,7 @@ impl Outline {
                 let packet = page.packets().next().ok_or(OutlineError::Comments)?;
                 let call = headers::comment(packet, "CALL_ID").ok_or(OutlineError::Comments)?;
                 self.call = call.parse().ok();
+                self.tags = headers::tags(packet);
             }
             _ if page.granule() < self.granule => return Err(OutlineError::Granule),
             _ => {}
@@ -96,6 +101,12 @@ impl Outline {
     #[must_use]
     pub fn duration_ms(&self) -> u64 {
         self.granule.saturating_sub(self.pre_skip) / 48
+    }
+
+    /// All that the recording says of itself, its own id among it; `None` if it does not name its call and time.
+    #[must_use]
+    pub fn tags(&self) -> Option<&(Option<RecordingId>, Tags)> {
+        self.tags.as_ref()
     }
 
     /// The call that the recording says it is of.

@@ -73,7 +73,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     // Before any thread starts: a simulated sound card sets the environment for libasound.
     let Opened { hardware, front, lines, pcm } = hardware::open(&profile, &path, &config.site.country)?;
     let (outbox, inbox) = mpsc::channel(INBOX);
-    let (recovered, storage) = open_storage(data, clock, outbox.clone())?;
+    let (recovered, storage) = open_storage(data, storage::Rules::of(config), clock, outbox.clone())?;
     let sip_address = options.sip.unwrap_or(config.sip.listen);
     let web_address = options.web.unwrap_or(config.web.listen);
     let phones: Vec<String> = profile.fxs_ports().map(|(_, port)| port.name.clone()).collect();
@@ -104,7 +104,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let lines = line_thread(lines, orders, outbox.clone(), clock, pulse)?;
 
     let calls = StoredCalls { index: storage.index(), clock, zone: site::time_zone(config) };
-    let (state, line_tests) = page_state(calls, data.clone(), health);
+    let (state, line_tests) = page_state(calls, web::Retention::new(storage.desk()), data.clone(), health);
     let box_state = BoxState::new(config, &profile, clock, state.status.clone(), state.health.clone());
     let (ready, begun) = channel();
     let starting = Starting::new(profile.fxs_ports().map(|(id, _)| id), clock.now(), ready);
@@ -131,6 +131,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
 /// Closes what the last stop left open, and starts the threads of storage.
 fn open_storage(
     data: &Path,
+    rules: storage::Rules,
     clock: Clock,
     outbox: mpsc::Sender<Message>,
 ) -> Result<(storage::Recovered, storage::Storage), StartError> {
@@ -138,7 +139,7 @@ fn open_storage(
     for call in &recovered.interrupted {
         tracing::warn!(%call, "the call was cut off by the last stop; its record is closed as interrupted");
     }
-    let storage = storage::start(data, &storage::Options::default(), clock, move |event| {
+    let storage = storage::start_with(data, &storage::Options::default(), rules, clock, move |event| {
         if outbox.try_send(Message::Storage(event)).is_err() {
             tracing::debug!("a report of storage had no room");
         }
@@ -164,6 +165,7 @@ fn random() -> io::Result<u64> {
 /// Everything that the page shows, still empty, and the line tests that it asks for.
 fn page_state(
     calls: StoredCalls,
+    retention: web::Retention,
     recordings: PathBuf,
     health: web::Health,
 ) -> (web::State, mpsc::Receiver<web::LineTestOrder>) {
@@ -176,6 +178,7 @@ fn page_state(
         health,
         status: web::StatusBoard::new(),
         line_tests,
+        retention,
     };
     (state, orders)
 }

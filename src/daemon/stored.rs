@@ -1,11 +1,13 @@
-//! The stored calls as the page reads them.
+//! The stored calls as the page reads them, and the desk that takes requests about them.
 
 use crate::{
     id::CallId,
-    io::{clock::Clock, store::Index},
+    io::{clock::Clock, storage::Desk, store::Index},
+    note::Part,
     record::CallRecord,
+    recording::request::{Answer, Listing, Refused, Request},
     time::WallTime,
-    web::Calls,
+    web::{Calls, RetentionDesk},
 };
 
 /// Finished calls of the index; "today" is the office's.
@@ -35,5 +37,19 @@ impl Calls for StoredCalls {
 
     fn get(&self, call: CallId) -> Option<CallRecord> {
         self.index.get(call).ok().flatten()
+    }
+}
+
+impl RetentionDesk for Desk {
+    fn ask(&self, request: &Request) -> Result<Answer, Refused> {
+        self.ask(request)
+    }
+
+    fn listing(&self) -> Option<Listing> {
+        self.listing()
+    }
+
+    fn kept_until(&self, record: &CallRecord) -> Option<(Part, WallTime)> {
+        self.kept_until(record)
     }
 }

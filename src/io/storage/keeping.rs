@@ -3,7 +3,7 @@
 //! An erasure is files first, then the entry. Cut off in between, its asking still stands, and it is done again: files
 //! that are gone are as good as removed.
 
-use super::books::IndexBooks;
+use super::books::{self, IndexBooks};
 use crate::{
     io::{
         clock::Clock,
@@ -16,7 +16,7 @@ use crate::{
         keeper::{Keeper, Step},
         request::{self, Answer, Books as _, Listing, Refused, Request},
         retention::{self, Policy},
-        standing::Asked,
+        standing::{Asked, Standing},
     },
     status::Room,
     time::{Instant, WallTime},
@@ -123,11 +123,27 @@ impl Desk {
     /// When the next part of a call goes, and which: what was asked for, else by its age; `None` if it stays.
     #[must_use]
     pub fn kept_until(&self, record: &CallRecord) -> Option<(Part, WallTime)> {
-        let standing = self.books.standing(record.id);
-        match (standing.held, standing.asked) {
-            (Some(_), _) => None,
-            (None, Some(asked)) => Some((asked.part, asked.due)),
-            (None, None) => retention::kept_until(record, &self.policy),
-        }
+        until(record, self.books.standing(record.id), &self.policy)
+    }
+}
+
+/// As [`Desk::kept_until`], from the journal of a data directory whether a box runs on it or not.
+///
+/// # Errors
+/// If the journal cannot be read.
+pub fn kept_until(
+    data_dir: &Path,
+    record: &CallRecord,
+    policy: &Policy,
+) -> io::Result<Option<(Part, WallTime)>> {
+    let standings = books::standings(&data_dir.join(files::JOURNAL_DIR))?;
+    Ok(until(record, standings.of(record.id), policy))
+}
+
+fn until(record: &CallRecord, standing: Standing, policy: &Policy) -> Option<(Part, WallTime)> {
+    match (standing.held, standing.asked) {
+        (Some(_), _) => None,
+        (None, Some(asked)) => Some((asked.part, asked.due)),
+        (None, None) => retention::kept_until(record, policy),
     }
 }

@@ -17,11 +17,12 @@ mod recorded;
 mod recovery;
 mod worker;
 
-pub use keeping::Desk;
+pub use keeping::{Desk, kept_until};
 pub use recovery::{Recovered, recover};
 
 use crate::{
     audio::tap_frame::TapFrame,
+    config::{Config, Retention},
     id::{BoxId, CallId, RecordingId},
     io::{
         clock::Clock,
@@ -37,7 +38,7 @@ use crate::{
     recording::{
         encoder::Encoding,
         lifecycle::{Command, Event, Tags},
-        retention::Policy,
+        retention::{Policy, Upstream},
     },
 };
 use books::IndexBooks;
@@ -84,6 +85,18 @@ pub struct Rules {
     pub policy: Policy,
     /// What a recording may cost while there is room.
     pub encoding: Encoding,
+}
+
+impl Rules {
+    /// What a site's configuration says.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let Retention { recordings_days, records_days, missed_days, grace_days } = config.retention;
+        let upstream = Upstream::None;
+        let encoding =
+            Encoding { bitrate_bps: config.recording.bitrate_bps, complexity: config.recording.complexity };
+        Self { policy: Policy { recordings_days, records_days, missed_days, grace_days, upstream }, encoding }
+    }
 }
 
 /// Storage cannot start.

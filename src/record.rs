@@ -327,7 +327,7 @@ pub struct Consent {
 }
 
 /// The recording of a call.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Recording {
     /// Identity of the recording.
     pub id: Option<RecordingId>,
@@ -347,6 +347,13 @@ pub struct Recording {
     pub expected_ms: u64,
     /// Milliseconds of silence written where audio was lost between the line and the file.
     pub gap_ms: u64,
+    /// Milliseconds of each leg that are really in the file: caller, office.
+    #[serde(default)]
+    pub captured_ms: [u64; 2],
+    /// The share of `expected_ms` that is there, of the leg that has less, 0 to 1; absent if nothing was to be recorded
+    /// or it is not closed yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completeness: Option<f32>,
     /// Path below the data directory.
     pub path: Option<String>,
     /// Bytes of the finished file.

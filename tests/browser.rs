@@ -129,6 +129,7 @@ impl Office {
             health: Health::new(),
             status: StatusBoard::new(),
             line_tests: LineTests::unavailable(),
+            retention: web::Retention::unavailable(),
         };
         // A box with every lamp, every state and two alarms.
         let status = include_str!("data/status.json");

@@ -173,3 +173,36 @@ fn a_box_that_took_no_calls_lists_none() {
     let output = ringside(&["calls", "--json", "--data", folder.path().to_str().unwrap()]);
     assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
 }
+
+#[test]
+fn how_long_things_are_kept_is_said_in_days() {
+    let kept = |text: &str| checked(text, "kept.toml").map(|config| config.retention);
+    let usual = kept("").unwrap();
+    assert_eq!(
+        (usual.recordings_days, usual.records_days, usual.missed_days, usual.grace_days),
+        (365, 1_825, 1_825, 7)
+    );
+    let own = kept("[retention]\nrecordings_days = 90\nrecords_days = 400\ngrace_days = 0").unwrap();
+    assert_eq!((own.recordings_days, own.records_days, own.missed_days, own.grace_days), (90, 400, 400, 0));
+    let for_ever = kept("[retention]\nrecordings_days = 0\nrecords_days = 0\nmissed_days = 30").unwrap();
+    assert_eq!((for_ever.recordings_days, for_ever.records_days, for_ever.missed_days), (0, 0, 30));
+}
+
+#[test]
+fn a_recording_does_not_outlive_its_record() {
+    for (text, said) in [
+        ("recordings_days = 0", "recordings are kept for ever, and their records 1825 days"),
+        (
+            "recordings_days = 500\nrecords_days = 400",
+            "recordings are kept 500 days, and their records 400 days",
+        ),
+        ("records_days = 30", "recordings are kept 365 days, and their records 30 days"),
+        ("grace_days = 91", "grace_days must be between 0 and 90"),
+        ("recordings_days = -1", "recordings_days must be between 0 and 36500"),
+    ] {
+        let errors = checked(&format!("[retention]\n{text}"), "kept.toml").unwrap_err();
+        let shown = errors.render(Colours::Off);
+        assert!(shown.contains(said) && shown.contains("help: "), "{shown}");
+        assert!(shown.contains("kept.toml:2:"), "the place is shown: {shown}");
+    }
+}

@@ -220,7 +220,7 @@ fn a_range_is_the_same_slice_of_the_audio() {
 fn recorded_call(encrypt: bool, owner: Option<PublicKey>) -> (tempfile::TempDir, CallRecord) {
     let dir = tempfile::tempdir().unwrap();
     let vault = Vault { kek: BoxKey::open(dir.path()).unwrap().kek(), owner };
-    let options = Options { ballast_bytes: 0, vault: Some(vault), encrypt };
+    let options = Options { ballast_bytes: 0, vault: Some(vault), encrypt, ..Options::default() };
     recover(dir.path(), &options, Clock::start()).unwrap();
     let storage = start(dir.path(), &options, Clock::start(), |_| {}).unwrap();
     let (mut tap, ring) = rtrb::RingBuffer::new(2_000);
@@ -381,7 +381,12 @@ fn pages(bytes: &[u8]) -> Vec<Vec<u8>> {
 fn a_power_cut_in_an_encrypted_call_is_repaired_also_when_encryption_is_off_by_then() {
     let dir = tempfile::tempdir().unwrap();
     let kek = BoxKey::open(dir.path()).unwrap().kek();
-    let on = Options { ballast_bytes: 0, vault: Some(Vault { kek, owner: None }), encrypt: true };
+    let on = Options {
+        ballast_bytes: 0,
+        vault: Some(Vault { kek, owner: None }),
+        encrypt: true,
+        ..Options::default()
+    };
     recover(dir.path(), &on, Clock::start()).unwrap();
     let path = cut_call(dir.path(), &on);
     let off = Options { encrypt: false, ..on.clone() };
@@ -398,7 +403,12 @@ fn a_power_cut_in_an_encrypted_call_is_repaired_also_when_encryption_is_off_by_t
 fn a_cut_call_whose_key_is_lost_says_so_and_is_repaired_when_it_is_back() {
     let dir = tempfile::tempdir().unwrap();
     let kek = Kek::new([5; 32]);
-    let with = Options { ballast_bytes: 0, vault: Some(Vault { kek, owner: None }), encrypt: true };
+    let with = Options {
+        ballast_bytes: 0,
+        vault: Some(Vault { kek, owner: None }),
+        encrypt: true,
+        ..Options::default()
+    };
     recover(dir.path(), &with, Clock::start()).unwrap();
     let path = cut_call(dir.path(), &with);
     let without = Options { vault: None, ..with.clone() };
@@ -414,7 +424,7 @@ fn a_cut_call_whose_key_is_lost_says_so_and_is_repaired_when_it_is_back() {
 #[test]
 fn recordings_that_are_to_be_encrypted_are_refused_without_a_key() {
     let dir = tempfile::tempdir().unwrap();
-    let options = Options { ballast_bytes: 0, vault: None, encrypt: true };
+    let options = Options { ballast_bytes: 0, vault: None, encrypt: true, ..Options::default() };
     recover(dir.path(), &options, Clock::start()).unwrap();
     let storage = start(dir.path(), &options, Clock::start(), |_| {}).unwrap();
     let (_tap, ring) = rtrb::RingBuffer::new(10);

@@ -3,6 +3,7 @@
 use super::{CONFIG, Failure};
 use crate::{
     config::Config,
+    recording::request::{Answer, Listing, Request},
     status::{BoxStatus, LineHealth},
 };
 use clap::Args;
@@ -14,7 +15,7 @@ use std::{
 };
 
 /// Where the page is if no configuration says otherwise.
-const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8480);
+pub(super) const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8480);
 /// A box that is up answers at once.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The box gives a line test up after 30 s and says so.
@@ -126,6 +127,20 @@ impl RunningBox {
     pub(super) fn test(&self, port: &str) -> Result<LineHealth, NoAnswer> {
         let request = self.agent.post(format!("http://{}/api/v1/lines/{}/test", self.address, in_path(port)));
         self.read(request.config().timeout_global(Some(TEST_PATIENCE)).build().send_empty())
+    }
+
+    /// What is to be erased and what is held.
+    pub(super) fn listing(&self) -> Result<Listing, NoAnswer> {
+        let request = self.agent.get(format!("http://{}/api/v1/retention", self.address));
+        self.read(request.config().timeout_global(Some(PATIENCE)).build().call())
+    }
+
+    /// Asks for an erasure or a hold and waits until it is on the disk.
+    pub(super) fn ask(&self, request: &Request) -> Result<Answer, NoAnswer> {
+        let json = serde_json::to_string(request).unwrap_or_default();
+        let post = self.agent.post(format!("http://{}/api/v1/retention", self.address));
+        let post = post.header("Content-Type", "application/json").config();
+        self.read(post.timeout_global(Some(TEST_PATIENCE)).build().send(json))
     }
 
     fn read<T: for<'a> Deserialize<'a>>(

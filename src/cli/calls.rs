@@ -1,14 +1,21 @@
 //! `ringside calls`: what the box has taken, from its journal, whether it runs or not.
 
 use super::{
-    DATA, Failure, call_id, print,
+    CONFIG, DATA, Failure, call_id, print,
     said::{recording, start},
     show::show,
 };
 use crate::{
+    config::Config,
     id::CallId,
-    io::{files::JOURNAL_DIR, journal::reader::fold},
+    io::{
+        files::JOURNAL_DIR,
+        journal::reader::fold,
+        storage::{Options, kept_until as kept_until_by},
+    },
+    note::Part,
     record::CallRecord,
+    time::WallTime,
     web::wording,
 };
 use clap::{Args, Subcommand};
@@ -27,6 +34,9 @@ pub(super) struct Arguments {
     /// Directory of calls and recordings.
     #[arg(long, value_name = "DIR", default_value = DATA, global = true)]
     data: PathBuf,
+    /// The configuration file, which says how long calls are kept.
+    #[arg(long, value_name = "FILE", default_value = CONFIG, global = true)]
+    config: PathBuf,
 }
 
 #[derive(Clone, Copy, Subcommand)]
@@ -61,7 +71,7 @@ pub(super) fn calls(arguments: &Arguments) -> Result<(), Failure> {
             if arguments.json {
                 return print_json(record);
             }
-            print(format_args!("{}", show(record, &TimeZone::UTC)));
+            print(format_args!("{}", show(record, kept_until(arguments, record), &TimeZone::UTC)));
             Ok(())
         }
     }
@@ -81,6 +91,13 @@ pub(super) fn load(data: &Path) -> Result<Vec<CallRecord>, Failure> {
         eprintln!("warning: the journal in {shown} is damaged; shown is what can be read");
     }
     Ok(records)
+}
+
+/// When the next part of a call goes, by the site's configuration and what was asked for.
+fn kept_until(arguments: &Arguments, record: &CallRecord) -> Option<(Part, WallTime)> {
+    let text = std::fs::read_to_string(&arguments.config).ok()?;
+    let options = Options::of(&Config::parse(&text, "").ok()?);
+    kept_until_by(&arguments.data, record, &options.policy).ok()?
 }
 
 fn print_json(record: &CallRecord) -> Result<(), Failure> {

@@ -8,11 +8,15 @@ mod calls;
 mod check_config;
 #[cfg(feature = "sim")]
 mod demo;
+mod desk;
 mod doctor;
+mod erase;
 mod evidence;
+mod hold;
 mod lines;
 mod load;
 pub mod recordings;
+mod release;
 mod run;
 mod said;
 mod show;
@@ -61,6 +65,12 @@ enum Command {
     CheckConfig(check_config::Arguments),
     /// Show the calls the box has taken.
     Calls(calls::Arguments),
+    /// Erase recordings or records, show what is to be erased, or call it off.
+    Erase(erase::Arguments),
+    /// Put a call under a legal hold.
+    Hold(hold::Arguments),
+    /// Lift the legal hold of a call.
+    Release(release::Arguments),
     /// Check and open the recordings.
     #[command(subcommand)]
     Recordings(Recordings),
@@ -121,6 +131,9 @@ pub fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::CheckConfig(arguments) => check_config::check_config(&arguments),
         Command::Calls(arguments) => calls::calls(&arguments),
+        Command::Erase(arguments) => erase::erase(&arguments),
+        Command::Hold(arguments) => hold::hold(&arguments),
+        Command::Release(arguments) => release::release(&arguments),
         Command::Recordings(Recordings::Verify { data, json }) => verify(&data, json),
         Command::Recordings(Recordings::Open(arguments)) => recordings::open(&arguments),
         Command::Recordings(Recordings::NewOwnerKey { out }) => recordings::new_owner_key(&out),

@@ -2,15 +2,18 @@
 
 use super::said::{recording, start};
 use crate::{
+    note::Part,
     number::E164,
-    record::{CallRecord, LegKind},
+    record::{CallRecord, LegKind, RecordingState},
+    time::WallTime,
     web::wording,
 };
 use jiff::tz::TimeZone;
 use std::fmt::Write as _;
 
-/// The call in words, with times in `zone`.
-pub(super) fn show(record: &CallRecord, zone: &TimeZone) -> String {
+/// The call in words, with times in `zone`; `until` is when the next part of it goes, and which.
+pub(super) fn show(record: &CallRecord, until: Option<(Part, WallTime)>, zone: &TimeZone) -> String {
+    let recorded = record.recording.state != RecordingState::None;
     let number = |number: &Option<E164>| number.as_ref().map(wording::number);
     let ms = |ms: Option<u64>| ms.map(|ms| format!("{ms} ms"));
     let trunk = record.legs.iter().find(|leg| leg.kind == LegKind::Trunk);
@@ -33,6 +36,9 @@ pub(super) fn show(record: &CallRecord, zone: &TimeZone) -> String {
         ("talked for", record.timing_ms.talk.map(wording::duration)),
         ("on disk after", ms(record.journaled_ms)),
         ("recording", Some(recording(record))),
+        ("state", recorded.then(|| wording::recording_state(record))),
+        ("there", record.recording.completeness.map(wording::completeness)),
+        ("kept", until.map(|(part, at)| wording::kept_until(part, at))),
         ("sound", trunk.and_then(|leg| leg.mos_cq).map(wording::quality)),
         ("lost", trunk.and_then(wording::loss)),
         ("jitter", trunk.and_then(|leg| leg.jitter_ms_p95).map(|ms| format!("up to {ms} ms"))),

@@ -9,6 +9,7 @@ use super::{
     error::{Problem, did_you_mean},
     lines, numbers, raw,
     read::Reading,
+    retention,
 };
 use crate::{hex, number::Dialplan};
 use std::{
@@ -52,6 +53,7 @@ pub(super) fn check(
         web: web(&mut checker, &file.web),
         calls: calls(&mut checker, &file.calls),
         recording: recording(&mut checker, &file.recording),
+        retention: retention::retention(&mut checker, &file.retention),
         phones,
         lines,
         emergency: lines::emergency(&mut checker, &file.emergency),
@@ -204,7 +206,7 @@ fn recording(checker: &mut Checker<'_>, raw: &raw::Recording) -> Recording {
         policy,
         administrator_reason: optional(raw.administrator_reason.as_ref()),
         notice: optional(raw.notice.as_ref()).map(Into::into),
-        bitrate_bps: checker.within("bitrate_bps", &raw.bitrate_bps, 12_000..=128_000, 32_000),
+        bitrate_bps: checker.within("bitrate_bps", &raw.bitrate_bps, 12_000..=128_000, 30_000),
         complexity: checker.within("complexity", &raw.complexity, 0..=10, 5),
         encrypt: raw.encrypt.as_ref().is_some_and(|on| *on.get_ref()),
         owner_key: raw.owner_key.as_ref().and_then(|key| owner_key(checker, raw, key)),

@@ -17,6 +17,7 @@ mod net;
 mod numbers;
 mod raw;
 mod read;
+mod retention;
 
 pub use error::{Colours, ConfigErrors, JsonProblem, Problem};
 pub use net::{Cidr, HostPort};
@@ -47,6 +48,8 @@ pub struct Config {
     pub calls: Calls,
     /// `[recording]`
     pub recording: Recording,
+    /// `[retention]`
+    pub retention: Retention,
     /// `[[phone]]`; a phone that is not set is as it comes.
     pub phones: Vec<Phone>,
     /// `[[line]]`; an office line that is not set is as it comes.
@@ -250,7 +253,7 @@ pub struct Recording {
     pub administrator_reason: Option<String>,
     /// WAV file of the notice, 8 kHz mono 16 bit, ≤ 3 s, relative to the configuration file. Default: built in.
     pub notice: Option<PathBuf>,
-    /// Bit rate of both legs together, in bit/s, 12000..=128000. Default: 32000.
+    /// Bit rate of both legs together, in bit/s, 12000..=128000. Default: 30000.
     pub bitrate_bps: u32,
     /// Effort of the encoder, 0..=10. Default: 5.
     pub complexity: u8,
@@ -263,6 +266,19 @@ pub struct Recording {
     /// The owner's public key, 64 hex digits, as `ringside recordings new-owner-key` prints it: whoever has the secret
     /// one opens the recordings without the box, also when the box and its key are gone. Only with `encrypt`.
     pub owner_key: Option<[u8; 32]>,
+}
+
+/// How long things are kept, in days, 0..=36500; 0 is for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Recordings; never longer than the records. Default: 365.
+    pub recordings_days: u32,
+    /// Records of answered calls. Default: 1825.
+    pub records_days: u32,
+    /// Records of calls that nobody answered. Default: as `records_days`.
+    pub missed_days: u32,
+    /// From asking for an erasure until it is done, 0..=90; 0 is at once. Default: 7.
+    pub grace_days: u32,
 }
 
 /// What the parties of a recorded call are told.

@@ -24,6 +24,7 @@ pub(super) struct File {
     pub(super) web: Web,
     pub(super) calls: Calls,
     pub(super) recording: Recording,
+    pub(super) retention: Retention,
     pub(super) phone: Vec<Spanned<Phone>>,
     pub(super) line: Vec<Spanned<Line>>,
     pub(super) emergency: Emergency,
@@ -100,6 +101,15 @@ pub(super) struct Recording {
     pub(super) complexity: Number,
     pub(super) encrypt: Option<Spanned<bool>>,
     pub(super) owner_key: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Retention {
+    pub(super) recordings_days: Number,
+    pub(super) records_days: Number,
+    pub(super) missed_days: Number,
+    pub(super) grace_days: Number,
 }
 
 #[derive(Default, Deserialize)]

@@ -172,11 +172,12 @@ impl Edges {
     }
 
     /// Storage reported: the page shows the record as it is now.
-    pub(super) fn stored(&self, event: &lifecycle::Event) {
+    pub(super) fn stored(&mut self, event: &lifecycle::Event) {
         match event {
             lifecycle::Event::Saved { call } => self.live.record_changed(*call),
             lifecycle::Event::Recorded { call, recording } => {
                 self.metrics.recording_gap_seconds.inc_by(seconds(recording.gap_ms));
+                self.state.recorded(*call, recording);
                 self.live.record_changed(*call);
             }
             lifecycle::Event::Journaled { ms, .. } => self.metrics.journaled_seconds.observe(seconds(*ms)),

@@ -16,6 +16,7 @@
 
 mod edges;
 mod hardware;
+mod incomplete;
 mod line_alarms;
 mod line_book;
 mod notice;

@@ -108,7 +108,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let lines = line_thread(lines, orders, outbox.clone(), clock, pulse)?;
 
     let calls = StoredCalls { index: storage.index(), clock, zone: site::time_zone(config), kek };
-    let (state, line_tests) = page_state(calls, data.clone(), health);
+    let (state, line_tests) = page_state(calls, web::Retention::new(storage.desk()), data.clone(), health);
     let box_state = BoxState::new(config, &profile, clock, state.status.clone(), state.health.clone());
     let (ready, begun) = channel();
     let starting = Starting::new(profile.fxs_ports().map(|(id, _)| id), clock.now(), ready);
@@ -134,14 +134,14 @@ pub fn start(options: Options) -> Result<Running, StartError> {
 
 /// How recordings are kept. Without the box's key calls go on, and recordings that are to be encrypted are refused.
 fn storage_options(config: &Config, data: &Path) -> storage::Options {
-    let encrypt = config.recording.encrypt;
+    let options = storage::Options::of(config);
     let key = BoxKey::open(data);
     if let Err(error) = &key {
-        tracing::error!(%error, "encrypted recordings are not opened{}", if encrypt { ", and no call is recorded" } else { "" });
+        tracing::error!(%error, "encrypted recordings are not opened{}", if options.encrypt { ", and no call is recorded" } else { "" });
     }
     let owner = config.recording.owner_key.map(PublicKey::new);
     let vault = key.ok().map(|key| Vault { kek: key.kek(), owner });
-    storage::Options { vault, encrypt, ..storage::Options::default() }
+    storage::Options { vault, ..options }
 }
 
 /// Closes what the last stop left open, and starts the threads of storage.
@@ -181,6 +181,7 @@ fn random() -> io::Result<u64> {
 /// Everything that the page shows, still empty, and the line tests that it asks for.
 fn page_state(
     calls: StoredCalls,
+    retention: web::Retention,
     recordings: PathBuf,
     health: web::Health,
 ) -> (web::State, mpsc::Receiver<web::LineTestOrder>) {
@@ -193,6 +194,7 @@ fn page_state(
         health,
         status: web::StatusBoard::new(),
         line_tests,
+        retention,
     };
     (state, orders)
 }

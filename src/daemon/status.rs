@@ -1,7 +1,7 @@
 //! What the daemon knows of the box, once a second, as one snapshot. One function per section: each says where its
 //! facts come from.
 
-use super::{line_alarms::LineAlarms, line_book::LineBook, panel::PanelStatus};
+use super::{incomplete::Incomplete, line_alarms::LineAlarms, line_book::LineBook, panel::PanelStatus};
 use crate::{
     board::Profile,
     call::{
@@ -11,18 +11,18 @@ use crate::{
     chip::{LineChange, PortChange},
     config::{Config, TrunkMode},
     doctor,
-    id::PortId,
+    id::{CallId, PortId},
     io::{
         clock::Clock, cpu::ThreadCpu, line_io::Readings, media_loop::MediaStatus as MediaCounts,
         storage::StorageCounters,
     },
     line::fxo,
-    record::{CallRecord, Ended},
+    record::{CallRecord, Ended, Recording},
     sip::event::{Registration, TrunkId},
     status::{
         Alarm, BoxStatus, CallCounters, CallStatus, HangUpSignal, LineStatus, MediaStatus, PhoneState,
-        PhoneStatus, Polarity, SCHEMA, StorageStatus, ThreadStatus, TrackedCall, TrackedState, TrunkState,
-        TrunkStatus, UntrackedCall,
+        PhoneStatus, Polarity, Room, SCHEMA, StorageStatus, ThreadStatus, TrackedCall, TrackedState,
+        TrunkState, TrunkStatus, UntrackedCall,
     },
     switchboard::{LineView, PhoneView, Switchboard},
     time::WallTime,
@@ -50,6 +50,7 @@ pub(super) struct BoxState {
     lines: BTreeMap<PortId, LineStatus>,
     counters: CallCounters,
     line_alarms: LineAlarms,
+    incomplete: Incomplete,
     /// What the doctor found the last time.
     standing: Vec<Alarm>,
     /// All that was published the last time.
@@ -91,6 +92,7 @@ impl BoxState {
                 .collect(),
             counters: CallCounters::default(),
             line_alarms: LineAlarms::default(),
+            incomplete: Incomplete::default(),
             standing: Vec::new(),
             alarms: Vec::new(),
             threads: Vec::new(),
@@ -178,6 +180,11 @@ impl BoxState {
         self.line_alarms.told(line, alarm, on, self.clock.wall());
     }
 
+    /// The recording of a call was closed.
+    pub(super) fn recorded(&mut self, call: CallId, recording: &Recording) {
+        self.incomplete.closed(call, recording, self.clock.wall());
+    }
+
     /// A call that is not tracked is over.
     pub(super) fn untracked_ended(&mut self, kind: Kind, line: Option<PortId>) {
         if kind == Kind::Announcement {
@@ -244,6 +251,7 @@ impl BoxState {
         status.alarms = doctor::alarms(&status, &self.standing);
         self.standing.clone_from(&status.alarms);
         self.line_alarms.add_to(&mut status.alarms, &self.lines);
+        self.incomplete.add_to(&mut status.alarms, status.at);
         self.alarms.clone_from(&status.alarms);
         self.threads.clone_from(&status.threads);
         self.board.publish(status);
@@ -313,6 +321,7 @@ impl BoxState {
             ok: self.threads().iter().all(|thread| thread.ok || thread.name != STORAGE_THREAD),
             free_percent: percent.and_then(|percent| u8::try_from(percent).ok()),
             failed_recordings: storage.failed_recordings.load(Ordering::Relaxed),
+            room: Room::from_code(storage.room.load(Ordering::Relaxed)),
         }
     }
 

@@ -1,12 +1,16 @@
-//! The stored calls as the page reads them.
+//! The stored calls as the page reads them, and the desk that takes requests about them.
 
 use crate::{
     id::CallId,
-    io::{clock::Clock, recording_file::Audio, store::Index},
+    io::{clock::Clock, recording_file::Audio, storage::Desk, store::Index},
+    note::Part,
     record::CallRecord,
-    recording::vault::{Kek, Unlock},
+    recording::{
+        request::{Answer, Listing, Refused, Request},
+        vault::{Kek, Unlock},
+    },
     time::WallTime,
-    web::{Calls, SealedAudio},
+    web::{Calls, RetentionDesk, SealedAudio},
 };
 use std::{io, ops::Range, path::Path, sync::Arc};
 
@@ -56,5 +60,19 @@ impl SealedAudio for Sealed {
 
     fn read_range(&self, range: Range<u64>) -> io::Result<Vec<u8>> {
         self.0.read_range(range)
+    }
+}
+
+impl RetentionDesk for Desk {
+    fn ask(&self, request: &Request) -> Result<Answer, Refused> {
+        self.ask(request)
+    }
+
+    fn listing(&self) -> Option<Listing> {
+        self.listing()
+    }
+
+    fn kept_until(&self, record: &CallRecord) -> Option<(Part, WallTime)> {
+        self.kept_until(record)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Finding, LOW_PERCENT};
 use crate::status::{
-    Battery, BoxStatus, Deduction, Fault, Lifeline, LineHealth, LineState, PhoneState, TrunkState,
+    Battery, BoxStatus, Deduction, Fault, Lifeline, LineHealth, LineState, PhoneState, Room, TrunkState,
     TrunkStatus,
 };
 
@@ -164,6 +164,17 @@ pub(super) fn storage(status: &BoxStatus) -> Finding {
         free.map_or_else(|| "being written".to_owned(), |free| format!("being written, {free} % free"));
     if !storage.ok {
         return Finding::fail("not being written", fix);
+    }
+    let room_fix =
+        "move recordings off the disk, keep them for fewer days in [retention], or put a larger disk in";
+    match storage.room {
+        Room::Full => {
+            return Finding::fail(format!("{found}: new calls are not recorded"), room_fix);
+        }
+        Room::Low => {
+            return Finding::warn(format!("{found}: new recordings have half the bits"), room_fix);
+        }
+        Room::Enough => {}
     }
     if storage.failed_recordings > 0 {
         return Finding::warn(format!("{} failed since the start", storage.failed_recordings), fix);

@@ -171,6 +171,54 @@ pub fn is_encrypted(path: &Path) -> bool {
     name.split_once('.').is_some_and(|(_, extension)| [ENCRYPTED, ENCRYPTED_PART].contains(&extension))
 }
 
+/// Whether a file with this extension is a finished recording.
+#[must_use]
+pub fn is_recording(extension: &str) -> bool {
+    [RECORDING, ENCRYPTED].contains(&extension)
+}
+
+/// Removes every file of a call but its sidecar, durably: recording, waveform, and what was cut off while being written.
+/// Gone already is as good; gives the number of files.
+///
+/// # Errors
+/// If the folder cannot be read or a file not be removed.
+pub fn remove_audio(data_dir: &Path, call: CallId, start_time: WallTime) -> io::Result<usize> {
+    remove_of_call(data_dir, call, start_time, |extension| extension != SIDECAR)
+}
+
+/// Removes a call's sidecar, durably, as [`remove_audio`] does the rest.
+///
+/// # Errors
+/// As [`remove_audio`].
+pub fn remove_sidecar(data_dir: &Path, call: CallId, start_time: WallTime) -> io::Result<usize> {
+    remove_of_call(data_dir, call, start_time, |extension| extension == SIDECAR)
+}
+
+fn remove_of_call(
+    data_dir: &Path,
+    call: CallId,
+    start_time: WallTime,
+    is_meant: impl Fn(&str) -> bool,
+) -> io::Result<usize> {
+    let path = data_dir.join(path_of(call, start_time, RECORDING));
+    let Some(folder) = path.parent() else { return Ok(0) };
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    let mut removed = 0;
+    for entry in entries {
+        let path = entry?.path();
+        if parse_name(&path).is_some_and(|(of, extension)| of == call && is_meant(extension)) {
+            fs::remove_file(&path)?;
+            removed += 1;
+        }
+    }
+    // Also if there was nothing: a removal before a power cut may not be on the disk yet.
+    sync_dir(folder)?;
+    Ok(removed)
+}
+
 /// Locks the data directory for one daemon; the lock goes with the file that is returned.
 ///
 /// # Errors

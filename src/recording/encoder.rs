@@ -8,10 +8,33 @@ use super::StereoFrame;
 /// Largest packet the encoder may make, both streams together: 400 kbit/s, far above what speech needs.
 pub const MAX_PACKET_BYTES: usize = 1_000;
 
-/// Target of both legs together in bit/s.
-const BITRATE: i32 = 30_000;
-/// libopus complexity, 0..=10; 5 costs three quarters of 10 and is within 0.05 PESQ of it.
-const COMPLEXITY: i32 = 5;
+/// What a recording may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encoding {
+    /// Target of both legs together in bit/s.
+    pub bitrate_bps: u32,
+    /// libopus complexity, 0..=10.
+    pub complexity: u8,
+}
+
+impl Encoding {
+    /// Below this speech is hard to follow, in bit/s of both legs together.
+    pub const MIN_BITRATE_BPS: u32 = 12_000;
+
+    /// The same with half the bits, for a disk that has little room left.
+    #[must_use]
+    pub fn halved(self) -> Self {
+        Self { bitrate_bps: (self.bitrate_bps / 2).max(Self::MIN_BITRATE_BPS), ..self }
+    }
+}
+
+/// 5 costs three quarters of complexity 10 and is within 0.05 PESQ of it.
+impl Default for Encoding {
+    fn default() -> Self {
+        Self { bitrate_bps: 30_000, complexity: 5 }
+    }
+}
+
 const SAMPLE_RATE_HZ: u32 = 8_000;
 const STREAMS: u8 = 2;
 const COUPLED_STREAMS: u8 = 0;
@@ -34,7 +57,7 @@ impl Encoder {
     ///
     /// # Errors
     /// If libopus has no memory or refuses a setting.
-    pub fn new() -> Result<Self, EncodeError> {
+    pub fn new(encoding: Encoding) -> Result<Self, EncodeError> {
         let mut inner = opus::MSEncoder::new(
             SAMPLE_RATE_HZ,
             STREAMS,
@@ -42,10 +65,11 @@ impl Encoder {
             &MAPPING,
             opus::Application::Voip,
         )?;
-        inner.set_bitrate(opus::Bitrate::Bits(BITRATE))?;
+        let bitrate_bps = i32::try_from(encoding.bitrate_bps).unwrap_or(i32::MAX);
+        inner.set_bitrate(opus::Bitrate::Bits(bitrate_bps))?;
         inner.set_vbr(true)?;
         inner.set_vbr_constraint(false)?;
-        inner.set_complexity(COMPLEXITY)?;
+        inner.set_complexity(encoding.complexity.into())?;
         // libopus takes a steady tone for background noise: with DTX hold music, ringback and fax tones fade away.
         inner.set_dtx(false)?;
         let lookahead = u16::try_from(inner.get_lookahead()?).unwrap_or(0);
@@ -78,8 +102,15 @@ mod tests {
     use std::f64::consts::TAU;
 
     #[test]
+    fn half_the_bits_are_never_too_few_for_speech() {
+        let encoding = |bitrate_bps| Encoding { bitrate_bps, complexity: 5 };
+        assert_eq!(encoding(32_000).halved(), encoding(16_000));
+        assert_eq!(encoding(20_000).halved(), encoding(12_000));
+    }
+
+    #[test]
     fn a_steady_tone_does_not_fade() {
-        let mut encoder = Encoder::new().unwrap();
+        let mut encoder = Encoder::new(Encoding::default()).unwrap();
         let mut decoder = opus::MSDecoder::new(SAMPLE_RATE_HZ, STREAMS, COUPLED_STREAMS, &MAPPING).unwrap();
         let sine = |hz: f64, at: usize| ((at as f64 * hz / 8_000.0 * TAU).sin() * 8_000.0) as i16;
         let mut packet = [0; MAX_PACKET_BYTES];

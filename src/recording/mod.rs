@@ -5,11 +5,19 @@
 //!                                                        \-> peaks (a side file for the waveform)
 //! ```
 
+pub mod completeness;
 pub mod encoder;
+pub mod keeper;
 pub mod lifecycle;
+#[cfg(test)]
+pub(crate) mod made_up;
 pub mod ogg;
 pub mod peaks;
 pub mod recorder;
+pub mod request;
+pub mod retention;
+pub mod room;
+pub mod standing;
 pub mod tap;
 pub mod vault;
 

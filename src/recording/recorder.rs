@@ -2,7 +2,7 @@
 
 use super::{
     FRAME_SAMPLES, GRANULES_PER_SAMPLE, StereoFrame,
-    encoder::{EncodeError, Encoder, MAX_PACKET_BYTES},
+    encoder::{EncodeError, Encoder, Encoding, MAX_PACKET_BYTES},
     lifecycle::Tags,
     ogg::{
         headers,
@@ -52,12 +52,25 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Begins a recording: both headers and the peaks header are put into `out`.
+    /// Begins a recording of the usual encoding; see [`Recorder::with`].
     ///
     /// # Errors
     /// If the encoder cannot be made.
     pub fn new(recording: RecordingId, tags: &Tags, out: &mut Output) -> Result<Self, EncodeError> {
-        let encoder = Encoder::new()?;
+        Self::with(Encoding::default(), recording, tags, out)
+    }
+
+    /// Begins a recording: both headers and the peaks header are put into `out`.
+    ///
+    /// # Errors
+    /// If the encoder cannot be made.
+    pub fn with(
+        encoding: Encoding,
+        recording: RecordingId,
+        tags: &Tags,
+        out: &mut Output,
+    ) -> Result<Self, EncodeError> {
+        let encoder = Encoder::new(encoding)?;
         // RFC 3533 6: the serial number only has to differ between streams of one file.
         let mut pages = PageWriter::new(crc32c::crc32c(recording.to_string().as_bytes()));
         pages.push(&headers::identification(encoder.pre_skip()), 0);

@@ -171,6 +171,22 @@ pub struct StorageStatus {
     pub free_percent: Option<u8>,
     /// Recordings since the start that were cut short or not written.
     pub failed_recordings: u64,
+    /// What a full disk costs.
+    #[serde(default)]
+    pub room: Room,
+}
+
+/// How much room there is on the disk of the data directory, see `recording::room`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Room {
+    /// For years.
+    #[default]
+    Enough,
+    /// New recordings are made with half the bits.
+    Low,
+    /// No new recording is made.
+    Full,
 }
 
 /// One thread of the daemon.

@@ -17,6 +17,7 @@ mod metrics;
 mod pages;
 mod panel;
 mod recording;
+mod retention;
 mod sealed;
 mod status;
 pub mod status_wording;
@@ -30,6 +31,7 @@ pub mod wording;
 pub use health::{Health, Pulse, Report, ThreadReport};
 pub use live::{Counts, ENDED_STAYS, LiveBubbles, MAX_BUBBLES, Shown};
 pub use metrics::Metrics;
+pub use retention::{Retention, RetentionDesk};
 pub use status::{LineTestOrder, LineTestRefused, LineTests, StatusBoard};
 
 use crate::{id::CallId, record::CallRecord, time::WallTime};
@@ -105,6 +107,8 @@ pub struct State {
     pub status: StatusBoard,
     /// The way of line tests to the daemon.
     pub line_tests: LineTests,
+    /// The way of erasures and holds to the daemon.
+    pub retention: Retention,
 }
 
 /// The state and what belongs to one running server.
@@ -174,6 +178,7 @@ fn router(state: State, stop: watch::Receiver<bool>) -> Router {
         .route("/api/v1/status", get(status::status))
         .route("/api/v1/status/events", get(status::events))
         .route("/api/v1/lines/{port}/test", post(status::test_line))
+        .route("/api/v1/retention", get(retention::list).post(retention::ask))
         .route("/healthz", get(api::health))
         .route("/metrics", get(api::metrics))
         .route("/ui.js", get(assets::js))

@@ -57,7 +57,11 @@ pub(super) async fn call(
         let record = state.calls.get(id)?;
         let call = CallView::new(&record, &state.recordings, PAGE_COLUMNS);
         let has_player = matches!(call.player, Player::Ready { .. });
-        Some(CallPage { call, has_player, detail: CallDetail::new(&record) })
+        Some(CallPage {
+            call,
+            has_player,
+            detail: CallDetail::new(&record, state.retention.kept_until(&record)),
+        })
     });
     match page.await {
         Some(Some(page)) => drawn(StatusCode::OK, Some(page)),

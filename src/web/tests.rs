@@ -47,6 +47,7 @@ impl Office {
             health: Health::new(),
             status: StatusBoard::new(),
             line_tests: LineTests::unavailable(),
+            retention: Retention::unavailable(),
         };
         Self { state, shelf, stopping: watch::channel(false).0 }
     }

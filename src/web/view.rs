@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     call::bubble::BubbleState,
+    note::Part,
     record::{CallRecord, LegKind, RecordingState},
     time::WallTime,
 };
@@ -194,6 +195,8 @@ impl Player {
 
 fn why_none(why: Option<&str>) -> String {
     match why {
+        Some("disk_low") => "Not recorded: the disk was nearly full".to_owned(),
+        Some("recording_missing") => "The recording is missing".to_owned(),
         Some("disk_full") => "Not recorded: the disk was full".to_owned(),
         Some("no_key") => "Not recorded: the key to encrypt it was missing".to_owned(),
         Some("locked") => "The recording cannot be opened: the box's key is missing".to_owned(),
@@ -252,7 +255,8 @@ pub(super) struct HopView {
 }
 
 impl CallDetail {
-    pub(super) fn new(record: &CallRecord) -> Self {
+    /// `until` is when the next part of the call goes, and which.
+    pub(super) fn new(record: &CallRecord, until: Option<(Part, WallTime)>) -> Self {
         let legs = record.legs.iter().map(|leg| LegView {
             kind: match leg.kind {
                 LegKind::Trunk => "Trunk",
@@ -274,7 +278,7 @@ impl CallDetail {
             attribution: attribution(record),
             timing: timing(record),
             sound: sound(record),
-            recording: recording(record),
+            recording: recording(record, until),
             warnings: warnings(record),
             legs: legs.collect(),
             route: route.collect(),
@@ -357,20 +361,17 @@ fn sound(record: &CallRecord) -> Vec<Fact> {
     ])
 }
 
-fn recording(record: &CallRecord) -> Vec<Fact> {
+fn recording(record: &CallRecord, until: Option<(Part, WallTime)>) -> Vec<Fact> {
     let recording = &record.recording;
-    let state = match recording.state {
-        RecordingState::None => return Vec::new(),
-        RecordingState::Writing => "being written",
-        RecordingState::Closed => "whole",
-        RecordingState::Recovered => "recovered after a restart",
-        RecordingState::Failed => "failed",
-        RecordingState::Erased => "erased",
-    };
+    let kept = until.map(|(part, at)| wording::kept_until(part, at));
+    if recording.state == RecordingState::None && recording.id.is_none() {
+        return list([("Kept", kept)]);
+    }
     list([
-        ("State", Some(state.to_owned())),
+        ("State", Some(wording::recording_state(record))),
         ("Length", Some(wording::duration(recording.duration_ms))),
         ("Silence for lost audio", (recording.gap_ms > 0).then(|| milliseconds(recording.gap_ms))),
+        ("There", recording.completeness.map(wording::completeness)),
         ("Size", (recording.bytes > 0).then(|| format!("{} kB", recording.bytes.div_ceil(1000)))),
         ("Notice", Some(wording::plain(&record.consent.policy)).filter(|policy| !policy.is_empty())),
         (
@@ -380,6 +381,7 @@ fn recording(record: &CallRecord) -> Vec<Fact> {
         ("Encrypted", recording.encryption.as_ref().map(|cipher| cipher.to_uppercase())),
         ("BLAKE3", recording.hash.clone()),
         ("BLAKE3 of the audio", recording.audio_hash.clone()),
+        ("Kept", kept),
     ])
 }
 
@@ -421,7 +423,7 @@ mod tests {
 
     #[test]
     fn a_calls_page_says_how_it_sounded() {
-        let detail = CallDetail::new(&made_up::record(1, Ended::CallerHungUp));
+        let detail = CallDetail::new(&made_up::record(1, Ended::CallerHungUp), None);
         let said: Vec<(&str, &str)> =
             detail.sound.iter().map(|fact| (fact.name, fact.value.as_str())).collect();
         assert_eq!(
@@ -438,7 +440,7 @@ mod tests {
         );
         let mut silent = made_up::record(2, Ended::Cancelled);
         silent.legs.clear();
-        assert!(CallDetail::new(&silent).sound.is_empty());
+        assert!(CallDetail::new(&silent, None).sound.is_empty());
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use crate::{
     line::fxo::Alarm,
+    note::Part,
     number::E164,
-    record::{CallRecord, Ended, FarEnd, Leg, LegKind, Presentation},
+    record::{CallRecord, Ended, FarEnd, Leg, LegKind, Presentation, RecordingState},
     time::WallTime,
 };
 
@@ -231,6 +232,41 @@ pub fn fax(tone: &str) -> String {
 #[must_use]
 pub fn far_end(far: &FarEnd) -> String {
     format!("{} packets lost, jitter {} ms", far.lost, far.jitter_ms)
+}
+
+/// How a recording stands: `whole, sealed, uploaded`.
+#[must_use]
+pub fn recording_state(record: &CallRecord) -> String {
+    let recording = &record.recording;
+    let why = recording.why_none.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
+    let written = match recording.state {
+        RecordingState::None => return format!("none{why}"),
+        RecordingState::Writing => return "being written".to_owned(),
+        RecordingState::Failed => return format!("failed{why}"),
+        RecordingState::Erased => return format!("erased{why}"),
+        RecordingState::Closed => "whole",
+        RecordingState::Recovered => "recovered after a restart",
+    };
+    let sealed = recording.seal.as_ref().map(|_| "sealed");
+    let uploaded = record.sync.recording_acked.then_some("uploaded");
+    [Some(written), sealed, uploaded].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// How much of a recording is there: `99.12 %`.
+#[must_use]
+pub fn completeness(share: f32) -> String {
+    if share >= 1.0 { "all of it".to_owned() } else { format!("{:.2} %", (share * 10_000.0).floor() / 100.0) }
+}
+
+/// How long something stays: `recording until 2027-11-29`.
+#[must_use]
+pub fn kept_until(part: Part, at: WallTime) -> String {
+    let what = match part {
+        Part::Recording => "recording",
+        Part::Record => "record",
+    };
+    let at = at.to_string();
+    format!("{what} until {}", at.get(..10).unwrap_or(&at))
 }
 
 /// A field value of the record as plain words: `caller_is_diverter` becomes `caller is diverter`.

@@ -140,6 +140,13 @@ impl Journal {
         }
     }
 
+    /// As [`Journal::wait`], but gives up after `patience`, and at once if the queue is full; tells whether it is done.
+    #[must_use]
+    pub fn wait_at_most(&self, patience: Duration) -> bool {
+        let (done, waiting) = sync_channel(1);
+        self.queue.try_send(Item::Barrier(done)).is_ok() && waiting.recv_timeout(patience).is_ok()
+    }
+
     /// From now on a failing disk is given up after a few attempts.
     pub fn stop(&self) {
         self.counters.stopping.store(true, Ordering::Relaxed);

@@ -135,6 +135,12 @@ impl Writer {
         self.next_seq
     }
 
+    /// Number of the next call.
+    #[must_use]
+    pub fn next_call(&self) -> u64 {
+        self.next_call
+    }
+
     /// Appends entries and waits until they are on the disk; returns the number of the first one.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use crate::{
         recording_file::Finished,
     },
     record::{CallRecord, Recording, RecordingState},
+    recording::completeness,
     time::WallTime,
 };
 
@@ -47,4 +48,5 @@ pub(super) fn merge(record: &mut CallRecord, recording: Recording) {
     let expected_ms = asked_for.into_iter().find(|&ms| ms > 0).unwrap_or(0);
     record.recording = Recording { expected_ms, ..recording };
     record.rev += 1;
+    completeness::judge(record);
 }

@@ -8,16 +8,21 @@
 //! Nothing here makes a caller wait: queues are bounded, what does not fit is counted and logged, and a recording
 //! that cannot be written leaves its reason on the record.
 
+mod books;
 mod facts;
 mod indexing;
+mod keeping;
+mod orphans;
 mod recorded;
 mod recovery;
 mod worker;
 
+pub use keeping::{Desk, kept_until};
 pub use recovery::{Recovered, recover};
 
 use crate::{
     audio::tap_frame::TapFrame,
+    config::{Config, Retention},
     id::{BoxId, CallId, RecordingId},
     io::{
         clock::Clock,
@@ -31,10 +36,14 @@ use crate::{
     },
     record::{CallRecord, Recording, RecordingState},
     recording::{
+        encoder::Encoding,
         lifecycle::{Command, Event, Tags},
+        retention::{Policy, Upstream},
         vault::{CIPHER, Vault},
     },
 };
+use books::IndexBooks;
+use keeping::Keeping;
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -42,7 +51,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU8, AtomicU64, Ordering},
         mpsc::{SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
@@ -66,11 +75,34 @@ pub struct Options {
     pub vault: Option<Vault>,
     /// Whether new recordings are encrypted. Without a vault there are none then, rather than plain ones.
     pub encrypt: bool,
+    /// How long things are kept. Default: for ever.
+    pub policy: Policy,
+    /// What a recording may cost while there is room.
+    pub encoding: Encoding,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { ballast_bytes: 16 << 20, vault: None, encrypt: false }
+        let (policy, encoding) = (Policy::default(), Encoding::default());
+        Self { ballast_bytes: 16 << 20, vault: None, encrypt: false, policy, encoding }
+    }
+}
+
+impl Options {
+    /// What a site's configuration says; its vault is opened by whoever has the data directory.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let Retention { recordings_days, records_days, missed_days, grace_days } = config.retention;
+        let upstream = Upstream::None;
+        Self {
+            encrypt: config.recording.encrypt,
+            policy: Policy { recordings_days, records_days, missed_days, grace_days, upstream },
+            encoding: Encoding {
+                bitrate_bps: config.recording.bitrate_bps,
+                complexity: config.recording.complexity,
+            },
+            ..Self::default()
+        }
     }
 }
 
@@ -92,6 +124,12 @@ pub struct StorageCounters {
     pub free_bytes: AtomicU64,
     /// See `free_bytes`.
     pub total_bytes: AtomicU64,
+    /// What the disk's room allows, a [`crate::status::Room`] by its code.
+    pub room: AtomicU8,
+    /// Recordings not begun because the disk is nearly full.
+    pub refused_low: AtomicU64,
+    /// Erasures done: recordings, and records.
+    pub erased: AtomicU64,
     /// Recordings closed whole.
     pub recordings: AtomicU64,
     /// Recordings cut short or not written at all.
@@ -121,6 +159,7 @@ pub struct Storage {
     encrypt: bool,
     journal_counters: Arc<JournalCounters>,
     counters: Arc<StorageCounters>,
+    desk: Desk,
     worker: Option<JoinHandle<()>>,
     /// Keeps a second daemon out of the data directory.
     _lock: File,
@@ -158,8 +197,11 @@ pub fn start(
     let counters = Arc::new(StorageCounters::default());
     let journal_counters = journal.counters().clone();
     let (ready, index_ready) = sync_channel(1);
+    let keeping = Keeping::new(data_dir, IndexBooks::new(index.clone(), data_dir), options.policy);
+    let desk = Desk::new(journal.clone(), keeping.books().clone(), options.policy, clock);
+    let work_on = (journal.clone(), ballast, index.clone());
     let mut worker =
-        Worker::new(data_dir, clock, journal.clone(), ballast, index.clone(), on_event, counters.clone())
+        Worker::new(data_dir, clock, work_on, (keeping, options.encoding), on_event, counters.clone())
             .encrypting(options);
     let worker = thread::Builder::new()
         .name("storage".to_owned())
@@ -174,6 +216,7 @@ pub fn start(
         encrypt: options.encrypt,
         journal_counters,
         counters,
+        desk,
         worker: Some(worker),
         _lock: lock,
     })
@@ -213,6 +256,12 @@ impl Storage {
     #[must_use]
     pub fn index(&self) -> Index {
         self.index.clone()
+    }
+
+    /// Where owners ask for erasures and holds.
+    #[must_use]
+    pub fn desk(&self) -> Desk {
+        self.desk.clone()
     }
 
     /// Counters of the storage thread.
@@ -261,6 +310,7 @@ impl Storage {
 
 impl Drop for Storage {
     fn drop(&mut self) {
+        self.desk.close();
         self.journal = None;
         if let Some(inbox) = self.inbox.take() {
             let _ = inbox.send(Work::Close);

@@ -7,7 +7,7 @@ use crate::{
     io::recording_file::{RecordingFile, Sealing},
     record::{Recording, RecordingState},
     recording::{
-        encoder::EncodeError,
+        encoder::{EncodeError, Encoding},
         lifecycle::Tags,
         recorder::{Output, Recorder},
         vault::{CIPHER, Vault},
@@ -63,9 +63,8 @@ impl Active {
     /// Begins a recording, encrypted if there is a vault.
     pub(super) fn begin(
         (data_dir, vault): (&Path, Option<&Vault>),
-        call: CallId,
-        recording: RecordingId,
-        tags: &Tags,
+        (call, recording): (CallId, RecordingId),
+        (tags, encoding): (&Tags, Encoding),
         tap: rtrb::Consumer<TapFrame>,
         now: Instant,
         output: &mut Output,
@@ -74,7 +73,7 @@ impl Active {
         let begun = Recording { id: Some(recording), ..begun };
         let sealing = vault.map(|vault| Sealing { vault, recording, call });
         output.clear();
-        let recorder = Recorder::new(recording, tags, output)?;
+        let recorder = Recorder::with(encoding, recording, tags, output)?;
         let mut file = RecordingFile::create(data_dir, begun.path.as_deref().unwrap_or_default(), sealing)?;
         file.append(output)?;
         Ok(Self { tap, recorder, file, begun, synced_at: now })

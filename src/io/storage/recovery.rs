@@ -5,16 +5,17 @@
 //! 3. Close every call without an end as `interrupted`, and every recording without facts, with what is really in
 //!    the file.
 //! 4. Journal that.
-//! 5. Write the sidecars, also those of calls that had ended before their sidecar was written.
+//! 5. Write the sidecars.
+//! 6. Bring files and records together that are parted, see `orphans`.
 //!
 //! Each step may be cut off and done again. The index catches up by itself when storage starts.
 
-use super::{Options, StorageError, facts, open_journal};
+use super::{Options, StorageError, facts, open_journal, orphans};
 use crate::{
     id::{BoxId, CallId},
     io::{
         clock::Clock,
-        files::{self, Ballast, ENCRYPTED, ENCRYPTED_PART, JOURNAL_DIR, PART, RECORDING, SIDECAR},
+        files::{self, Ballast, ENCRYPTED, ENCRYPTED_PART, JOURNAL_DIR, PART, RECORDING},
         journal::{
             Fact, Kind,
             reader::{self, Report},
@@ -26,7 +27,7 @@ use crate::{
     recording::vault::{CIPHER, Kek, Unlock},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -42,6 +43,8 @@ pub struct Recovered {
     pub interrupted: Vec<CallId>,
     /// Recordings that were cut off and now end where their audio ends.
     pub repaired: Vec<CallId>,
+    /// Calls whose record or recording was missing and was put right, as far as it can be.
+    pub mended: Vec<CallId>,
     /// What was found in the part of the journal that had to be read.
     pub report: Report,
 }
@@ -87,11 +90,14 @@ pub fn recover(data_dir: &Path, options: &Options, clock: Clock) -> Result<Recov
             tracing::warn!(call = %record.id, %error, "sidecar not written; the journal has the record");
         }
     }
-    let written: BTreeSet<CallId> = entries.iter().filter_map(Fact::record).map(|record| record.id).collect();
-    if let Err(error) = mend_sidecars(data_dir, &files, &written) {
-        tracing::warn!(%error, "sidecars not mended; the journal has the records");
+    if let Err(error) = remove_cut_off(data_dir, &files) {
+        tracing::warn!(%error, "what was cut off while being written is still there");
     }
-    Ok(Recovered { box_id, next_seq: opened.next_call, interrupted, repaired, report: opened.report })
+    let wall = clock.wall();
+    let mended =
+        orphans::mend((data_dir, kek), box_id, &mut writer, wall).map_err(failed("mend the records"))?;
+    let next_seq = writer.next_call();
+    Ok(Recovered { box_id, next_seq, interrupted, repaired, mended, report: opened.report })
 }
 
 /// Repairs every recording that was being written. One that cannot be is left as it is.
@@ -111,29 +117,10 @@ fn repair_parts(data_dir: &Path, files: &[PathBuf], kek: Option<&Kek>) -> BTreeM
     found
 }
 
-/// Removes what was cut off in the middle of being written, and writes the sidecars of recordings that have none: the
-/// call was closed in the journal, but the crash came before its sidecar. The calls `written` have theirs by now.
-fn mend_sidecars(data_dir: &Path, files: &[PathBuf], written: &BTreeSet<CallId>) -> io::Result<()> {
-    for cut in files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "tmp")) {
-        fs::remove_file(data_dir.join(cut))?;
-    }
-    let with = |wanted: &'static str| {
-        let named = files.iter().filter_map(|path| files::parse_name(path));
-        named.filter_map(move |(call, extension)| (extension == wanted).then_some(call))
-    };
-    let mut missing: BTreeSet<CallId> = with(RECORDING).chain(with(ENCRYPTED)).collect();
-    with(SIDECAR).for_each(|call| {
-        missing.remove(&call);
-    });
-    missing.retain(|call| !written.contains(call));
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let (records, _) = reader::fold(&data_dir.join(JOURNAL_DIR))?;
-    for record in records.iter().filter(|record| missing.contains(&record.id)) {
-        files::write_sidecar(data_dir, record)?;
-    }
-    Ok(())
+/// Removes what was cut off in the middle of being written.
+fn remove_cut_off(data_dir: &Path, files: &[PathBuf]) -> io::Result<()> {
+    let cut_off = files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "tmp"));
+    cut_off.map(|path| fs::remove_file(data_dir.join(path))).collect()
 }
 
 /// Adds calls that were closed without their recording, as after a failed sync: they are in the whole journal only.
@@ -200,7 +187,7 @@ fn settle(record: &mut CallRecord, found: Option<Found>, left: bool) {
     facts::merge(record, recording);
 }
 
-fn commit(writer: &mut Writer, entries: &[Fact], ballast: &Ballast) -> io::Result<()> {
+pub(super) fn commit(writer: &mut Writer, entries: &[Fact], ballast: &Ballast) -> io::Result<()> {
     if entries.is_empty() {
         return Ok(());
     }

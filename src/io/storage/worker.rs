@@ -8,6 +8,7 @@
 use super::{
     OnEvent, Options, StorageCounters, facts,
     indexing::Indexing,
+    keeping::Keeping,
     recorded::{Active, Fault, Progress},
 };
 use crate::{
@@ -25,10 +26,13 @@ use crate::{
     },
     record::{CallRecord, Recording, RecordingState},
     recording::{
+        encoder::Encoding,
         lifecycle::{Event, Tags},
         recorder::Output,
+        retention, room,
         vault::Vault,
     },
+    status::Room,
     time::Instant,
 };
 use std::{
@@ -85,6 +89,9 @@ pub(super) struct Worker {
     journal: Option<Journal>,
     ballast: Ballast,
     indexing: Indexing,
+    keeping: Keeping,
+    encoding: Encoding,
+    room: Room,
     on_event: OnEvent,
     counters: Arc<StorageCounters>,
     active: BTreeMap<CallId, Active>,
@@ -106,9 +113,8 @@ impl Worker {
     pub(super) fn new(
         data_dir: &Path,
         clock: Clock,
-        journal: Journal,
-        ballast: Ballast,
-        index: Index,
+        (journal, ballast, index): (Journal, Ballast, Index),
+        (keeping, encoding): (Keeping, Encoding),
         on_event: OnEvent,
         counters: Arc<StorageCounters>,
     ) -> Self {
@@ -118,6 +124,9 @@ impl Worker {
             journal: Some(journal),
             ballast,
             indexing: Indexing::new(index, data_dir, clock),
+            keeping,
+            encoding,
+            room: Room::default(),
             on_event,
             counters,
             active: BTreeMap::new(),
@@ -161,11 +170,26 @@ impl Worker {
         self.indexing.close();
     }
 
-    fn look_at_disk(&self) {
-        if let Some(room) = disk::room(&self.data_dir) {
-            self.counters.free_bytes.store(room.free_bytes, Ordering::Relaxed);
-            self.counters.total_bytes.store(room.total_bytes, Ordering::Relaxed);
+    fn look_at_disk(&mut self) {
+        let Some(disk) = disk::room(&self.data_dir) else { return };
+        self.counters.free_bytes.store(disk.free_bytes, Ordering::Relaxed);
+        self.counters.total_bytes.store(disk.total_bytes, Ordering::Relaxed);
+        let room = self.room.after(disk.free_bytes, disk.total_bytes);
+        if room != self.room {
+            tracing::warn!(?room, free_bytes = disk.free_bytes, "the room on the disk changed");
+            self.room = room;
+            self.counters.room.store(room.code(), Ordering::Relaxed);
         }
+    }
+
+    /// Erases what is due, in a small slice; not while the daemon stops or the index lags behind.
+    fn keep(&mut self, now: Instant) {
+        let Some(journal) = self.journal.as_ref().filter(|_| !self.closing && self.indexing.is_level())
+        else {
+            return;
+        };
+        let erased = self.keeping.turn(journal, self.room, now, self.clock.wall());
+        self.counters.erased.fetch_add(erased, Ordering::Relaxed);
     }
 
     /// One round; false when there is nothing more to come.
@@ -187,6 +211,7 @@ impl Worker {
         self.write_recordings(now);
         self.send_unsent();
         self.index(now);
+        self.keep(now);
         if self.closing && self.active.is_empty() && self.unsent.is_empty() {
             self.let_go_of_journal();
         }
@@ -204,10 +229,12 @@ impl Worker {
                 if self.indexing.wants(durable.seq, &durable.fact) {
                     self.fresh.push(durable.fact.clone());
                 }
+                self.keeping.books().saw(&durable.fact);
                 match durable.fact {
                     Fact::Call(Kind::Ringing | Kind::Answered, _) | Fact::Note(_) => {}
                     Fact::Call(Kind::Ended | Kind::Interrupted, record) => self.ended(record),
-                    Fact::Call(Kind::Recorded | Kind::Erased, record) => self.recorded(record),
+                    Fact::Call(Kind::Recorded, record) => self.recorded(record),
+                    Fact::Call(Kind::Erased, record) => self.erased(record),
                 }
             }
             Work::Close => {
@@ -242,8 +269,12 @@ impl Worker {
             Encryption::On(vault) => Some(vault),
             Encryption::NoKey => return self.refuse(call, recording, "no_key"),
         };
-        let now = self.clock.now();
-        match Active::begin((&self.data_dir, vault), call, recording, tags, tap, now, &mut self.output) {
+        let Some(encoding) = self.room.encoding(self.encoding) else {
+            count(&self.counters.refused_low);
+            return self.refuse(call, recording, room::WHY_NONE);
+        };
+        let (ids, now) = ((call, recording), self.clock.now());
+        match Active::begin((&self.data_dir, vault), ids, (tags, encoding), tap, now, &mut self.output) {
             Ok(active) => {
                 self.active.insert(call, active);
             }
@@ -271,11 +302,29 @@ impl Worker {
     }
 
     fn recorded(&mut self, record: Box<CallRecord>) {
-        if let Err(error) = files::write_sidecar(&self.data_dir, &record) {
+        self.write_sidecar(&record);
+        self.events.push(Event::Recorded { call: record.id, recording: Box::new(record.recording.clone()) });
+    }
+
+    /// Something of a call is gone from the disk, and the journal says so.
+    fn erased(&mut self, record: Box<CallRecord>) {
+        self.write_sidecar(&record);
+        if retention::is_erased(&record) {
+            self.erase_frames(record.id);
+        }
+        self.events.push(Event::Saved { call: record.id });
+    }
+
+    /// The one place that asks the journal to erase what its older frames say of a call.
+    fn erase_frames(&self, call: CallId) {
+        tracing::debug!(%call, "older frames of the call in the journal name a person");
+    }
+
+    fn write_sidecar(&self, record: &CallRecord) {
+        if let Err(error) = files::write_sidecar(&self.data_dir, record) {
             count(&self.counters.failed_sidecars);
             tracing::warn!(call = %record.id, %error, "sidecar not written; the journal has the record");
         }
-        self.events.push(Event::Recorded { call: record.id, recording: Box::new(record.recording) });
     }
 
     /// Gives every recording its turn and closes those that are over.

@@ -1,6 +1,6 @@
 //! The two header packets of Ogg Opus: identification (RFC 7845 5.1) and comments (RFC 7845 5.2).
 
-use crate::{id::RecordingId, recording::lifecycle::Tags};
+use crate::{id::RecordingId, recording::lifecycle::Tags, time::WallTime};
 
 /// Longest comment value written, in bytes; a longer one is cut at a character.
 const MAX_VALUE_BYTES: usize = 512;
@@ -48,6 +48,20 @@ pub fn comments(recording: RecordingId, tags: &Tags) -> Vec<u8> {
     packet
 }
 
+/// The recording and the tags that a comment header names; `None` if it does not name a call and its time.
+#[must_use]
+pub fn tags(packet: &[u8]) -> Option<(Option<RecordingId>, Tags)> {
+    let text = |name| comment(packet, name).unwrap_or_default().to_owned();
+    let tags = Tags {
+        call: comment(packet, "CALL_ID")?.parse().ok()?,
+        tracking: text("TRACKING"),
+        caller: text("CALLER"),
+        start_time: WallTime::parse(comment(packet, "DATE")?)?,
+        campaign: text("CAMPAIGN"),
+    };
+    Some((comment(packet, "RECORDING_ID").and_then(|id| id.parse().ok()), tags))
+}
+
 /// The value of comment `name` in a comment header.
 #[must_use]
 pub fn comment<'a>(packet: &'a [u8], name: &str) -> Option<&'a str> {
@@ -84,7 +98,7 @@ fn take_text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{id::CallId, time::WallTime};
+    use crate::id::CallId;
 
     fn tags(campaign: String) -> Tags {
         Tags {
@@ -104,6 +118,7 @@ mod tests {
         assert_eq!(comment(&packet, "DATE"), Some("2025-11-22T13:05:09.007Z"));
         assert_eq!(comment(&packet, "CAMPAIGN"), Some("Spring"));
         assert_eq!(comment(&packet, "ARTIST"), None);
+        assert_eq!(super::tags(&packet), Some((Some(RecordingId::from_parts(WallTime(5), 2)), tags)));
         for at in 0..packet.len() {
             assert_eq!(comment(&packet[..at], "CHANNELS"), None, "cut at {at}");
         }

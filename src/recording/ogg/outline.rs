@@ -4,7 +4,10 @@ use super::{
     headers,
     page::{BEGIN_OF_STREAM, END_OF_STREAM, HEADER_BYTES, Page, seal},
 };
-use crate::id::CallId;
+use crate::{
+    id::{CallId, RecordingId},
+    recording::lifecycle::Tags,
+};
 
 /// Position of a page on which no packet ends (RFC 3533 6: -1).
 const NO_POSITION: u64 = u64::MAX;
@@ -36,6 +39,7 @@ pub struct Outline {
     pre_skip: u64,
     granule: u64,
     call: Option<CallId>,
+    tags: Option<(Option<RecordingId>, Tags)>,
     ended: bool,
 }
 
@@ -61,6 +65,7 @@ impl Outline {
                 let packet = page.packets().next().ok_or(OutlineError::Comments)?;
                 let call = headers::comment(packet, "CALL_ID").ok_or(OutlineError::Comments)?;
                 self.call = call.parse().ok();
+                self.tags = headers::tags(packet);
             }
             _ if granule < self.granule => return Err(OutlineError::Granule),
             _ => {}
@@ -115,6 +120,12 @@ impl Outline {
     #[must_use]
     pub fn duration_ms(&self) -> u64 {
         self.granule.saturating_sub(self.pre_skip) / 48
+    }
+
+    /// All that the recording says of itself, its own id among it; `None` if it does not name its call and time.
+    #[must_use]
+    pub fn tags(&self) -> Option<&(Option<RecordingId>, Tags)> {
+        self.tags.as_ref()
     }
 
     /// The call that the recording says it is of.

@@ -1,0 +1,149 @@
+//! Retention at work: performs the keeper's steps, and takes what owners ask for.
+//!
+//! An erasure is files first, then the entry. Cut off in between, its asking still stands, and it is done again: files
+//! that are gone are as good as removed.
+
+use super::books::{self, IndexBooks};
+use crate::{
+    io::{
+        clock::Clock,
+        files,
+        journal::{Kind, commit::Journal},
+    },
+    note::Part,
+    record::CallRecord,
+    recording::{
+        keeper::{Keeper, Step},
+        request::{self, Answer, Books as _, Listing, Refused, Request},
+        retention::{self, Policy},
+        standing::{Asked, Standing},
+    },
+    status::Room,
+    time::{Instant, WallTime},
+};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// How long whoever asks waits for the disk.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The part of retention that the storage thread does.
+pub(super) struct Keeping {
+    data_dir: PathBuf,
+    books: IndexBooks,
+    keeper: Keeper,
+    steps: Vec<Step>,
+}
+
+impl Keeping {
+    pub(super) fn new(data_dir: &Path, books: IndexBooks, policy: Policy) -> Self {
+        Self { data_dir: data_dir.to_owned(), books, keeper: Keeper::new(policy), steps: Vec::new() }
+    }
+
+    /// The books, to be told what is durable.
+    pub(super) fn books(&self) -> &IndexBooks {
+        &self.books
+    }
+
+    /// One slice of work; gives the number of calls of which something was erased.
+    pub(super) fn turn(&mut self, journal: &Journal, room: Room, now: Instant, wall: WallTime) -> u64 {
+        self.books.fill();
+        self.keeper.turn(&self.books, room, now, wall, &mut self.steps);
+        let mut erased = 0;
+        for step in self.steps.drain(..) {
+            match step {
+                // What the full queue refuses is found again in the next round.
+                Step::Ask(note) => drop(journal.note(note)),
+                Step::Erase { asked, left } => match remove_files(&self.data_dir, &asked, &left) {
+                    Ok(()) => {
+                        tracing::info!(call = %asked.call, part = ?asked.part, by = asked.by, "erased");
+                        erased += u64::from(journal.append(Kind::Erased, left).is_ok());
+                    }
+                    Err(error) => tracing::warn!(call = %asked.call, %error, "not erased; tried again later"),
+                },
+            }
+        }
+        erased
+    }
+}
+
+/// Removes what was asked for from the disk; the entry in the journal comes after it.
+pub(super) fn remove_files(data_dir: &Path, asked: &Asked, left: &CallRecord) -> io::Result<()> {
+    files::remove_audio(data_dir, left.id, left.start_time)?;
+    if asked.part == Part::Record {
+        files::remove_sidecar(data_dir, left.id, left.start_time)?;
+    }
+    Ok(())
+}
+
+/// Where owners ask. A clone asks at the same place; it does not keep storage from ending.
+#[derive(Clone)]
+pub struct Desk {
+    journal: Arc<Mutex<Option<Journal>>>,
+    books: IndexBooks,
+    policy: Policy,
+    clock: Clock,
+}
+
+impl Desk {
+    pub(super) fn new(journal: Journal, books: IndexBooks, policy: Policy, clock: Clock) -> Self {
+        Self { journal: Arc::new(Mutex::new(Some(journal))), books, policy, clock }
+    }
+
+    /// Nobody is served any more.
+    pub(super) fn close(&self) {
+        *self.journal.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Takes a request; what it becomes is on the disk when this returns. It may wait for the disk.
+    ///
+    /// # Errors
+    /// Why nothing came of it.
+    pub fn ask(&self, request: &Request) -> Result<Answer, Refused> {
+        self.books.listing().ok_or(Refused::Busy)?;
+        let journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let journal = journal.ok_or(Refused::NotWritten)?;
+        let (notes, answer) = request::notes(request, &self.books, &self.policy, self.clock.wall())?;
+        for note in notes {
+            journal.note(note).map_err(|_| Refused::NotWritten)?;
+        }
+        if journal.wait_at_most(PATIENCE) { Ok(answer) } else { Err(Refused::NotWritten) }
+    }
+
+    /// What is to come and what is held; `None` while it cannot be told.
+    #[must_use]
+    pub fn listing(&self) -> Option<Listing> {
+        self.books.listing()
+    }
+
+    /// When the next part of a call goes, and which: what was asked for, else by its age; `None` if it stays.
+    #[must_use]
+    pub fn kept_until(&self, record: &CallRecord) -> Option<(Part, WallTime)> {
+        until(record, self.books.standing(record.id), &self.policy)
+    }
+}
+
+/// As [`Desk::kept_until`], from the journal of a data directory whether a box runs on it or not.
+///
+/// # Errors
+/// If the journal cannot be read.
+pub fn kept_until(
+    data_dir: &Path,
+    record: &CallRecord,
+    policy: &Policy,
+) -> io::Result<Option<(Part, WallTime)>> {
+    let standings = books::standings(&data_dir.join(files::JOURNAL_DIR))?;
+    Ok(until(record, standings.of(record.id), policy))
+}
+
+fn until(record: &CallRecord, standing: Standing, policy: &Policy) -> Option<(Part, WallTime)> {
+    match (standing.held, standing.asked) {
+        (Some(_), _) => None,
+        (None, Some(asked)) => Some((asked.part, asked.due)),
+        (None, None) => retention::kept_until(record, policy),
+    }
+}

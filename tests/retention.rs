@@ -221,7 +221,7 @@ fn an_erasure_cut_off_after_its_files_is_finished_by_the_next_start() {
     for (seq, extension) in [(1, "opus"), (1, "peaks"), (2, "opus")] {
         let _ = fs::remove_file(path(dir.path(), seq, extension));
     }
-    let mended = recover(dir.path(), Clock::start()).unwrap().mended;
+    let mended = recover(dir.path(), &options(), Clock::start()).unwrap().mended;
     assert!(mended.contains(&call(2)), "{mended:?}");
     assert_eq!(journaled(dir.path(), 1).unwrap().recording.state, RecordingState::Erased);
     let missing = journaled(dir.path(), 2).unwrap().recording;
@@ -229,7 +229,7 @@ fn an_erasure_cut_off_after_its_files_is_finished_by_the_next_start() {
         (missing.state, missing.why_none.as_deref()),
         (RecordingState::Failed, Some("recording_missing"))
     );
-    assert_eq!(recover(dir.path(), Clock::start()).unwrap().mended, [], "once");
+    assert_eq!(recover(dir.path(), &options(), Clock::start()).unwrap().mended, [], "once");
 }
 
 #[test]
@@ -238,12 +238,12 @@ fn a_missing_recording_is_said_once_and_its_digest_is_kept() {
     recorded(dir.path(), 2);
     let before = journaled(dir.path(), 1).unwrap();
     fs::remove_file(path(dir.path(), 1, "opus")).unwrap();
-    assert_eq!(recover(dir.path(), Clock::start()).unwrap().mended, [call(1)]);
+    assert_eq!(recover(dir.path(), &options(), Clock::start()).unwrap().mended, [call(1)]);
     let after = journaled(dir.path(), 1).unwrap();
     assert_eq!(after.recording.state, RecordingState::Failed);
     assert_eq!(after.recording.why_none.as_deref(), Some("recording_missing"));
     assert_eq!((after.recording.hash, after.rev), (before.recording.hash, before.rev + 1));
-    assert_eq!(recover(dir.path(), Clock::start()).unwrap().mended, [], "once");
+    assert_eq!(recover(dir.path(), &options(), Clock::start()).unwrap().mended, [], "once");
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn everything_comes_back_that_can_come_back() {
     assert_eq!(now(3).customer_name, before[2].customer_name);
     storage.shutdown();
     assert!(path(dir.path(), 2, "json").exists(), "the sidecar is written again");
-    assert_eq!(recover(dir.path(), Clock::start()).unwrap().mended, [], "once");
+    assert_eq!(recover(dir.path(), &options(), Clock::start()).unwrap().mended, [], "once");
 }
 
 #[test]
@@ -286,10 +286,10 @@ fn a_disk_that_is_not_mounted_does_not_fail_every_recording() {
     for seq in 1..=9 {
         fs::remove_file(path(dir.path(), seq, "opus")).unwrap();
     }
-    assert_eq!(recover(dir.path(), Clock::start()).unwrap().mended, []);
+    assert_eq!(recover(dir.path(), &options(), Clock::start()).unwrap().mended, []);
     assert_eq!(journaled(dir.path(), 9).unwrap().recording.state, RecordingState::Closed);
     fs::rename(&rec, &aside).unwrap();
-    assert_eq!(recover(dir.path(), Clock::start()).unwrap().mended, []);
+    assert_eq!(recover(dir.path(), &options(), Clock::start()).unwrap().mended, []);
 }
 
 #[test]

@@ -96,25 +96,26 @@ fn measure() -> Outcome<()> {
     remembered(dir.path())
 }
 
-/// Times of what the page and the sync client ask for, each the worst of 100.
+/// Times of what the page and the sync client ask for: 95 of 100 take no longer.
 fn questions(index: &Index) -> Outcome<()> {
-    let worst = |question: &dyn Fn(u64) -> Outcome<usize>, expected: usize| -> Outcome<f64> {
-        let mut worst = 0.0_f64;
+    let p95 = |question: &dyn Fn(u64) -> Outcome<usize>, expected: usize| -> Outcome<f64> {
+        let mut times = Vec::new();
         for at in 1..=100 {
             let begun = Instant::now();
             assert_eq!(question(at * (CALLS / 101))?, expected);
-            worst = worst.max(ms_since(begun));
+            times.push(ms_since(begun));
         }
-        Ok(worst)
+        times.sort_by(f64::total_cmp);
+        Ok(times[94])
     };
     let page = |at| Ok(index.page(Some(at), 50)?.len());
-    print("page_of_50_at_any_place_ms", worst(&page, 50)?, "ms", Some(20.0));
+    print("page_of_50_at_any_place_ms", p95(&page, 50)?, "ms", Some(20.0));
     let backlog = |_| Ok(usize::try_from(index.backlog()?.records)?);
-    print("backlog_ms", worst(&backlog, usize::try_from(CALLS)?)?, "ms", Some(1.0));
+    print("backlog_ms", p95(&backlog, usize::try_from(CALLS)?)?, "ms", Some(1.0));
     let one = |seq| Ok(usize::from(index.get(call(seq))?.is_some()));
-    print("one_call_ms", worst(&one, 1)?, "ms", Some(5.0));
+    print("one_call_ms", p95(&one, 1)?, "ms", Some(5.0));
     let old = |at| Ok(index.expired(WallTime(u64::MAX), Some((WallTime(START.0 + at), at)), 50)?.len());
-    print("50_calls_by_age_ms", worst(&old, 50)?, "ms", Some(20.0));
+    print("50_calls_by_age_ms", p95(&old, 50)?, "ms", Some(20.0));
     Ok(())
 }
 

@@ -82,8 +82,12 @@ pub struct Index {
     shared: Arc<Shared>,
 }
 
+/// Makes what was written to a file durable; a test may stand in for [`File::sync_data`].
+pub type SyncFile = fn(&File) -> io::Result<()>;
+
 struct Shared {
     dir: PathBuf,
+    sync: SyncFile,
     trees: RwLock<Option<Trees>>,
     /// One writer at a time: a revision is compared and replaced under it.
     writing: Mutex<()>,
@@ -111,7 +115,13 @@ impl Index {
     /// The index in `dir`, to be opened.
     #[must_use]
     pub fn new(dir: &Path) -> Self {
-        let shared = Shared { dir: dir.to_owned(), trees: RwLock::new(None), writing: Mutex::new(()) };
+        Self::synced_by(dir, File::sync_data)
+    }
+
+    /// The index in `dir`, to be opened, whose commits are made durable by `sync`.
+    #[must_use]
+    pub fn synced_by(dir: &Path, sync: SyncFile) -> Self {
+        let shared = Shared { dir: dir.to_owned(), sync, trees: RwLock::new(None), writing: Mutex::new(()) };
         Self { shared: Arc::new(shared) }
     }
 
@@ -162,8 +172,7 @@ impl Index {
             guarded(|| Ok(trees.meta.insert(APPLIED, &seq.to_be_bytes())?))?;
         }
         guarded(|| Ok(trees.db.flush()?))?;
-        File::open(self.shared.dir.join("db"))?.sync_data()?;
-        Ok(())
+        Ok((self.shared.sync)(&File::open(self.shared.dir.join("db"))?)?)
     }
 
     /// The record of a call.

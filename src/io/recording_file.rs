@@ -86,7 +86,8 @@ impl RecordingFile {
         Ok(())
     }
 
-    /// Makes it the finished recording, durably.
+    /// Makes it the finished recording, durably. If only its new name cannot be made durable it is finished all the
+    /// same: a start finds it under either name.
     ///
     /// # Errors
     /// If it cannot be synced or renamed; it stays a `.part`.
@@ -95,7 +96,11 @@ impl RecordingFile {
         if let Some(peaks) = self.peaks.take() {
             peaks.sync_data()?;
         }
-        files::rename(&self.stem.with_extension(PART), &self.stem.with_extension(RECORDING))?;
+        fs::rename(self.stem.with_extension(PART), self.stem.with_extension(RECORDING))?;
+        if let Err(error) = files::sync_parent(&self.stem) {
+            let file = self.stem.display();
+            tracing::warn!(%file, %error, "the recording's name may be lost by a power cut; check the disk");
+        }
         Ok(Finished { bytes: self.bytes, hash: self.hash.finalize().to_hex().to_string() })
     }
 

@@ -349,9 +349,18 @@ fn open_or_replace(dir: &Path, wall: WallTime) -> Result<(Trees, Opening), Index
         Err(error) if error.is_passing() => return Err(error),
         Err(error) => error,
     };
-    let mut aside = dir.as_os_str().to_owned();
-    aside.push(format!(".bad-{}", wall.0));
+    let aside = free_name(dir, wall);
     tracing::error!(%error, aside = %aside.display(), "the index is put aside and rebuilt from the journal");
-    fs::rename(dir, PathBuf::from(aside))?;
+    fs::rename(dir, aside)?;
     Ok((open_in_time(dir)?, Opening::Replaced))
+}
+
+/// A name that is not taken: a clock that stands still or is put back gives the same time again.
+fn free_name(dir: &Path, wall: WallTime) -> PathBuf {
+    let named = |time: u64| {
+        let mut name = dir.as_os_str().to_owned();
+        name.push(format!(".bad-{time}"));
+        PathBuf::from(name)
+    };
+    (wall.0..).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(wall.0))
 }

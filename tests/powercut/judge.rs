@@ -32,9 +32,16 @@ const MAX_OPENING: Duration = Duration::from_secs(5);
 pub(crate) struct Said {
     journaled: bool,
     saved: bool,
-    /// Length and digest.
-    recorded: Option<(u64, String)>,
+    recorded: Option<Recorded>,
     tapped_ms: u64,
+}
+
+/// What was acknowledged for a recording.
+#[derive(Clone, Debug)]
+struct Recorded {
+    is_whole: bool,
+    ms: u64,
+    hash: Option<String>,
 }
 
 /// All that was said, by call.
@@ -47,7 +54,10 @@ pub(crate) fn hear<'a>(marks: impl Iterator<Item = &'a str>) -> BTreeMap<CallId,
         match words[..] {
             ["JOURNALED", _] => said.journaled = true,
             ["SAVED", _] => said.saved = true,
-            ["RECORDED", _, ms, hash] => said.recorded = Some((ms.parse().unwrap(), hash.to_owned())),
+            ["RECORDED", _, state, ms, hash] => {
+                let hash = (hash != "-").then(|| hash.to_owned());
+                said.recorded = Some(Recorded { is_whole: state == "Closed", ms: ms.parse().unwrap(), hash });
+            }
             ["TAPPED", _, ms] => said.tapped_ms = ms.parse().unwrap(),
             _ => panic!("the writer said {mark:?}"),
         }
@@ -164,10 +174,11 @@ fn hold_against(records: &[CallRecord], said: &BTreeMap<CallId, Said>, verdict: 
             verdict.lost.push(format!("{call}: {said:?}, {record:?}"));
         }
         match &said.recorded {
-            Some((ms, hash)) => {
-                if (recording.duration_ms, recording.hash.as_ref()) != (*ms, Some(hash))
-                    || *ms != said.tapped_ms
-                {
+            Some(recorded) => {
+                let is_kept = (recording.duration_ms, &recording.hash) == (recorded.ms, &recorded.hash);
+                // The next start may find more of a recording that failed.
+                let is_better = !recorded.is_whole && recording.duration_ms > recorded.ms;
+                if !(is_kept || is_better) || (recorded.is_whole && recorded.ms != said.tapped_ms) {
                     verdict.lost.push(format!("{call}: {said:?}, {recording:?}"));
                 }
             }

@@ -56,7 +56,7 @@ fn record(seconds: u64, forgetful: Forgetful) -> BlockLog {
     writer::run(&mount.path().join(DATA), seconds, forgetful, |line| {
         if line.starts_with("DONE") { done = line.to_owned() } else { disk.log.mark(line) }
     });
-    assert_eq!(done, "DONE [0, 0, 0, 0]", "panics, index failures, refusals");
+    assert_eq!(done, "DONE [0, 0, 0, 0]", "panics, recordings and index that failed, refusals");
     drop(mount);
     let log = disk.into_log().unwrap();
     let writes = log.count(|entry| matches!(entry, Entry::Write { .. }));

@@ -3,7 +3,7 @@
 //! ```text
 //! JOURNALED call                      its first entry is on the disk
 //! SAVED call                          its final record is
-//! RECORDED call ms hash               its recording is, of that length and digest
+//! RECORDED call state ms hash         its recording is, of that length and digest
 //! TAPPED call ms                      so much audio has gone into its tap
 //! ```
 
@@ -78,17 +78,18 @@ fn writer() {
     let storage = start_on(disks(), dir, &Options { ballast_bytes: 1 << 20 }, clock, say).unwrap();
     take_calls(&storage, recovered.next_seq, seconds);
     let (counters, journal) = (storage.counters(), storage.journal_counters());
-    let bad = [&counters.panics, &counters.index_failures, &counters.refused, &journal.refused];
+    let bad = [&counters.panics, &counters.failed_recordings, &counters.index_failures, &journal.refused];
     println!("DONE {:?}", bad.map(|counter| counter.load(Ordering::Relaxed)));
     storage.shutdown();
 }
 
-fn say(event: Event) {
+pub(crate) fn say(event: Event) {
     match event {
         Event::Journaled { call, .. } => println!("JOURNALED {call}"),
         Event::Saved { call } => println!("SAVED {call}"),
         Event::Recorded { call, recording } => {
-            println!("RECORDED {call} {} {}", recording.duration_ms, recording.hash.unwrap_or_default());
+            let hash = recording.hash.unwrap_or_else(|| "-".to_owned());
+            println!("RECORDED {call} {:?} {} {hash}", recording.state, recording.duration_ms);
         }
     }
 }

@@ -245,6 +245,21 @@ fn after_a_failed_sync_the_entries_go_to_a_new_segment_and_are_read_once() {
 }
 
 #[test]
+fn a_segment_given_up_before_its_first_entry_does_not_break_the_chain() {
+    let dir = tempfile::tempdir().unwrap();
+    commit(&mut open(dir.path()).0, &[(Kind::Ended, ended(1, Ended::Busy))]).unwrap();
+    let (mut writer, _) = open(dir.path());
+    // As after a disk that failed when the new name was to be made durable.
+    fs::write(segment_path(dir.path(), 2), "").unwrap();
+    assert!(commit(&mut writer, &[(Kind::Ended, ended(2, Ended::Busy))]).is_err(), "the number is taken");
+    commit(&mut writer, &[(Kind::Ended, ended(2, Ended::Busy))]).unwrap();
+    let (_, opened) = open(dir.path());
+    assert!(opened.report.is_clean(), "{:?}", opened.report);
+    let (records, report) = fold(dir.path()).unwrap();
+    assert!(records.len() == 2 && report.is_clean(), "{report:?}");
+}
+
+#[test]
 fn an_entry_that_is_there_twice_is_read_once() {
     let dir = tempfile::tempdir().unwrap();
     let (mut writer, _) = open(dir.path());

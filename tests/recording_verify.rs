@@ -8,7 +8,7 @@ use ringside::{
     cli::recordings::verify,
     io::{
         clock::Clock,
-        files::{self, PEAKS, RECORDING},
+        files::{self, PEAKS, RECORDING, SIDECAR},
         journal::segment_path,
         storage::{Options, recover, start},
     },
@@ -107,6 +107,19 @@ fn another_recording_in_its_place_is_found() {
     let shorter = record(&tapped(0, &noise(8, 16_000), &noise(9, 16_000))).pages;
     fs::write(path(dir.path(), 1, RECORDING), shorter).unwrap();
     assert_eq!(verdicts(dir.path()).1, ["wrong_length", "foreign", "good"]);
+}
+
+#[test]
+fn a_sidecar_that_differs_from_the_journal_is_found() {
+    let dir = three_calls();
+    let sidecar = path(dir.path(), 2, SIDECAR);
+    let json = fs::read_to_string(&sidecar).unwrap();
+    let changed = ["good", "good", "good", "changed"].map(str::to_owned).to_vec();
+    fs::write(&sidecar, json.replace("+13125550199", "+13125550198")).unwrap();
+    assert_eq!(verdicts(dir.path()), (1, changed));
+    // As written before a field was known.
+    fs::write(&sidecar, json.replace("  \"fax\": null,\n", "")).unwrap();
+    assert_eq!(verdicts(dir.path()).0, 0);
 }
 
 #[test]

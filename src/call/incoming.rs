@@ -68,23 +68,27 @@ pub struct Numbering {
     box_id: BoxId,
     next_seq: u64,
     state: u64,
+    /// The time in the identities of the last call.
+    last_time: WallTime,
 }
 
 impl Numbering {
     /// Continues after the calls that storage knows; `seed` must be fresh at every start.
     #[must_use]
     pub const fn new(box_id: BoxId, next_seq: u64, seed: u64) -> Self {
-        Self { box_id, next_seq, state: seed }
+        Self { box_id, next_seq, state: seed, last_time: WallTime(0) }
     }
 
     /// The identity of the next call.
     pub fn take(&mut self, start_time: WallTime) -> Identity {
         let seq = self.next_seq;
         self.next_seq += 1;
+        // Identities sort as the calls came in, also when the wall clock is put back.
+        self.last_time = start_time.max(WallTime(self.last_time.0.saturating_add(1)));
         Identity {
             box_id: self.box_id,
-            call: CallId::from_parts(start_time, self.random()),
-            recording: RecordingId::from_parts(start_time, self.random()),
+            call: CallId::from_parts(self.last_time, self.random()),
+            recording: RecordingId::from_parts(self.last_time, self.random()),
             seq,
             start_time,
         }

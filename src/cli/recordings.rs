@@ -1,4 +1,4 @@
-//! `ringside recordings verify`: every recording against its record, and every file against the records.
+//! `ringside recordings verify`: every recording and sidecar against its record, and every file against the records.
 //!
 //! Without the box's key an encrypted recording is compared with its digest only.
 
@@ -20,8 +20,10 @@ use crate::{
     recording::vault::{Kek, Unlock},
 };
 use serde::Serialize;
+use serde_json::Value;
 use std::{
     collections::BTreeSet,
+    fs,
     io::{self, Write},
     path::Path,
 };
@@ -74,6 +76,7 @@ pub fn verify(data_dir: &Path, json: bool, out: &mut impl Write) -> io::Result<u
     let one = |record| check(data_dir, record, kek.as_ref());
     let mut lines: Vec<Line> = records.iter().filter(claimed).map(one).collect();
     lines.extend(orphans(data_dir, &records)?);
+    lines.extend(records.iter().filter_map(|record| changed_sidecar(data_dir, record)));
     let bad = lines.iter().filter(|line| !matches!(line.verdict, Verdict::Good | Verdict::Open)).count();
     if json {
         for line in &lines {
@@ -146,6 +149,39 @@ fn compare_digest(path: &Path, record: &CallRecord, why: &str) -> (Verdict, Opti
         Ok(_) => (Verdict::Changed, Some("its BLAKE3 is not the recorded one".to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => (Verdict::Missing, None),
         Err(error) => (Verdict::Unreadable, Some(error.to_string())),
+    }
+}
+
+/// A sidecar that does not say what the journal says of its call.
+fn changed_sidecar(data_dir: &Path, record: &CallRecord) -> Option<Line> {
+    let path = files::path_of(record.id, record.start_time, SIDECAR);
+    let (verdict, detail) = match fs::read(data_dir.join(&path)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => (Verdict::Unreadable, error.to_string()),
+        Ok(json) if says_the_same(&json, record) => return None,
+        Ok(_) => (Verdict::Changed, "it differs from the journal".to_owned()),
+    };
+    Some(Line { call: Some(record.id), path, verdict, detail: Some(detail) })
+}
+
+/// Whether all that a sidecar says is in the record. One by an earlier version says less.
+fn says_the_same(sidecar: &[u8], record: &CallRecord) -> bool {
+    let journaled = serde_json::to_vec(record).and_then(|json| serde_json::from_slice(&json));
+    match (serde_json::from_slice(sidecar), journaled) {
+        (Ok(sidecar), Ok(journaled)) => is_within(&sidecar, &journaled),
+        (Err(_), _) | (_, Err(_)) => false,
+    }
+}
+
+fn is_within(part: &Value, whole: &Value) -> bool {
+    match (part, whole) {
+        (Value::Object(part), Value::Object(whole)) => {
+            part.iter().all(|(key, value)| whole.get(key).is_some_and(|whole| is_within(value, whole)))
+        }
+        (Value::Array(part), Value::Array(whole)) => {
+            part.len() == whole.len() && part.iter().zip(whole).all(|(part, whole)| is_within(part, whole))
+        }
+        (part, whole) => part == whole,
     }
 }
 

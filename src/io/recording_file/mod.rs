@@ -127,7 +127,8 @@ impl RecordingFile {
         Ok(())
     }
 
-    /// Makes it the finished recording, durably.
+    /// Makes it the finished recording, durably. If only its new name cannot be made durable it is finished all the
+    /// same: a start finds it under either name.
     ///
     /// # Errors
     /// If it cannot be synced or renamed; it stays a `.part`.
@@ -137,7 +138,11 @@ impl RecordingFile {
             peaks.sync_data()?;
         }
         let (part, whole) = extensions(self.sealed.is_some());
-        files::rename(&self.stem.with_extension(part), &self.stem.with_extension(whole))?;
+        fs::rename(self.stem.with_extension(part), self.stem.with_extension(whole))?;
+        if let Err(error) = files::sync_parent(&self.stem) {
+            let file = self.stem.display();
+            tracing::warn!(%file, %error, "the recording's name may be lost by a power cut; check the disk");
+        }
         let audio_hash = self.sealed.map(|sealed| sealed.audio.finalize().to_hex().to_string());
         Ok(Finished { bytes: self.bytes, hash: self.hash.finalize().to_hex().to_string(), audio_hash })
     }

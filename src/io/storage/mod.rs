@@ -30,9 +30,9 @@ use crate::{
         journal::{
             Fact, Kind,
             commit::{Journal, JournalCounters},
-            writer::{Opened, RealDisk, Writer},
+            writer::{Disk, Opened, RealDisk, Writer},
         },
-        store::Index,
+        store::{Index, SyncFile},
     },
     record::{CallRecord, Recording, RecordingState},
     recording::{
@@ -106,6 +106,20 @@ impl Options {
     }
 }
 
+/// What journal and index are kept on; a test may stand in for either.
+pub struct Disks {
+    /// The journal's.
+    pub journal: Box<dyn Disk>,
+    /// What makes a commit of the index durable.
+    pub index: SyncFile,
+}
+
+impl Default for Disks {
+    fn default() -> Self {
+        Self { journal: Box::new(RealDisk), index: File::sync_data }
+    }
+}
+
 /// Storage cannot start.
 #[derive(Debug, thiserror::Error)]
 #[error("data directory {}: {call}: {error}; check that the disk is mounted, writable and not full", dir.display())]
@@ -176,9 +190,23 @@ pub fn start(
     clock: Clock,
     on_event: impl Fn(Event) + Send + Sync + 'static,
 ) -> Result<Storage, StorageError> {
+    start_on(Disks::default(), data_dir, options, clock, on_event)
+}
+
+/// As [`start`], on other disks than the machine's.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_on(
+    disks: Disks,
+    data_dir: &Path,
+    options: &Options,
+    clock: Clock,
+    on_event: impl Fn(Event) + Send + Sync + 'static,
+) -> Result<Storage, StorageError> {
     let failed = |call| move |error| StorageError { dir: data_dir.to_owned(), call, error };
     let lock = lock(data_dir)?;
-    let writer = open_journal(data_dir, clock)?.0;
+    let writer = open_journal(data_dir, disks.journal, clock)?.0;
     let ballast = Ballast::new(data_dir, options.ballast_bytes);
     ballast.take();
     let on_event: OnEvent = Arc::new(on_event);
@@ -193,7 +221,7 @@ pub fn start(
         let _ = forward.try_send(Work::Durable(durable));
     })
     .map_err(failed("start the journal's thread"))?;
-    let index = Index::new(&data_dir.join(INDEX_DIR));
+    let index = Index::synced_by(&data_dir.join(INDEX_DIR), disks.index);
     let counters = Arc::new(StorageCounters::default());
     let journal_counters = journal.counters().clone();
     let (ready, index_ready) = sync_channel(1);
@@ -327,7 +355,11 @@ fn lock(data_dir: &Path) -> Result<File, StorageError> {
 }
 
 /// Opens the journal of a data directory, making the directory and the box's identity at the first start.
-fn open_journal(data_dir: &Path, clock: Clock) -> Result<(Writer, Opened, BoxId), StorageError> {
+fn open_journal(
+    data_dir: &Path,
+    disk: Box<dyn Disk>,
+    clock: Clock,
+) -> Result<(Writer, Opened, BoxId), StorageError> {
     let failed = |call| move |error| StorageError { dir: data_dir.to_owned(), call, error };
     let mut random = [0; 24];
     getrandom::fill(&mut random).map_err(io::Error::other).map_err(failed("draw a random number"))?;
@@ -335,7 +367,7 @@ fn open_journal(data_dir: &Path, clock: Clock) -> Result<(Writer, Opened, BoxId)
     let fresh = BoxId::from_parts(clock.wall(), u128::from_le_bytes(for_box));
     let box_id = files::box_id(data_dir, fresh).map_err(failed("read or write box.json"))?;
     let boot_id = random.last_chunk().map_or(0, |&bytes| u64::from_le_bytes(bytes));
-    let (writer, opened) = Writer::open(&data_dir.join(JOURNAL_DIR), box_id, boot_id, Box::new(RealDisk))
+    let (writer, opened) = Writer::open(&data_dir.join(JOURNAL_DIR), box_id, boot_id, disk)
         .map_err(failed("open the journal"))?;
     Ok((writer, opened, box_id))
 }

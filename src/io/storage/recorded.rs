@@ -18,8 +18,9 @@ use std::{io, path::Path};
 
 /// Frames of 20 ms encoded at once for one recording, so that all get their turn: 2 s.
 const FRAMES_PER_TURN: u32 = 100;
-/// Time between two `fdatasync`. With the second on the page being filled a power cut costs 5 s at most.
-const SYNC_EVERY_MS: u64 = 4_000;
+/// Time between two `fdatasync`. A power cut costs that, the second on the page being filled, a turn of the thread and
+/// the time that the disk takes: 5 s at most with a disk that takes half a second.
+const SYNC_EVERY_MS: u64 = 3_250;
 
 /// Why a recording stopped before its end.
 #[derive(Debug, thiserror::Error)]

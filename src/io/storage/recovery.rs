@@ -19,7 +19,7 @@ use crate::{
         journal::{
             Fact, Kind,
             reader::{self, Report},
-            writer::Writer,
+            writer::{RealDisk, Writer},
         },
         recording_file::{self, Finished},
     },
@@ -63,7 +63,7 @@ struct Found {
 pub fn recover(data_dir: &Path, options: &Options, clock: Clock) -> Result<Recovered, StorageError> {
     let failed = |call| move |error| StorageError { dir: data_dir.to_owned(), call, error };
     let _lock = super::lock(data_dir)?;
-    let (mut writer, opened, box_id) = open_journal(data_dir, clock)?;
+    let (mut writer, opened, box_id) = open_journal(data_dir, Box::new(RealDisk), clock)?;
     let files = files::recording_files(data_dir).map_err(failed("list the recordings"))?;
     let kek = options.vault.as_ref().map(|vault| &vault.kek);
     let mut parts = repair_parts(data_dir, &files, kek);

@@ -51,6 +51,7 @@ use crate::{
 };
 use opening::guarded;
 use std::{
+    fs::File,
     io,
     ops::Bound,
     path::{Path, PathBuf},
@@ -127,8 +128,12 @@ pub struct Index {
     shared: Arc<Shared>,
 }
 
+/// Makes what was written to a file durable; a test may stand in for [`File::sync_data`].
+pub type SyncFile = fn(&File) -> io::Result<()>;
+
 struct Shared {
     dir: PathBuf,
+    sync: SyncFile,
     limits: Limits,
     trees: RwLock<Option<Trees>>,
     /// One writer at a time: a state is read and replaced under it.
@@ -142,11 +147,21 @@ impl Index {
         Self::with_limits(dir, Limits::default())
     }
 
+    /// As [`Index::new`]; its commits are made durable by `sync`.
+    #[must_use]
+    pub fn synced_by(dir: &Path, sync: SyncFile) -> Self {
+        Self::with(dir, Limits::default(), sync)
+    }
+
     /// As [`Index::new`], with other limits.
     #[must_use]
     pub fn with_limits(dir: &Path, limits: Limits) -> Self {
+        Self::with(dir, limits, File::sync_data)
+    }
+
+    fn with(dir: &Path, limits: Limits, sync: SyncFile) -> Self {
         let (trees, writing) = (RwLock::new(None), Mutex::new(()));
-        Self { shared: Arc::new(Shared { dir: dir.to_owned(), limits, trees, writing }) }
+        Self { shared: Arc::new(Shared { dir: dir.to_owned(), sync, limits, trees, writing }) }
     }
 
     /// Opens it, replacing one that cannot be opened; `wall` names what is put aside. What has grown too large or is of
@@ -193,7 +208,7 @@ impl Index {
     pub fn apply(&self, facts: &[Fact], applied: Option<u64>) -> Result<(), IndexError> {
         self.write(|trees| {
             fold::apply(trees, facts, applied)?;
-            trees.sync()
+            trees.sync_by(self.shared.sync)
         })
     }
 

@@ -156,8 +156,12 @@ fn open_or_replace(dir: &Path, wall: WallTime) -> Result<(Trees, Opening), Index
     Ok((open_in_time(dir)?, Opening::Replaced))
 }
 
+/// The name is made longer while it is taken: a clock that stands still or is put back gives the same time again.
 fn put_aside(dir: &Path, name: &str) -> io::Result<()> {
     let mut aside = dir.as_os_str().to_owned();
     aside.push(format!(".{name}"));
+    while Path::new(&aside).exists() {
+        aside.push("-again");
+    }
     fs::rename(dir, PathBuf::from(aside))
 }

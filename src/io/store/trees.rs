@@ -1,7 +1,7 @@
 //! The trees of the index, and a change of several of them that is there whole or not at all. All that is called of
 //! `sled` is called here.
 
-use super::IndexError;
+use super::{IndexError, SyncFile};
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -145,8 +145,13 @@ impl Trees {
 
     /// Makes all commits durable: `flush()` alone does not survive a power cut.
     pub(super) fn sync(&self) -> Result<(), IndexError> {
+        self.sync_by(File::sync_data)
+    }
+
+    /// As [`Trees::sync`], by somebody else's means.
+    pub(super) fn sync_by(&self, sync: SyncFile) -> Result<(), IndexError> {
         self.db.flush()?;
-        Ok(File::open(self.dir.join("db"))?.sync_data()?)
+        Ok(sync(&File::open(self.dir.join("db"))?)?)
     }
 
     /// Bytes of all keys and values.

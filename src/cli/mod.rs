@@ -10,14 +10,18 @@ mod check_config;
 mod demo;
 mod doctor;
 mod evidence;
+pub mod export;
+pub mod fsck;
 mod lines;
 mod load;
-pub mod recordings;
+mod rebuild_index;
+mod recordings;
 mod run;
 mod said;
 mod show;
 mod status;
 mod top;
+pub mod verify;
 
 use crate::{config::Colours, id::CallId};
 use clap::{Args, Parser, Subcommand};
@@ -25,7 +29,7 @@ use std::{
     fmt,
     io::{IsTerminal, Write},
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
 };
 
@@ -61,22 +65,14 @@ enum Command {
     CheckConfig(check_config::Arguments),
     /// Show the calls the box has taken.
     Calls(calls::Arguments),
-    /// Check the recordings.
-    #[command(subcommand)]
-    Recordings(Recordings),
-}
-
-#[derive(Subcommand)]
-enum Recordings {
-    /// Compare every recording with its digest, its pages and its record.
-    Verify {
-        /// Directory for calls and recordings.
-        #[arg(long, value_name = "DIR", default_value = DATA)]
-        data: PathBuf,
-        /// One JSON object a line.
-        #[arg(long)]
-        json: bool,
-    },
+    /// Prove that nothing was changed since the box wrote it: journal, recordings, sidecars.
+    Verify(verify::Arguments),
+    /// Look for what does not fit together in the data directory; changes nothing.
+    Fsck(fsck::Arguments),
+    /// Make the index anew from the journal; the box must not run.
+    RebuildIndex(rebuild_index::Arguments),
+    /// Write every call, and on request every recording, in open formats.
+    Export(export::Arguments),
 }
 
 /// Why a command did not do what it was asked, and what to try next.
@@ -113,7 +109,10 @@ pub fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::CheckConfig(arguments) => check_config::check_config(&arguments),
         Command::Calls(arguments) => calls::calls(&arguments),
-        Command::Recordings(Recordings::Verify { data, json }) => verify(&data, json),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Fsck(arguments) => fsck::run(&arguments),
+        Command::RebuildIndex(arguments) => rebuild_index::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -124,13 +123,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn verify(data: &Path, json: bool) -> Result<(), Failure> {
-    let list = format!("ringside calls --data {}", data.display());
-    match recordings::verify(data, json, &mut std::io::stdout().lock()) {
-        Ok(0) => Ok(()),
-        Ok(_) => Err(Failure::failed("some recordings are not as they were written", list)),
-        Err(error) => Err(Failure::failed(error, list)),
+/// A data directory that is there.
+fn existing(data: &Path, command: &str) -> Result<(), Failure> {
+    if data.is_dir() {
+        return Ok(());
     }
+    let next = format!("name the directory the box writes to: ringside {command} --data DIR");
+    Err(Failure::failed(format!("there is no directory {}", data.display()), next))
 }
 
 /// Whether text on `stream` is coloured.

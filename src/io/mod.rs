@@ -2,6 +2,7 @@
 
 pub mod address;
 mod arrival;
+pub mod box_key;
 pub mod button;
 pub mod clock;
 pub mod cpu;
@@ -18,6 +19,7 @@ pub mod realtime;
 pub mod recording_file;
 pub mod relay;
 pub mod rtp_socket;
+pub mod signing;
 pub mod sip_socket;
 pub mod storage;
 pub mod store;

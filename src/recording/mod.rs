@@ -10,6 +10,7 @@ pub mod lifecycle;
 pub mod ogg;
 pub mod peaks;
 pub mod recorder;
+pub mod seal;
 pub mod tap;
 
 /// Samples of one leg in one encoded frame: 20 ms at 8 kHz.

@@ -84,7 +84,7 @@ async fn file(path: PathBuf, hash: Option<String>, mut request: Request) -> Resp
     let mut response = match ServeFile::new(&path).try_call(request).await {
         Ok(response) => response.map(Body::new),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            tracing::warn!(path = %path.display(), "a recording is missing; run `ringside recordings verify`");
+            tracing::warn!(path = %path.display(), "a recording is missing; run `ringside verify`");
             return (StatusCode::NOT_FOUND, "the recording's file is missing\n").into_response();
         }
         Err(error) => {

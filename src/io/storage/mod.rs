@@ -20,6 +20,7 @@ use crate::{
     audio::tap_frame::TapFrame,
     id::{BoxId, CallId, RecordingId},
     io::{
+        box_key::BoxKey,
         clock::Clock,
         files::{self, Ballast, INDEX_DIR, JOURNAL_DIR},
         journal::{
@@ -131,7 +132,7 @@ pub fn start(
 ) -> Result<Storage, StorageError> {
     let failed = |call| move |error| StorageError { dir: data_dir.to_owned(), call, error };
     let lock = lock(data_dir)?;
-    let writer = open_journal(data_dir, clock)?.0;
+    let OpenJournal { writer, key, .. } = open_journal(data_dir, clock)?;
     let ballast = Ballast::new(data_dir, options.ballast_bytes);
     ballast.take();
     let on_event: OnEvent = Arc::new(on_event);
@@ -150,8 +151,8 @@ pub fn start(
     let counters = Arc::new(StorageCounters::default());
     let journal_counters = journal.counters().clone();
     let (ready, index_ready) = sync_channel(1);
-    let mut worker =
-        Worker::new(data_dir, clock, journal.clone(), ballast, index.clone(), on_event, counters.clone());
+    let (of, to) = ((data_dir, key), journal.clone());
+    let mut worker = Worker::new(of, clock, to, ballast, index.clone(), on_event, counters.clone());
     let worker = thread::Builder::new()
         .name("storage".to_owned())
         .spawn(move || worker.run(&work, last_seq, ready))
@@ -197,6 +198,12 @@ impl Storage {
         tap: rtrb::Consumer<TapFrame>,
     ) {
         self.begin(call, recording, tags, Some(tap));
+    }
+
+    /// The journal's thread, for notes, its signed head, and erasures; gone when storage ends.
+    #[must_use]
+    pub fn journal(&self) -> Option<&Journal> {
+        self.journal.as_ref()
     }
 
     /// The index of finished calls.
@@ -265,16 +272,26 @@ fn lock(data_dir: &Path) -> Result<File, StorageError> {
     files::lock(data_dir).map_err(|error| StorageError { dir: data_dir.to_owned(), call, error })
 }
 
+/// The journal as opened at a start, and who writes it.
+struct OpenJournal {
+    writer: Writer,
+    opened: Opened,
+    box_id: BoxId,
+    key: BoxKey,
+}
+
 /// Opens the journal of a data directory, making the directory and the box's identity at the first start.
-fn open_journal(data_dir: &Path, clock: Clock) -> Result<(Writer, Opened, BoxId), StorageError> {
+fn open_journal(data_dir: &Path, clock: Clock) -> Result<OpenJournal, StorageError> {
     let failed = |call| move |error| StorageError { dir: data_dir.to_owned(), call, error };
     let mut random = [0; 24];
     getrandom::fill(&mut random).map_err(io::Error::other).map_err(failed("draw a random number"))?;
     let [for_box @ .., _, _, _, _, _, _, _, _] = random;
     let fresh = BoxId::from_parts(clock.wall(), u128::from_le_bytes(for_box));
-    let box_id = files::box_id(data_dir, fresh).map_err(failed("read or write box.json"))?;
+    let key = BoxKey::open(data_dir).map_err(failed("read or write box.key"))?;
+    let box_id = files::identity(data_dir, fresh, &key.public_key());
+    let box_id = box_id.map_err(failed("read or write box.json"))?;
     let boot_id = random.last_chunk().map_or(0, |&bytes| u64::from_le_bytes(bytes));
     let (writer, opened) = Writer::open(&data_dir.join(JOURNAL_DIR), box_id, boot_id, Box::new(RealDisk))
         .map_err(failed("open the journal"))?;
-    Ok((writer, opened, box_id))
+    Ok(OpenJournal { writer: writer.signed_with(key.clone()), opened, box_id, key })
 }

@@ -13,6 +13,7 @@ use super::{StorageError, facts, open_journal};
 use crate::{
     id::{BoxId, CallId},
     io::{
+        box_key::BoxKey,
         clock::Clock,
         files::{self, Ballast, JOURNAL_DIR, PART, RECORDING, SIDECAR},
         journal::{
@@ -59,7 +60,7 @@ struct Found {
 pub fn recover(data_dir: &Path, clock: Clock) -> Result<Recovered, StorageError> {
     let failed = |call| move |error| StorageError { dir: data_dir.to_owned(), call, error };
     let _lock = super::lock(data_dir)?;
-    let (mut writer, opened, box_id) = open_journal(data_dir, clock)?;
+    let super::OpenJournal { mut writer, opened, box_id, key } = open_journal(data_dir, clock)?;
     let files = files::recording_files(data_dir).map_err(failed("list the recordings"))?;
     let mut parts = repair_parts(data_dir, &files);
     let repaired: Vec<CallId> = parts.keys().copied().collect();
@@ -75,7 +76,7 @@ pub fn recover(data_dir: &Path, clock: Clock) -> Result<Recovered, StorageError>
         } else {
             Kind::Recorded
         };
-        settle(&mut record, found);
+        settle(&mut record, found, &key);
         entries.push(Fact::Call(kind, Box::new(record)));
     }
     commit(&mut writer, &entries, &Ballast::new(data_dir, 0)).map_err(failed("write the journal"))?;
@@ -160,7 +161,7 @@ fn find_finished(data_dir: &Path, record: &CallRecord) -> Option<Found> {
     })
 }
 
-fn settle(record: &mut CallRecord, found: Option<Found>) {
+fn settle(record: &mut CallRecord, found: Option<Found>, key: &BoxKey) {
     if record.outcome.ended == Ended::InProgress {
         record.outcome.ended = Ended::Interrupted;
         let played_ms = found.as_ref().map_or(0, |found| found.duration_ms);
@@ -185,7 +186,7 @@ fn settle(record: &mut CallRecord, found: Option<Found>) {
         },
         None => record.recording.clone(),
     };
-    facts::merge(record, recording);
+    facts::merge(record, recording, key);
 }
 
 fn commit(writer: &mut Writer, entries: &[Fact], ballast: &Ballast) -> io::Result<()> {

@@ -14,6 +14,7 @@ use crate::{
     audio::tap_frame::TapFrame,
     id::{CallId, RecordingId},
     io::{
+        box_key::BoxKey,
         clock::Clock,
         disk,
         files::{self, Ballast},
@@ -71,6 +72,8 @@ struct Waiting {
 
 pub(super) struct Worker {
     data_dir: PathBuf,
+    /// What recordings are sealed with.
+    key: BoxKey,
     clock: Clock,
     /// Gone when everything is written at the end.
     journal: Option<Journal>,
@@ -94,7 +97,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(
-        data_dir: &Path,
+        (data_dir, key): (&Path, BoxKey),
         clock: Clock,
         journal: Journal,
         ballast: Ballast,
@@ -104,6 +107,7 @@ impl Worker {
     ) -> Self {
         Self {
             data_dir: data_dir.to_owned(),
+            key,
             clock,
             journal: Some(journal),
             ballast,
@@ -309,7 +313,7 @@ impl Worker {
     }
 
     fn save_recorded(&mut self, mut record: Box<CallRecord>, recording: Recording) {
-        facts::merge(&mut record, recording);
+        facts::merge(&mut record, recording, &self.key);
         if self.unsent.len() < MAX_UNSENT {
             self.unsent.push(*record);
         } else {

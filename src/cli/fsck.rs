@@ -14,6 +14,7 @@ use crate::io::{
 use clap::Args;
 use serde::Serialize;
 use std::{
+    cmp::Ordering,
     collections::BTreeSet,
     env, fs,
     io::{self, Write},
@@ -67,8 +68,10 @@ struct Found {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum IndexState {
-    /// It opens and has every entry of the journal, or will be filled with the rest by the next start.
+    /// It opens and has every entry of the journal.
     Good,
+    /// It opens; the next start fills it with the rest.
+    Behind,
     /// There is none yet.
     None,
     /// It cannot be looked at now.
@@ -128,23 +131,19 @@ fn look(data: &Path) -> io::Result<Found> {
     let (latest, report) = Latest::read(&journal_dir)?;
     let mut bad = Vec::new();
     let mut claimed = BTreeSet::new();
-    let mut last_seq = 0;
     for newest in latest.records(&journal_dir)? {
         let newest = newest?;
         let record = &newest.record;
-        last_seq = newest.seq.max(last_seq);
         bad.extend(recordings::check(data, record, Look::Quick));
         bad.extend(recordings::check_sidecar(data, record));
         claimed.extend(record.recording.path.clone());
     }
     bad.extend(recordings::orphans(data, &claimed, |call| latest.knows(call))?);
     // A failed recording of which the record says so fits.
-    bad.retain(|line| {
-        !line.verdict.is_good() && !(line.verdict == Verdict::Missing && line.detail.is_some())
-    });
+    bad.retain(|line| !(line.verdict.is_good() || line.verdict == Verdict::Missing && line.detail.is_some()));
     let is_part = |path: &&PathBuf| files::parse_name(path).is_some_and(|(_, extension)| extension == PART);
     let parts = files::recording_files(data)?.iter().filter(is_part).count();
-    let (index, index_detail) = index_state(data, last_seq, running);
+    let (index, index_detail) = index_state(data, latest.last_seq(), running);
     let Report { segments, entries, erased, bad_places, torn_bytes, broken_chain, .. } = report;
     let calls = latest.len();
     let damaged_places = bad_places;
@@ -179,11 +178,15 @@ fn index_state(data: &Path, last_seq: u64, running: bool) -> (IndexState, Option
     let _ = fs::remove_dir_all(&copy);
     match opened {
         Ok(None) => (IndexState::NotChecked, Some("it is too large to be copied".to_owned())),
-        // Notes count as entries and have no record: the mark may be ahead of the last record, not of the journal.
-        Ok(Some((Opening::Whole, applied))) => (
-            IndexState::Good,
-            Some(format!("level with entry {applied}, last change of a call is {last_seq}")),
-        ),
+        Ok(Some((Opening::Whole, applied))) => {
+            let state = match applied.cmp(&last_seq) {
+                Ordering::Less => IndexState::Behind,
+                Ordering::Equal => IndexState::Good,
+                // It belongs to a journal that is gone.
+                Ordering::Greater => IndexState::Bad,
+            };
+            (state, Some(format!("it has entries up to {applied} of {last_seq}")))
+        }
         Ok(Some((Opening::Replaced, _))) => (IndexState::Bad, Some("it does not open".to_owned())),
         Err(IndexError::Io(error)) => (IndexState::NotChecked, Some(error.to_string())),
         Err(error) => (IndexState::Bad, Some(error.to_string())),

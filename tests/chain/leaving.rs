@@ -184,9 +184,9 @@ fn fsck_finds_what_does_not_fit_together() {
     assert_eq!(code(), 1, "a file without a record");
     fs::remove_file(orphan).unwrap();
     assert_eq!(code(), 0);
-    fs::write(dir.path().join("index/db"), "no index").unwrap();
+    fs::write(dir.path().join("index/conf"), "this is no index").unwrap();
     assert_eq!(code(), 1, "an index that does not open");
-    assert_eq!(fs::read(dir.path().join("index/db")).unwrap(), b"no index", "nothing is repaired");
+    assert_eq!(fs::read(dir.path().join("index/conf")).unwrap(), b"this is no index", "nothing is repaired");
 }
 
 #[test]

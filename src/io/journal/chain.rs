@@ -19,9 +19,6 @@ use super::{
 use crate::id::{BoxId, CallId};
 use serde::{Deserialize, Serialize};
 
-/// Bytes of one digest.
-pub(super) const DIGEST_BYTES: usize = 32;
-
 /// What stands in the place of a frame that was erased.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Erased {

@@ -12,6 +12,7 @@ use std::{collections::BTreeMap, io, path::Path};
 pub struct Latest {
     /// Revision and entry.
     calls: BTreeMap<CallId, (u32, u64)>,
+    last_seq: u64,
 }
 
 impl Latest {
@@ -29,6 +30,7 @@ impl Latest {
     }
 
     fn take(&mut self, entry: &Entry) {
+        self.last_seq = self.last_seq.max(entry.seq);
         let Some(record) = entry.fact.record() else { return };
         let known = self.calls.entry(record.id).or_insert((record.rev, entry.seq));
         if known.0 <= record.rev {
@@ -40,6 +42,12 @@ impl Latest {
     #[must_use]
     pub fn knows(&self, call: CallId) -> bool {
         self.calls.contains_key(&call)
+    }
+
+    /// Number of the last entry; 0 if there is none.
+    #[must_use]
+    pub fn last_seq(&self) -> u64 {
+        self.last_seq
     }
 
     /// Calls in all.

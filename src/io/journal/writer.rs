@@ -2,7 +2,7 @@
 
 use super::{
     Fact, MAGIC, SEGMENT_BYTES, SegmentHeader,
-    chain::{self, DIGEST_BYTES, Head, Running},
+    chain::{self, Head, Running},
     erase::{self, Erasure, ToErase},
     frame::{self, HEADER_KIND, Piece},
     is_settled,
@@ -68,6 +68,10 @@ struct Segment {
     digest: Running,
 }
 
+/// Bytes of a frame's salt: more than anybody can try.
+const SALT_BYTES: usize = 16;
+const HEX: [u8; 16] = *b"0123456789abcdef";
+
 /// Frames of one batch and their digests.
 #[derive(Default)]
 struct Buffer {
@@ -96,13 +100,14 @@ impl Buffer {
     }
 
     fn put_fact(&mut self, fact: &Fact, seq: u64) -> io::Result<()> {
-        let salt = blake3::keyed_hash(&self.salt, &seq.to_le_bytes()).to_hex();
+        let salt = blake3::keyed_hash(&self.salt, &seq.to_le_bytes());
         self.put(fact.code(), seq, |out| {
             fact.write(out)?;
             // The salt is one more member of the object; readers pass over it.
             out.pop();
             out.extend_from_slice(b",\"salt\":\"");
-            out.extend_from_slice(&salt.as_bytes()[..DIGEST_BYTES]);
+            let digits = salt.as_bytes().iter().take(SALT_BYTES).flat_map(|byte| [byte >> 4, byte & 15]);
+            out.extend(digits.map(|digit| HEX[usize::from(digit)]));
             out.extend_from_slice(b"\"}");
             Ok(())
         })

@@ -7,7 +7,7 @@
 mod storage;
 
 use ringside::{
-    cli::recordings::verify,
+    cli::verify::verify,
     io::{
         clock::Clock,
         journal::reader::fold,
@@ -142,7 +142,12 @@ fn kills_lose_no_acknowledged_entry_and_leave_no_open_call() {
     assert!(opened_in <= MAX_OPENING, "opened in {opened_in:?}");
     assert!(acknowledged > 300 && interrupted > 10 && repaired > 5, "the kills hit nothing");
     let mut report = Vec::new();
-    assert_eq!(verify(dir.path(), true, &mut report).unwrap(), 0, "{}", String::from_utf8_lossy(&report));
+    assert_eq!(
+        verify(dir.path(), None, true, &mut report).unwrap(),
+        0,
+        "{}",
+        String::from_utf8_lossy(&report)
+    );
     let (records, _) = fold(&dir.path().join("journal")).unwrap();
     let cut = records.iter().find(|record| record.recording.state == RecordingState::Recovered).unwrap();
     let path = dir.path().join(cut.recording.path.as_ref().unwrap());

@@ -5,7 +5,7 @@
 mod storage;
 
 use ringside::{
-    cli::recordings::verify,
+    cli::verify::verify,
     id::{CallId, RecordingId},
     io::{
         box_key::BoxKey,
@@ -313,7 +313,7 @@ fn the_owner_opens_a_recording_when_the_box_key_is_gone_and_nobody_else_does() {
 
 fn verdict(dir: &Path) -> (String, String) {
     let mut out = Vec::new();
-    verify(dir, true, &mut out).unwrap();
+    verify(dir, None, true, &mut out).unwrap();
     let line: serde_json::Value = serde_json::from_slice(out.split(|b| *b == b'\n').next().unwrap()).unwrap();
     let word = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
     (word("verdict"), word("detail"))

@@ -12,16 +12,20 @@ mod desk;
 mod doctor;
 mod erase;
 mod evidence;
+pub mod export;
+pub mod fsck;
 mod hold;
 mod lines;
 mod load;
-pub mod recordings;
+mod rebuild_index;
+mod recordings;
 mod release;
 mod run;
 mod said;
 mod show;
 mod status;
 mod top;
+pub mod verify;
 
 use crate::{config::Colours, id::CallId};
 use clap::{Args, Parser, Subcommand};
@@ -71,22 +75,21 @@ enum Command {
     Hold(hold::Arguments),
     /// Lift the legal hold of a call.
     Release(release::Arguments),
-    /// Check and open the recordings.
+    /// Prove that nothing was changed since the box wrote it: journal, recordings, sidecars.
+    Verify(verify::Arguments),
+    /// Look for what does not fit together in the data directory; changes nothing.
+    Fsck(fsck::Arguments),
+    /// Make the index anew from the journal; the box must not run.
+    RebuildIndex(rebuild_index::Arguments),
+    /// Write every call, and on request every recording, in open formats.
+    Export(export::Arguments),
+    /// Open recordings, also encrypted ones.
     #[command(subcommand)]
     Recordings(Recordings),
 }
 
 #[derive(Subcommand)]
 enum Recordings {
-    /// Compare every recording with its digest, its pages and its record.
-    Verify {
-        /// Directory for calls and recordings.
-        #[arg(long, value_name = "DIR", default_value = DATA)]
-        data: PathBuf,
-        /// One JSON object a line.
-        #[arg(long)]
-        json: bool,
-    },
     /// Write the playable Opus file of a recording, also of an encrypted one.
     Open(recordings::Open),
     /// Make the pair of keys with which an owner opens encrypted recordings without the box.
@@ -134,7 +137,10 @@ pub fn main() -> ExitCode {
         Command::Erase(arguments) => erase::erase(&arguments),
         Command::Hold(arguments) => hold::hold(&arguments),
         Command::Release(arguments) => release::release(&arguments),
-        Command::Recordings(Recordings::Verify { data, json }) => verify(&data, json),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Fsck(arguments) => fsck::run(&arguments),
+        Command::RebuildIndex(arguments) => rebuild_index::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Recordings(Recordings::Open(arguments)) => recordings::open(&arguments),
         Command::Recordings(Recordings::NewOwnerKey { out }) => recordings::new_owner_key(&out),
     };
@@ -147,13 +153,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn verify(data: &Path, json: bool) -> Result<(), Failure> {
-    let list = format!("ringside calls --data {}", data.display());
-    match recordings::verify(data, json, &mut std::io::stdout().lock()) {
-        Ok(0) => Ok(()),
-        Ok(_) => Err(Failure::failed("some recordings are not as they were written", list)),
-        Err(error) => Err(Failure::failed(error, list)),
+/// A data directory that is there.
+fn existing(data: &Path, command: &str) -> Result<(), Failure> {
+    if data.is_dir() {
+        return Ok(());
     }
+    let next = format!("name the directory the box writes to: ringside {command} --data DIR");
+    Err(Failure::failed(format!("there is no directory {}", data.display()), next))
 }
 
 /// Whether text on `stream` is coloured.

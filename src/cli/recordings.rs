@@ -1,6 +1,5 @@
-//! `ringside recordings verify`: every recording and sidecar against its record, and every file against the records.
-//!
-//! Without the box's key an encrypted recording is compared with its digest only.
+//! What `ringside verify` and `ringside fsck` look at below `rec/`: every recording and sidecar against its record, and
+//! every file against the records. Without the box's key an encrypted recording is compared with its digest only.
 
 mod new_owner_key;
 mod open;
@@ -11,22 +10,18 @@ pub(super) use open::{Arguments as Open, open};
 use crate::{
     id::CallId,
     io::{
-        box_key::BoxKey,
-        files::{self, ENCRYPTED, ENCRYPTED_PART, JOURNAL_DIR, PART, PEAKS, RECORDING, SIDECAR},
-        journal::reader::fold,
-        recording_file,
+        files::{self, ENCRYPTED, ENCRYPTED_PART, PART, PEAKS, RECORDING, SIDECAR},
+        recording_file, signing,
     },
     record::{CallRecord, RecordingState},
-    recording::vault::{Kek, Unlock},
+    recording::{
+        seal,
+        vault::{Kek, Unlock},
+    },
 };
 use serde::Serialize;
 use serde_json::Value;
-use std::{
-    collections::BTreeSet,
-    fs,
-    io::{self, Write},
-    path::Path,
-};
+use std::{collections::BTreeSet, fs, io, path::Path};
 
 /// Extensions of what belongs below `rec/`.
 const KNOWN: [&str; 6] = [RECORDING, PART, ENCRYPTED, ENCRYPTED_PART, PEAKS, SIDECAR];
@@ -34,7 +29,7 @@ const KNOWN: [&str; 6] = [RECORDING, PART, ENCRYPTED, ENCRYPTED_PART, PEAKS, SID
 /// What is the matter with a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// As its record says.
     Good,
     /// Being written, or left by a crash; the next start closes it.
@@ -53,56 +48,117 @@ pub enum Verdict {
     WrongLength,
     /// There is a file and no record.
     Orphan,
+    /// What its record says of it is not what the box sealed.
+    BrokenSeal,
+    /// The sidecar is not there.
+    NoSidecar,
+    /// The sidecar is not the record that the journal has.
+    ChangedSidecar,
+}
+
+impl Verdict {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub(super) const fn is_good(self) -> bool {
+        matches!(self, Self::Good | Self::Open)
+    }
 }
 
 /// One line of the report.
-#[derive(Debug, Serialize)]
-struct Line {
-    call: Option<CallId>,
-    path: String,
-    verdict: Verdict,
-    detail: Option<String>,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Line {
+    pub(super) call: Option<CallId>,
+    pub(super) path: String,
+    pub(super) verdict: Verdict,
+    pub(super) detail: Option<String>,
 }
 
-/// Checks all recordings below `data_dir` and writes a table, or one JSON object a line, to `out`. Reads only, and may
-/// run beside the daemon. Returns the exit code: 0 if all are good, 1 if not.
-///
-/// # Errors
-/// If the journal or a folder cannot be read, or `out` not be written.
-pub fn verify(data_dir: &Path, json: bool, out: &mut impl Write) -> io::Result<u8> {
-    let (records, report) = fold(&data_dir.join(JOURNAL_DIR))?;
-    let kek = BoxKey::find(data_dir)?.map(|key| key.kek());
-    let claimed = |record: &&CallRecord| record.recording.path.is_some();
-    let one = |record| check(data_dir, record, kek.as_ref());
-    let mut lines: Vec<Line> = records.iter().filter(claimed).map(one).collect();
-    lines.extend(orphans(data_dir, &records)?);
-    lines.extend(records.iter().filter_map(|record| changed_sidecar(data_dir, record)));
-    let bad = lines.iter().filter(|line| !matches!(line.verdict, Verdict::Good | Verdict::Open)).count();
-    if json {
-        for line in &lines {
-            writeln!(out, "{}", serde_json::to_string(line)?)?;
-        }
-    } else {
-        print_table(&lines, out)?;
-        writeln!(out, "{} recordings, {bad} bad", lines.len())?;
-        if !report.is_clean() {
-            let (places, chain) = (report.bad_places, report.broken_chain);
-            writeln!(out, "the journal is damaged in {places} places, its chain is broken {chain} times")?;
-        }
-    }
-    Ok(u8::from(bad > 0 || !report.is_clean()))
+/// How closely recordings are looked at.
+#[derive(Clone, Copy)]
+pub(super) enum Look<'a> {
+    /// Every byte, and the seal against this public key; encrypted recordings with the box's key, if it is there.
+    Close(Option<&'a str>, Option<&'a Kek>),
+    /// Whether the file is there and as long as its record says.
+    Quick,
 }
 
-fn check(data_dir: &Path, record: &CallRecord, kek: Option<&Kek>) -> Line {
-    let path = record.recording.path.clone().unwrap_or_default();
+/// The recording of a call; `None` if its record claims none.
+pub(super) fn check(data_dir: &Path, record: &CallRecord, look: Look<'_>) -> Option<Line> {
+    let path = record.recording.path.clone()?;
     let (verdict, detail) = match record.recording.state {
         RecordingState::Writing => (Verdict::Open, None),
-        RecordingState::None | RecordingState::Failed | RecordingState::Erased => {
+        // That it is gone is as it should be.
+        RecordingState::Erased => return None,
+        RecordingState::None | RecordingState::Failed => {
             (Verdict::Missing, record.recording.why_none.clone())
         }
-        RecordingState::Closed | RecordingState::Recovered => compare(&data_dir.join(&path), record, kek),
+        RecordingState::Closed | RecordingState::Recovered => match look {
+            Look::Quick => measure(&data_dir.join(&path), record),
+            Look::Close(public_key, kek) => match compare(&data_dir.join(&path), record, kek) {
+                (Verdict::Good, _) if !is_sealed(record, public_key) => {
+                    (Verdict::BrokenSeal, Some("its seal is not the box's".to_owned()))
+                }
+                compared => compared,
+            },
+        },
     };
-    Line { call: Some(record.id), path, verdict, detail }
+    Some(Line { call: Some(record.id), path, verdict, detail })
+}
+
+/// Whether the seal is the box's. Recordings of the time before there were seals have none.
+fn is_sealed(record: &CallRecord, public_key: Option<&str>) -> bool {
+    let Some(signature) = &record.recording.seal else { return true };
+    let sealed = seal::sealed_bytes(record).zip(public_key);
+    sealed.is_some_and(|(bytes, public_key)| signing::verify(public_key, &bytes, signature))
+}
+
+fn measure(path: &Path, record: &CallRecord) -> (Verdict, Option<String>) {
+    match fs::metadata(path) {
+        Ok(meta) if meta.len() == record.recording.bytes => (Verdict::Good, None),
+        Ok(meta) => {
+            (Verdict::WrongLength, Some(format!("{} bytes of {}", meta.len(), record.recording.bytes)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (Verdict::Missing, None),
+        Err(error) => (Verdict::Unreadable, Some(error.to_string())),
+    }
+}
+
+/// The sidecar of a call whose recording is there: it says what the journal says. `None` if it does, or none is due.
+pub(super) fn check_sidecar(data_dir: &Path, record: &CallRecord) -> Option<Line> {
+    let path = files::path_of(record.id, record.start_time, SIDECAR);
+    let is_due = matches!(record.recording.state, RecordingState::Closed | RecordingState::Recovered);
+    let (verdict, detail) = match fs::read(data_dir.join(&path)) {
+        // A flipped space is a change too: it is compared as it is written.
+        Ok(bytes) if Some(bytes.as_slice()) == files::sidecar_bytes(record).ok().as_deref() => return None,
+        // Of an older version the same record may have been written with fewer members.
+        Ok(bytes) if says(&bytes, record) => return None,
+        Ok(_) => (Verdict::ChangedSidecar, Some("it is not the record that the journal has".to_owned())),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            (Verdict::Unreadable, Some(error.to_string()))
+        }
+        Err(_) if is_due => (Verdict::NoSidecar, None),
+        Err(_) => return None,
+    };
+    Some(Line { call: Some(record.id), path, verdict, detail })
+}
+
+/// Whether a sidecar says the same as a record, in the words of an older version: with fewer members, none of its own.
+fn says(bytes: &[u8], record: &CallRecord) -> bool {
+    fn within(old: &Value, new: &Value) -> bool {
+        match (old, new) {
+            (Value::Object(old), Value::Object(new)) => {
+                old.iter().all(|(name, value)| new.get(name).is_some_and(|now| within(value, now)))
+            }
+            (Value::Array(old), Value::Array(new)) => {
+                old.len() == new.len() && old.iter().zip(new).all(|(old, new)| within(old, new))
+            }
+            (old, new) => old == new,
+        }
+    }
+    let value = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).ok();
+    let now = files::sidecar_bytes(record).ok().and_then(|bytes| value(&bytes));
+    serde_json::from_slice::<CallRecord>(bytes).is_ok_and(|read| read == *record)
+        && value(bytes).zip(now).is_some_and(|(old, new)| within(&old, &new))
 }
 
 fn compare(path: &Path, record: &CallRecord, kek: Option<&Kek>) -> (Verdict, Option<String>) {
@@ -152,44 +208,12 @@ fn compare_digest(path: &Path, record: &CallRecord, why: &str) -> (Verdict, Opti
     }
 }
 
-/// A sidecar that does not say what the journal says of its call.
-fn changed_sidecar(data_dir: &Path, record: &CallRecord) -> Option<Line> {
-    let path = files::path_of(record.id, record.start_time, SIDECAR);
-    let (verdict, detail) = match fs::read(data_dir.join(&path)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        Err(error) => (Verdict::Unreadable, error.to_string()),
-        Ok(json) if says_the_same(&json, record) => return None,
-        Ok(_) => (Verdict::Changed, "it differs from the journal".to_owned()),
-    };
-    Some(Line { call: Some(record.id), path, verdict, detail: Some(detail) })
-}
-
-/// Whether all that a sidecar says is in the record. One by an earlier version says less.
-fn says_the_same(sidecar: &[u8], record: &CallRecord) -> bool {
-    let journaled = serde_json::to_vec(record).and_then(|json| serde_json::from_slice(&json));
-    match (serde_json::from_slice(sidecar), journaled) {
-        (Ok(sidecar), Ok(journaled)) => is_within(&sidecar, &journaled),
-        (Err(_), _) | (_, Err(_)) => false,
-    }
-}
-
-fn is_within(part: &Value, whole: &Value) -> bool {
-    match (part, whole) {
-        (Value::Object(part), Value::Object(whole)) => {
-            part.iter().all(|(key, value)| whole.get(key).is_some_and(|whole| is_within(value, whole)))
-        }
-        (Value::Array(part), Value::Array(whole)) => {
-            part.len() == whole.len() && part.iter().zip(whole).all(|(part, whole)| is_within(part, whole))
-        }
-        (part, whole) => part == whole,
-    }
-}
-
 /// Recordings that no record claims, and side files of none.
-fn orphans(data_dir: &Path, records: &[CallRecord]) -> io::Result<Vec<Line>> {
-    let claimed: BTreeSet<&str> =
-        records.iter().filter_map(|record| record.recording.path.as_deref()).collect();
-    let calls: BTreeSet<CallId> = records.iter().map(|record| record.id).collect();
+pub(super) fn orphans(
+    data_dir: &Path,
+    claimed: &BTreeSet<String>,
+    knows: impl Fn(CallId) -> bool,
+) -> io::Result<Vec<Line>> {
     let mut orphans = Vec::new();
     for path in files::recording_files(data_dir)? {
         let name = files::parse_name(&path);
@@ -209,7 +233,7 @@ fn orphans(data_dir: &Path, records: &[CallRecord]) -> io::Result<Vec<Line>> {
         }
         let call = name.map(|(call, _)| call);
         // A sidecar holds the record of a call even if it has no recording, and a part may be of a call in progress.
-        let belongs = call.is_some_and(|call| calls.contains(&call));
+        let belongs = call.is_some_and(&knows);
         let verdict = match name {
             Some((_, SIDECAR)) if belongs => continue,
             Some((_, PART | ENCRYPTED_PART | PEAKS)) if belongs => Verdict::Open,
@@ -218,15 +242,4 @@ fn orphans(data_dir: &Path, records: &[CallRecord]) -> io::Result<Vec<Line>> {
         orphans.push(Line { call, path: path.to_string_lossy().into_owned(), verdict, detail: None });
     }
     Ok(orphans)
-}
-
-fn print_table(lines: &[Line], out: &mut impl Write) -> io::Result<()> {
-    let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_header(["verdict", "recording", "detail"]);
-    for line in lines {
-        let verdict = serde_json::to_value(line.verdict)?;
-        let verdict = verdict.as_str().unwrap_or_default().replace('_', " ");
-        table.add_row([verdict.as_str(), &line.path, line.detail.as_deref().unwrap_or("")]);
-    }
-    writeln!(out, "{table}")
 }

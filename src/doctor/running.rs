@@ -158,7 +158,7 @@ pub(super) fn threads(status: &BoxStatus) -> Finding {
 
 pub(super) fn storage(status: &BoxStatus) -> Finding {
     let storage = &status.storage;
-    let fix = "check that the disk is mounted, writable and not full: ringside recordings verify";
+    let fix = "check that the disk is mounted, writable and not full: ringside verify";
     let free = storage.free_percent;
     let found =
         free.map_or_else(|| "being written".to_owned(), |free| format!("being written, {free} % free"));

@@ -31,6 +31,14 @@ impl BoxKey {
         }
         // Another daemon that starts just now makes one key, not two.
         let _lock = files::lock(data_dir)?;
+        Self::open_locked(data_dir)
+    }
+
+    /// As [`BoxKey::open`], for whoever has the lock of the data directory.
+    ///
+    /// # Errors
+    /// As [`BoxKey::open`].
+    pub fn open_locked(data_dir: &Path) -> io::Result<Self> {
         match Self::find(data_dir)? {
             Some(key) => Ok(key),
             None => Self::make(&data_dir.join(NAME)),

@@ -1,8 +1,8 @@
 //! The data directory: where things lie, and how a file becomes durable.
 //!
 //! ```text
-//! box.json                          identity of this box, made once
-//! box.key                           its key, see `io::box_key`
+//! box.json                          identity of this box, made once, and its public key
+//! box.key                           its secret, see `io::box_key`
 //! lock                              held by the running daemon
 //! lines.json                        what is known of the lines, see `io::lines_file`
 //! ballast                           free space for the journal when the disk is full
@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File},
     io::{self, Write as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -47,6 +48,7 @@ pub const JOURNAL_DIR: &str = "journal";
 pub const INDEX_DIR: &str = "index";
 
 const BALLAST: &str = "ballast";
+const BOX: &str = "box.json";
 
 /// Path of a call's file below the data directory: `rec/2026/11/22/cal_….opus`, by the UTC day of the INVITE.
 #[must_use]
@@ -123,9 +125,17 @@ pub fn write_sidecar(data_dir: &Path, record: &CallRecord) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         make_dir(parent)?;
     }
+    write_whole(&path, &sidecar_bytes(record)?)
+}
+
+/// What stands in the sidecar of a call.
+///
+/// # Errors
+/// If the record cannot be written as JSON.
+pub fn sidecar_bytes(record: &CallRecord) -> io::Result<Vec<u8>> {
     let mut json = serde_json::to_vec_pretty(record)?;
     json.push(b'\n');
-    write_whole(&path, &json)
+    Ok(json)
 }
 
 /// All files below `rec/`, in order of their paths relative to the data directory. Empty if there is no such folder.
@@ -230,6 +240,22 @@ pub fn lock(data_dir: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Whether a process has the lock of the data directory, as the running daemon does; it is not touched.
+#[must_use]
+pub fn is_in_use(data_dir: &Path) -> bool {
+    let (Ok(meta), Ok(locks)) = (fs::metadata(data_dir.join("lock")), fs::read_to_string("/proc/locks"))
+    else {
+        return false;
+    };
+    // proc(5): `1: FLOCK  ADVISORY  WRITE 371 fd:00:1573 0 EOF`; behind the last colon is the inode.
+    let inode = meta.ino().to_string();
+    locks.lines().any(|lock| {
+        let mut words = lock.split_whitespace();
+        words.nth(1) == Some("FLOCK")
+            && words.any(|word| word.rsplit_once(':').is_some_and(|(_, at)| at == inode))
+    })
+}
+
 /// Removes every call and recording of a data directory that nobody uses. Its identity stays.
 ///
 /// # Errors
@@ -248,23 +274,55 @@ pub fn erase(data_dir: &Path) -> io::Result<()> {
 #[derive(Debug, Serialize, Deserialize)]
 struct BoxFile {
     box_id: BoxId,
+    /// What checks the box's signatures, hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    public_key: Option<String>,
 }
 
-/// The identity of this box, made from `fresh` at the first start and kept in `box.json`.
+impl BoxFile {
+    fn read(data_dir: &Path) -> io::Result<Option<Self>> {
+        match fs::read(data_dir.join(BOX)) {
+            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn write(&self, data_dir: &Path) -> io::Result<()> {
+        make_dir(data_dir)?;
+        write_whole(&data_dir.join(BOX), &serde_json::to_vec(self)?)
+    }
+}
+
+/// The identity of this box, made from `fresh` at the first start and kept in `box.json`; the public key is written
+/// beside it, once it is known.
 ///
 /// # Errors
-/// If the file cannot be read or written, or says something else.
-pub fn box_id(data_dir: &Path, fresh: BoxId) -> io::Result<BoxId> {
-    let path = data_dir.join("box.json");
-    match fs::read(&path) {
-        Ok(bytes) => Ok(serde_json::from_slice::<BoxFile>(&bytes)?.box_id),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make_dir(data_dir)?;
-            write_whole(&path, &serde_json::to_vec(&BoxFile { box_id: fresh })?)?;
-            Ok(fresh)
+/// If the file cannot be read or written, or says something else. Another public key is no error: calls go on, and
+/// what is signed with a key that is not the box's is found when it is verified.
+pub fn identity(data_dir: &Path, fresh: BoxId, public_key: Option<&str>) -> io::Result<BoxId> {
+    let known = BoxFile::read(data_dir)?.unwrap_or(BoxFile { box_id: fresh, public_key: None });
+    match (known.public_key.as_deref(), public_key) {
+        (Some(known), Some(present)) if known != present => {
+            tracing::error!(
+                "box.key is not the key that box.json knows, and signs for nobody; put its copy back"
+            );
         }
-        Err(error) => Err(error),
+        (Some(_), _) => {}
+        (None, _) => {
+            BoxFile { box_id: known.box_id, public_key: public_key.map(str::to_owned) }.write(data_dir)?;
+        }
     }
+    Ok(known.box_id)
+}
+
+/// The box whose data directory this is and its public key, as far as `box.json` tells; nothing is made.
+///
+/// # Errors
+/// If the file is there and cannot be read, or says something else.
+pub fn known_identity(data_dir: &Path) -> io::Result<(Option<BoxId>, Option<String>)> {
+    let known = BoxFile::read(data_dir)?;
+    Ok(known.map_or((None, None), |known| (Some(known.box_id), known.public_key)))
 }
 
 /// Space that recordings cannot use up: a file of `bytes` bytes, given back when the journal finds the disk full.
@@ -323,10 +381,20 @@ mod tests {
     fn the_box_keeps_its_identity() {
         let dir = tempfile::tempdir().unwrap();
         let id = BoxId::from_parts(WallTime(1), 1);
-        assert_eq!(box_id(dir.path(), id).unwrap(), id);
-        assert_eq!(box_id(dir.path(), BoxId::from_parts(WallTime(2), 2)).unwrap(), id);
-        fs::write(dir.path().join("box.json"), "{").unwrap();
-        assert!(box_id(dir.path(), id).is_err(), "a broken identity is never replaced in silence");
+        // As a version wrote it that signed nothing.
+        fs::write(dir.path().join(BOX), format!("{{\"box_id\":\"{id}\"}}")).unwrap();
+        for _ in 0..2 {
+            assert_eq!(identity(dir.path(), BoxId::from_parts(WallTime(2), 2), Some("ab")).unwrap(), id);
+            assert_eq!(known_identity(dir.path()).unwrap(), (Some(id), Some("ab".to_owned())));
+        }
+        assert_eq!(identity(dir.path(), id, Some("cd")).unwrap(), id, "calls go on");
+        assert_eq!(
+            known_identity(dir.path()).unwrap().1,
+            Some("ab".to_owned()),
+            "a changed key is never taken"
+        );
+        fs::write(dir.path().join(BOX), "{").unwrap();
+        assert!(identity(dir.path(), id, Some("ab")).is_err(), "nor is a broken identity replaced");
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod realtime;
 pub mod recording_file;
 pub mod relay;
 pub mod rtp_socket;
+pub mod signing;
 pub mod sip_socket;
 pub mod storage;
 pub mod store;

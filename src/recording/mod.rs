@@ -17,6 +17,7 @@ pub mod recorder;
 pub mod request;
 pub mod retention;
 pub mod room;
+pub mod seal;
 pub mod standing;
 pub mod tap;
 pub mod vault;

@@ -108,7 +108,7 @@ async fn file(
             return (StatusCode::INTERNAL_SERVER_ERROR, why).into_response();
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            tracing::warn!(path = %path.display(), "a recording is missing; run `ringside recordings verify`");
+            tracing::warn!(path = %path.display(), "a recording is missing; run `ringside verify`");
             return (StatusCode::NOT_FOUND, "the recording's file is missing\n").into_response();
         }
         Err(error) => {

@@ -134,10 +134,9 @@ pub fn closed_calls(site: &Site, count: usize) -> Vec<CallRecord> {
     }
 }
 
-/// What `recordings verify` finds wrong; `None` if nothing.
+/// What `verify` finds wrong; `None` if nothing.
 pub fn verify(site: &Site) -> Option<String> {
-    let output =
-        Command::new(BINARY).args(["recordings", "verify", "--data"]).arg(site.data()).output().unwrap();
+    let output = Command::new(BINARY).args(["verify", "--data"]).arg(site.data()).output().unwrap();
     let text = [output.stdout, output.stderr].concat();
     (!output.status.success()).then(|| String::from_utf8_lossy(&text).into_owned())
 }

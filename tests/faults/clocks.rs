@@ -7,13 +7,13 @@ use crate::{
 };
 use ringside::{
     call::incoming::{Identity, Numbering},
-    cli::recordings::verify,
+    cli::verify::verify,
     id::BoxId,
     io::{
         clock::Clock,
         files,
         journal::reader::fold,
-        storage::{Storage, recover},
+        storage::{Options, Storage, recover},
     },
     record::{CallRecord, Ended, RecordingState},
     recording::lifecycle::{Command, Tags},
@@ -90,7 +90,7 @@ fn a_clock_that_jumps_by_ten_years_changes_neither_order_nor_lengths() {
         assert!(dir.path().join(record.recording.path.as_ref().unwrap()).is_file());
     }
     let mut said = Vec::new();
-    assert_eq!(verify(dir.path(), true, &mut said).unwrap(), 0, "{}", String::from_utf8_lossy(&said));
+    assert_eq!(verify(dir.path(), None, true, &mut said).unwrap(), 0, "{}", String::from_utf8_lossy(&said));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{
     storage::call,
 };
 use ringside::{
-    cli::recordings::verify,
+    cli::verify::verify,
     io::{
         clock::Clock,
         files,
@@ -36,7 +36,7 @@ fn small_store(dir: &Path) {
 /// Whether a look at the store says that something is wrong with it.
 fn is_noticed(dir: &Path) -> bool {
     let (_, report) = fold(&dir.join(files::JOURNAL_DIR)).unwrap();
-    report.torn_bytes > 0 || verify(dir, true, &mut Vec::new()).unwrap() != 0
+    report.torn_bytes > 0 || verify(dir, None, true, &mut Vec::new()).unwrap() != 0
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::{
     storage::{call, ended, recording, ringing, tags},
 };
 use ringside::{
-    cli::recordings::verify,
+    cli::verify::verify,
     io::{clock::Clock, files, journal::reader::fold},
     record::{Ended, RecordingState},
     recording::{lifecycle::Command, tap::TAP_RING_FRAMES},
@@ -112,5 +112,5 @@ fn fill_up(dir: &Path) {
     assert_eq!(records, indexed);
     assert!(report.is_clean(), "{report:?}");
     let mut said = Vec::new();
-    assert_eq!(verify(dir, true, &mut said).unwrap(), 0, "{}", String::from_utf8_lossy(&said));
+    assert_eq!(verify(dir, None, true, &mut said).unwrap(), 0, "{}", String::from_utf8_lossy(&said));
 }

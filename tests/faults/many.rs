@@ -11,7 +11,7 @@ use ringside::{
         clock::Clock,
         files,
         journal::{
-            Kind,
+            Fact, Kind,
             writer::{RealDisk, Writer},
         },
         storage::{Options, recover, start},
@@ -36,9 +36,12 @@ fn years(dir: &Path, calls: u64) {
     let (mut writer, _) = Writer::open(&dir.join(files::JOURNAL_DIR), box_id, 7, Box::new(RealDisk)).unwrap();
     for first in (1..=calls).step_by(BATCH as usize) {
         let entries: Vec<_> = (first..first + BATCH)
-            .flat_map(|seq| [(Kind::Ringing, ringing(seq)), (Kind::Ended, ended(seq, Ended::NoAnswer))])
+            .flat_map(|seq| {
+                let ended = ended(seq, Ended::NoAnswer);
+                [Fact::Call(Kind::Ringing, ringing(seq)), Fact::Call(Kind::Ended, ended)]
+            })
             .collect();
-        writer.commit(entries.iter().map(|(kind, record)| (*kind, &**record))).unwrap();
+        writer.commit(&entries).unwrap();
     }
     drop(writer);
     let (storage, events) = begin(dir, Clock::start());

@@ -5,7 +5,7 @@ use crate::{
     storage::{ended, ringing},
 };
 use ringside::{
-    cli::recordings::verify,
+    cli::verify::verify,
     id::CallId,
     io::{
         clock::Clock,
@@ -214,7 +214,7 @@ fn is_as_said(record: &CallRecord, said: &Said) -> bool {
 /// Recordings against their records, sidecars too, and nothing half done.
 fn check_files(dir: &Path, records: &[CallRecord], verdict: &mut Verdict) {
     let mut report = Vec::new();
-    if verify(dir, true, &mut report).unwrap() != 0 {
+    if verify(dir, None, true, &mut report).unwrap() != 0 {
         let report = String::from_utf8_lossy(&report).into_owned();
         let bad = report.lines().filter(|line| !line.contains("\"good\""));
         verdict.faults.extend(bad.map(str::to_owned));

@@ -3,7 +3,12 @@
 //! It is a thread of its own and does nothing else, so that a call's first entry never waits behind the index, the
 //! encoder or a recording. Nobody waits for it: the queue is bounded, and over it an entry is counted as lost.
 
-use super::{Fact, Kind, writer::Writer};
+use super::{
+    Fact, Kind,
+    chain::Head,
+    erase::{Erasure, ToErase},
+    writer::Writer,
+};
 use crate::{
     io::{clock::Clock, files::Ballast},
     note::Note,
@@ -69,7 +74,14 @@ pub struct JournalCounters {
 
 enum Item {
     Entry { fact: Fact, queued: Instant },
-    Barrier(SyncSender<()>),
+    Order(Order),
+}
+
+/// What is done between two commits, after everything queued before.
+enum Order {
+    Wait(SyncSender<()>),
+    Head(SyncSender<Option<Head>>),
+    Erase(Vec<ToErase>, SyncSender<io::Result<Erasure>>),
 }
 
 /// The way to the journal's thread. When all copies are gone it commits what is queued and ends.
@@ -135,7 +147,7 @@ impl Journal {
     /// Waits until everything queued before is durable and was reported.
     pub fn wait(&self) {
         let (done, waiting) = sync_channel(1);
-        if self.queue.send(Item::Barrier(done)).is_ok() {
+        if self.queue.send(Item::Order(Order::Wait(done))).is_ok() {
             let _ = waiting.recv();
         }
     }
@@ -144,7 +156,28 @@ impl Journal {
     #[must_use]
     pub fn wait_at_most(&self, patience: Duration) -> bool {
         let (done, waiting) = sync_channel(1);
-        self.queue.try_send(Item::Barrier(done)).is_ok() && waiting.recv_timeout(patience).is_ok()
+        self.queue.try_send(Item::Order(Order::Wait(done))).is_ok() && waiting.recv_timeout(patience).is_ok()
+    }
+
+    /// The signed end of the journal, after everything queued before; waits for it. `None` if there is no entry yet,
+    /// no key, or the thread is gone.
+    #[must_use]
+    pub fn head(&self) -> Option<Head> {
+        let (done, waiting) = sync_channel(1);
+        self.queue.send(Item::Order(Order::Head(done))).ok()?;
+        waiting.recv().ok()?
+    }
+
+    /// Erases what the journal says of calls but the last entry of each, and waits until that is durable. Their
+    /// records must have been erased before: see [`super::erase`].
+    ///
+    /// # Errors
+    /// If a segment cannot be read or written, or the thread is gone. It may be done again at any time.
+    pub fn erase(&self, calls: Vec<ToErase>) -> io::Result<Erasure> {
+        let (done, waiting) = sync_channel(1);
+        let gone = || io::Error::other("the journal has ended");
+        self.queue.send(Item::Order(Order::Erase(calls, done))).map_err(|_| gone())?;
+        waiting.recv().map_err(|_| gone())?
     }
 
     /// From now on a failing disk is given up after a few attempts.
@@ -173,19 +206,32 @@ impl<F: FnMut(Durable)> Thread<F> {
     fn run(&mut self, items: &Receiver<Item>) {
         let mut batch = Batch::with_capacity(BATCH_ENTRIES);
         while let Ok(first) = items.recv() {
-            let mut barrier = None;
+            let mut order = None;
             for item in std::iter::once(first).chain(items.try_iter()) {
                 match item {
                     Item::Entry { fact, queued } => batch.push((fact, queued)),
-                    Item::Barrier(done) => barrier = Some(done),
+                    Item::Order(given) => order = Some(given),
                 }
-                if batch.len() >= BATCH_ENTRIES || barrier.is_some() {
+                if batch.len() >= BATCH_ENTRIES || order.is_some() {
                     break;
                 }
             }
             self.commit(&mut batch);
-            if let Some(done) = barrier {
-                let _ = done.send(());
+            if let Some(order) = order {
+                self.obey(order);
+            }
+        }
+    }
+
+    /// Whoever gave the order may have gone; that is no fault.
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Wait(done) => drop(done.send(())),
+            Order::Head(done) => drop(done.send(self.writer.head())),
+            Order::Erase(calls, done) => {
+                let erasing = catch_unwind(AssertUnwindSafe(|| self.writer.erase(&calls)));
+                let erased = erasing.unwrap_or_else(|_| Err(io::Error::other("erasing panicked")));
+                drop(done.send(erased));
             }
         }
     }

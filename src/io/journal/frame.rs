@@ -6,6 +6,10 @@ use super::{Kind, NOTE_KIND};
 pub const VERSION: u8 = 1;
 /// Kind of the header frame.
 pub const HEADER_KIND: u8 = 0;
+/// Kind of the frame that stands where one was erased, see [`super::chain::Erased`].
+pub const ERASED_KIND: u8 = 8;
+/// Kind of the frame that vouches for an old segment of which something was erased, see [`super::chain::Resealed`].
+pub const RESEALED_KIND: u8 = 9;
 /// Bytes of a frame before its payload.
 pub const HEAD_BYTES: usize = 18;
 /// Largest payload; a call record is about 2 KiB.
@@ -22,6 +26,8 @@ pub struct Frame<'a> {
     pub seq: u64,
     /// JSON.
     pub payload: &'a [u8],
+    /// The whole frame.
+    pub bytes: &'a [u8],
 }
 
 impl<'a> Frame<'a> {
@@ -38,14 +44,16 @@ impl<'a> Frame<'a> {
         let sum = crc32c::crc32c_append(crc32c::crc32c(length), covered);
         let ([version, kind], rest) = covered.split_first_chunk::<2>()?;
         let (seq, payload) = rest.split_first_chunk::<8>()?;
-        let frame = Self { version: *version, kind: *kind, seq: u64::from_le_bytes(*seq), payload };
+        let seq = u64::from_le_bytes(*seq);
+        let bytes = bytes.get(..HEAD_BYTES + payload_bytes)?;
+        let frame = Self { version: *version, kind: *kind, seq, payload, bytes };
         (sum == u32::from_le_bytes(*crc)).then_some(frame)
     }
 
     /// Bytes of the whole frame.
     #[must_use]
     pub fn size(&self) -> usize {
-        HEAD_BYTES + self.payload.len()
+        self.bytes.len()
     }
 }
 
@@ -124,7 +132,8 @@ fn damaged(bytes: &[u8]) -> Piece<'_> {
 fn looks_like_ours(bytes: &[u8]) -> bool {
     let Some(&[.., version, kind]) = bytes.first_chunk::<10>() else { return false };
     version == VERSION
-        && (kind == HEADER_KIND || kind == NOTE_KIND || Kind::from_code(kind).is_some())
+        && (matches!(kind, HEADER_KIND | NOTE_KIND | ERASED_KIND | RESEALED_KIND)
+            || Kind::from_code(kind).is_some())
         && bytes.get(HEAD_BYTES) == Some(&b'{')
 }
 

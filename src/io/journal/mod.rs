@@ -5,16 +5,20 @@
 //! frame               len u32 | crc32c u32 | version u8 | kind u8 | seq u64 | payload (JSON)      little-endian
 //! ```
 //! `len` counts the payload, `crc32c` covers everything but itself, `seq` counts entries through all segments. The
-//! payload of an entry is the whole call record, or a note, as JSON on purpose: any version reads any other's. The header frame
-//! says which box and boot wrote the segment, the BLAKE3 of the segment before, and from which segment on calls were
-//! open, so that a start reads a few segments and not years.
+//! payload of an entry is the whole call record, or a note, as JSON on purpose: any version reads any other's. The
+//! header frame says which box and boot wrote the segment, the digest of the segment before with the box's signature
+//! (see `chain`), and from which segment on calls were open, so that a start reads a few segments and not years.
 //!
 //! An entry is acknowledged after one `fdatasync` for all that were queued. A failed write or sync is fatal for its
 //! segment: the kernel may have dropped what it failed to write and will not say so twice. What was not
 //! acknowledged is written again to a new segment; a reader drops the second copy by its `seq`.
 
+pub mod chain;
+pub mod check;
 pub mod commit;
+pub mod erase;
 pub mod frame;
+pub mod latest;
 pub mod reader;
 pub mod writer;
 
@@ -137,8 +141,15 @@ pub struct SegmentHeader {
     pub boot_id: String,
     /// Number of this segment.
     pub segment: u32,
-    /// BLAKE3 of the segment before, hex; absent in the first one.
+    /// BLAKE3 of the bytes of the segment before, hex: what was written before `chain` was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<String>,
+    /// Digest of the segment before, hex (see [`chain`]); absent in the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain: Option<String>,
+    /// The box's signature over that, hex; absent where the box has no key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
     /// The first segment that holds an entry of a call that was open when this segment was begun.
     pub oldest_open: u32,
     /// Number of the next call ([`CallRecord::seq`]).

@@ -2,15 +2,20 @@
 
 use super::{
     Entry, Fact, MAGIC, SegmentHeader,
-    frame::{self, Frame, HEADER_KIND, Piece},
+    chain::{Link, Linking},
+    frame::{self, ERASED_KIND, Frame, HEADER_KIND, Piece, RESEALED_KIND},
     segment_path, segments,
 };
 use crate::{id::CallId, record::CallRecord};
 use std::{
     collections::{BTreeMap, VecDeque},
-    fs, io,
+    fs::{self, File},
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
+
+/// A header is far smaller; what is read of a segment to find it.
+const HEADER_BYTES: u64 = 16 << 10;
 
 /// What reading found besides entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +34,8 @@ pub struct Report {
     pub unknown: u64,
     /// Entries that were there already: written again after a failed sync.
     pub doubled: u64,
+    /// Entries that were erased lawfully.
+    pub erased: u64,
     /// Segments that are not followed by the one whose header names their digest.
     pub broken_chain: u64,
 }
@@ -49,7 +56,7 @@ pub struct Reader {
     last_seq: u64,
     next_seq: u64,
     next_call: u64,
-    last_digest: Option<String>,
+    last: Option<Link>,
     report: Report,
 }
 
@@ -67,7 +74,7 @@ impl Reader {
             last_seq: 0,
             next_seq: 1,
             next_call: 1,
-            last_digest: None,
+            last: None,
             report: Report::default(),
         })
     }
@@ -90,10 +97,10 @@ impl Reader {
         self.next_call
     }
 
-    /// Digest of the last segment read, hex.
+    /// How the last segment read is to be followed.
     #[must_use]
-    pub fn last_digest(&self) -> Option<&str> {
-        self.last_digest.as_deref()
+    pub fn last_link(&self) -> Option<&Link> {
+        self.last.as_ref()
     }
 
     fn load(&mut self, number: u32) -> io::Result<()> {
@@ -102,11 +109,12 @@ impl Reader {
             bytes => bytes?,
         };
         self.report.segments += 1;
-        let mut has_frames = false;
+        let (mut linking, mut has_frames) = (Linking::default(), false);
         for piece in pieces_of(&bytes) {
             match piece {
                 Piece::Frame(frame) => {
                     has_frames = true;
+                    linking.add(&frame);
                     self.take(frame, number);
                 }
                 Piece::Bad(length) => {
@@ -118,18 +126,28 @@ impl Reader {
         }
         // One without a frame was given up before its first commit: the next one follows the one before.
         if has_frames {
-            self.last_digest = Some(blake3::hash(&bytes).to_hex().to_string());
+            self.last = Some(linking.end(number, &bytes));
         }
         Ok(())
     }
 
     fn take(&mut self, frame: Frame<'_>, segment: u32) {
-        if frame.kind == HEADER_KIND {
-            match serde_json::from_slice::<SegmentHeader>(frame.payload) {
-                Ok(header) => self.begin(frame.seq, &header),
-                Err(_) => self.report.unknown += 1,
+        match frame.kind {
+            HEADER_KIND => {
+                match serde_json::from_slice::<SegmentHeader>(frame.payload) {
+                    Ok(header) => self.begin(frame.seq, &header),
+                    Err(_) => self.report.unknown += 1,
+                }
+                return;
             }
-            return;
+            RESEALED_KIND => return,
+            ERASED_KIND => {
+                self.report.erased += 1;
+                self.last_seq = self.last_seq.max(frame.seq);
+                self.next_seq = self.next_seq.max(frame.seq.saturating_add(1));
+                return;
+            }
+            _ => {}
         }
         let Some(fact) = Fact::read(frame.kind, frame.payload) else {
             self.report.unknown += 1;
@@ -152,7 +170,7 @@ impl Reader {
     fn begin(&mut self, seq: u64, header: &SegmentHeader) {
         self.next_seq = self.next_seq.max(seq);
         self.next_call = self.next_call.max(header.next_call);
-        if self.last_digest.is_some() && self.last_digest != header.previous {
+        if self.last.as_ref().is_some_and(|last| !last.precedes(header)) {
             self.report.broken_chain += 1;
         }
     }
@@ -225,7 +243,8 @@ pub(super) fn keep_newest(calls: &mut BTreeMap<CallId, CallRecord>, record: Call
 /// # Errors
 /// If the file cannot be read.
 pub fn header_of(dir: &Path, number: u32) -> io::Result<Option<(SegmentHeader, u64)>> {
-    let bytes = fs::read(segment_path(dir, number))?;
+    let mut bytes = Vec::new();
+    File::open(segment_path(dir, number))?.take(HEADER_BYTES).read_to_end(&mut bytes)?;
     let frame = bytes.strip_prefix(&MAGIC).and_then(Frame::parse).filter(|frame| frame.kind == HEADER_KIND);
     let header = frame.and_then(|frame| Some((serde_json::from_slice(frame.payload).ok()?, frame.seq)));
     Ok(header)

@@ -2,6 +2,8 @@
 
 use super::{
     Fact, MAGIC, SEGMENT_BYTES, SegmentHeader,
+    chain::{self, Head, Running},
+    erase::{self, Erasure, ToErase},
     frame::{self, HEADER_KIND, Piece},
     is_settled,
     reader::{self, Reader, Report},
@@ -9,7 +11,7 @@ use super::{
 };
 use crate::{
     id::{BoxId, CallId},
-    io::files,
+    io::{box_key::BoxKey, files},
     record::CallRecord,
 };
 use std::{
@@ -61,9 +63,55 @@ impl Disk for RealDisk {
 struct Segment {
     number: u32,
     file: File,
-    /// Bytes known to be on the disk, and their digest.
+    /// Bytes known to be on the disk, and the digest of their frames.
     durable: u64,
-    digest: blake3::Hasher,
+    digest: Running,
+}
+
+/// Bytes of a frame's salt: more than anybody can try.
+const SALT_BYTES: usize = 16;
+const HEX: [u8; 16] = *b"0123456789abcdef";
+
+/// Frames of one batch and their digests.
+#[derive(Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    digests: Vec<u8>,
+    /// Never stored: what salts the frames, so that their digests tell nothing of what stood in them.
+    salt: [u8; 32],
+}
+
+impl Buffer {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.digests.clear();
+    }
+
+    fn put(
+        &mut self,
+        kind: u8,
+        seq: u64,
+        write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let start = self.bytes.len();
+        frame::put(kind, seq, &mut self.bytes, write)?;
+        self.digests.extend_from_slice(blake3::hash(&self.bytes[start..]).as_bytes());
+        Ok(())
+    }
+
+    fn put_fact(&mut self, fact: &Fact, seq: u64) -> io::Result<()> {
+        let salt = blake3::keyed_hash(&self.salt, &seq.to_le_bytes());
+        self.put(fact.code(), seq, |out| {
+            fact.write(out)?;
+            // The salt is one more member of the object; readers pass over it.
+            out.pop();
+            out.extend_from_slice(b",\"salt\":\"");
+            let digits = salt.as_bytes().iter().take(SALT_BYTES).flat_map(|byte| [byte >> 4, byte & 15]);
+            out.extend(digits.map(|digit| HEX[usize::from(digit)]));
+            out.extend_from_slice(b"\"}");
+            Ok(())
+        })
+    }
 }
 
 /// The writer of a journal. There is one per folder.
@@ -74,12 +122,15 @@ pub struct Writer {
     boot_id: String,
     current: Option<Segment>,
     last_number: u32,
-    previous: Option<String>,
+    /// The last ended segment and its digest.
+    previous: Option<(u32, String)>,
+    /// What headers are signed with.
+    key: Option<BoxKey>,
     next_seq: u64,
     next_call: u64,
     /// First segment of every call that is not settled.
     open: BTreeMap<CallId, u32>,
-    buffer: Vec<u8>,
+    buffer: Buffer,
 }
 
 /// What opening the journal found.
@@ -112,6 +163,8 @@ impl Writer {
         calls.retain(|call, _| open.contains_key(call));
         let mut report = reader.report().clone();
         report.torn_bytes += torn_bytes;
+        let mut buffer = Buffer::default();
+        getrandom::fill(&mut buffer.salt).map_err(io::Error::other)?;
         let writer = Self {
             dir: dir.to_owned(),
             disk,
@@ -119,14 +172,44 @@ impl Writer {
             boot_id: format!("{boot_id:016x}"),
             current: None,
             last_number: segments(dir)?.last().copied().unwrap_or(0),
-            previous: reader.last_digest().map(str::to_owned),
+            previous: reader.last_link().map(|last| (last.segment, last.chain.clone())),
+            key: None,
             next_seq: reader.next_seq(),
             next_call: reader.next_call(),
             open,
-            buffer: Vec::new(),
+            buffer,
         };
         let unsettled = calls.into_values().collect();
         Ok((writer, Opened { unsettled, next_call: reader.next_call(), report }))
+    }
+
+    /// From now on what it writes is signed, if there is a key.
+    #[must_use]
+    pub fn signed_with(mut self, key: impl Into<Option<BoxKey>>) -> Self {
+        self.key = key.into();
+        self
+    }
+
+    /// The end of the journal, signed; `None` if there is no entry or no key.
+    #[must_use]
+    pub fn head(&self) -> Option<Head> {
+        let (segment, digest) = match &self.current {
+            Some(segment) if segment.durable > 0 => (segment.number, segment.digest.hex()),
+            Some(_) | None => self.previous.clone()?,
+        };
+        let (key, seq) = (self.key.as_ref()?, self.next_seq - 1);
+        let signature = key.sign(&Head::message(self.box_id, seq, segment, &digest));
+        Some(Head { seq, segment, digest, signature, public_key: key.public_key() })
+    }
+
+    /// Erases all that the journal says of calls but the last entry of each; the segment being written is ended.
+    ///
+    /// # Errors
+    /// If there is no key, or a segment cannot be read or written. What was erased stays so; do it again.
+    pub fn erase(&mut self, calls: &[ToErase]) -> io::Result<Erasure> {
+        let key = self.key.clone().ok_or_else(|| io::Error::other("the journal has no key to sign with"))?;
+        self.end_segment();
+        erase::erase(&self.dir, calls, self.box_id, &key)
     }
 
     /// Number of the next entry.
@@ -168,13 +251,13 @@ impl Writer {
         };
         let mut seq = self.next_seq;
         for fact in entries.clone() {
-            frame::put(fact.code(), seq, &mut self.buffer, |out| fact.write(out))?;
+            self.buffer.put_fact(fact, seq)?;
             seq += 1;
         }
-        self.disk.append(&mut segment.file, &self.buffer)?;
+        self.disk.append(&mut segment.file, &self.buffer.bytes)?;
         self.disk.sync(&mut segment.file)?;
-        segment.durable += self.buffer.len() as u64;
-        segment.digest.update(&self.buffer);
+        segment.durable += self.buffer.bytes.len() as u64;
+        segment.digest.add(&self.buffer.digests);
         for record in entries.into_iter().filter_map(Fact::record) {
             track(&mut self.open, record.id, segment.number, is_settled(record));
             self.next_call = self.next_call.max(record.seq.saturating_add(1));
@@ -187,24 +270,27 @@ impl Writer {
         // The number is used up even if creating fails: a half-made file is never written again.
         self.last_number += 1;
         let number = self.last_number;
+        let chain = self.previous.as_ref().map(|(_, digest)| digest.clone());
+        let message = chain::header_message(self.box_id, number, chain.as_deref());
         let header = SegmentHeader {
             box_id: self.box_id,
             boot_id: self.boot_id.clone(),
             segment: number,
-            previous: self.previous.clone(),
+            previous: None,
+            chain,
+            signature: self.key.as_ref().map(|key| key.sign(&message)),
             oldest_open: self.open.values().copied().min().unwrap_or(number),
             next_call: self.next_call,
         };
-        self.buffer.extend_from_slice(&MAGIC);
-        let write = |out: &mut Vec<u8>| Ok(serde_json::to_writer(out, &header)?);
-        frame::put(HEADER_KIND, self.next_seq, &mut self.buffer, write)?;
+        self.buffer.bytes.extend_from_slice(&MAGIC);
+        self.buffer.put(HEADER_KIND, self.next_seq, |out| Ok(serde_json::to_writer(out, &header)?))?;
         let file = self.disk.create(&segment_path(&self.dir, number))?;
-        Ok(Segment { number, file, durable: 0, digest: blake3::Hasher::new() })
+        Ok(Segment { number, file, durable: 0, digest: Running::default() })
     }
 
     fn end_segment(&mut self) {
         if let Some(segment) = self.current.take() {
-            self.previous = Some(segment.digest.finalize().to_hex().to_string());
+            self.previous = Some((segment.number, segment.digest.hex()));
         }
     }
 

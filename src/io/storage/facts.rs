@@ -3,11 +3,12 @@
 use crate::{
     id::{CallId, RecordingId},
     io::{
+        box_key::BoxKey,
         files::{self, ENCRYPTED, RECORDING},
         recording_file::Finished,
     },
     record::{CallRecord, Recording, RecordingState},
-    recording::completeness,
+    recording::{completeness, seal},
     time::WallTime,
 };
 
@@ -42,11 +43,12 @@ pub(super) fn finished(
     Recording { state, duration_ms, bytes: file.bytes, hash, audio_hash, ..begun }
 }
 
-/// Puts a recording's facts into the record of its call, as the next revision.
-pub(super) fn merge(record: &mut CallRecord, recording: Recording) {
+/// Puts a recording's facts into the record of its call, as the next revision, and seals them.
+pub(super) fn merge(record: &mut CallRecord, recording: Recording, key: Option<&BoxKey>) {
     let asked_for = [record.recording.expected_ms, record.timing_ms.talk.unwrap_or(0), recording.duration_ms];
     let expected_ms = asked_for.into_iter().find(|&ms| ms > 0).unwrap_or(0);
     record.recording = Recording { expected_ms, ..recording };
     record.rev += 1;
     completeness::judge(record);
+    record.recording.seal = key.and_then(|key| seal::sealed_bytes(record).map(|bytes| key.sign(&bytes)));
 }

@@ -25,6 +25,7 @@ use crate::{
     config::{Config, Retention},
     id::{BoxId, CallId, RecordingId},
     io::{
+        box_key::BoxKey,
         clock::Clock,
         files::{self, Ballast, INDEX_DIR, JOURNAL_DIR},
         journal::{
@@ -206,7 +207,7 @@ pub fn start_on(
 ) -> Result<Storage, StorageError> {
     let failed = |call| move |error| StorageError { dir: data_dir.to_owned(), call, error };
     let lock = lock(data_dir)?;
-    let writer = open_journal(data_dir, disks.journal, clock)?.0;
+    let OpenJournal { writer, key, .. } = open_journal(data_dir, disks.journal, clock)?;
     let ballast = Ballast::new(data_dir, options.ballast_bytes);
     ballast.take();
     let on_event: OnEvent = Arc::new(on_event);
@@ -227,10 +228,9 @@ pub fn start_on(
     let (ready, index_ready) = sync_channel(1);
     let keeping = Keeping::new(data_dir, IndexBooks::new(index.clone(), data_dir), options.policy);
     let desk = Desk::new(journal.clone(), keeping.books().clone(), options.policy, clock);
-    let work_on = (journal.clone(), ballast, index.clone());
-    let mut worker =
-        Worker::new(data_dir, clock, work_on, (keeping, options.encoding), on_event, counters.clone())
-            .encrypting(options);
+    let (of, work_on) = ((data_dir, key), (journal.clone(), ballast, index.clone()));
+    let mut worker = Worker::new(of, clock, work_on, (keeping, options.encoding), on_event, counters.clone())
+        .encrypting(options);
     let worker = thread::Builder::new()
         .name("storage".to_owned())
         .spawn(move || worker.run(&work, last_seq, ready))
@@ -278,6 +278,12 @@ impl Storage {
         tap: rtrb::Consumer<TapFrame>,
     ) {
         self.begin(call, recording, tags, Some(tap));
+    }
+
+    /// The journal's thread, for notes, its signed head, and erasures; gone when storage ends.
+    #[must_use]
+    pub fn journal(&self) -> Option<&Journal> {
+        self.journal.as_ref()
     }
 
     /// The index of finished calls.
@@ -354,20 +360,29 @@ fn lock(data_dir: &Path) -> Result<File, StorageError> {
     files::lock(data_dir).map_err(|error| StorageError { dir: data_dir.to_owned(), call, error })
 }
 
+/// The journal as opened at a start, and who writes it.
+struct OpenJournal {
+    writer: Writer,
+    opened: Opened,
+    box_id: BoxId,
+    /// None if it cannot be used: calls go on, and nothing is signed.
+    key: Option<BoxKey>,
+}
+
 /// Opens the journal of a data directory, making the directory and the box's identity at the first start.
-fn open_journal(
-    data_dir: &Path,
-    disk: Box<dyn Disk>,
-    clock: Clock,
-) -> Result<(Writer, Opened, BoxId), StorageError> {
+fn open_journal(data_dir: &Path, disk: Box<dyn Disk>, clock: Clock) -> Result<OpenJournal, StorageError> {
     let failed = |call| move |error| StorageError { dir: data_dir.to_owned(), call, error };
     let mut random = [0; 24];
     getrandom::fill(&mut random).map_err(io::Error::other).map_err(failed("draw a random number"))?;
     let [for_box @ .., _, _, _, _, _, _, _, _] = random;
     let fresh = BoxId::from_parts(clock.wall(), u128::from_le_bytes(for_box));
-    let box_id = files::box_id(data_dir, fresh).map_err(failed("read or write box.json"))?;
+    let key = BoxKey::open_locked(data_dir);
+    let key = key.inspect_err(|error| tracing::error!(%error, "nothing is signed: no key")).ok();
+    let public_key = key.as_ref().map(BoxKey::public_key);
+    let box_id = files::identity(data_dir, fresh, public_key.as_deref());
+    let box_id = box_id.map_err(failed("read or write box.json"))?;
     let boot_id = random.last_chunk().map_or(0, |&bytes| u64::from_le_bytes(bytes));
     let (writer, opened) = Writer::open(&data_dir.join(JOURNAL_DIR), box_id, boot_id, disk)
         .map_err(failed("open the journal"))?;
-    Ok((writer, opened, box_id))
+    Ok(OpenJournal { writer: writer.signed_with(key.clone()), opened, box_id, key })
 }

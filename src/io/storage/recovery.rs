@@ -14,6 +14,7 @@ use super::{Options, StorageError, facts, open_journal, orphans};
 use crate::{
     id::{BoxId, CallId},
     io::{
+        box_key::BoxKey,
         clock::Clock,
         files::{self, Ballast, ENCRYPTED, ENCRYPTED_PART, JOURNAL_DIR, PART, RECORDING},
         journal::{
@@ -63,7 +64,8 @@ struct Found {
 pub fn recover(data_dir: &Path, options: &Options, clock: Clock) -> Result<Recovered, StorageError> {
     let failed = |call| move |error| StorageError { dir: data_dir.to_owned(), call, error };
     let _lock = super::lock(data_dir)?;
-    let (mut writer, opened, box_id) = open_journal(data_dir, Box::new(RealDisk), clock)?;
+    let super::OpenJournal { mut writer, opened, box_id, key } =
+        open_journal(data_dir, Box::new(RealDisk), clock)?;
     let files = files::recording_files(data_dir).map_err(failed("list the recordings"))?;
     let kek = options.vault.as_ref().map(|vault| &vault.kek);
     let mut parts = repair_parts(data_dir, &files, kek);
@@ -81,7 +83,7 @@ pub fn recover(data_dir: &Path, options: &Options, clock: Clock) -> Result<Recov
             Kind::Recorded
         };
         let left = files.iter().any(|path| is_left(data_dir, path, record.id));
-        settle(&mut record, found, left);
+        settle(&mut record, found, left, key.as_ref());
         entries.push(Fact::Call(kind, Box::new(record)));
     }
     commit(&mut writer, &entries, &Ballast::new(data_dir, 0)).map_err(failed("write the journal"))?;
@@ -158,7 +160,7 @@ fn is_left(data_dir: &Path, path: &Path, call: CallId) -> bool {
 }
 
 /// `left` tells that there is an encrypted recording that could not be opened.
-fn settle(record: &mut CallRecord, found: Option<Found>, left: bool) {
+fn settle(record: &mut CallRecord, found: Option<Found>, left: bool, key: Option<&BoxKey>) {
     if record.outcome.ended == Ended::InProgress {
         record.outcome.ended = Ended::Interrupted;
         let played_ms = found.as_ref().map_or(0, |found| found.duration_ms);
@@ -184,7 +186,7 @@ fn settle(record: &mut CallRecord, found: Option<Found>, left: bool) {
         },
         None => record.recording.clone(),
     };
-    facts::merge(record, recording);
+    facts::merge(record, recording, key);
 }
 
 pub(super) fn commit(writer: &mut Writer, entries: &[Fact], ballast: &Ballast) -> io::Result<()> {

@@ -15,6 +15,7 @@ use crate::{
     audio::tap_frame::TapFrame,
     id::{CallId, RecordingId},
     io::{
+        box_key::BoxKey,
         clock::Clock,
         disk,
         files::{self, Ballast},
@@ -84,6 +85,8 @@ struct Waiting {
 
 pub(super) struct Worker {
     data_dir: PathBuf,
+    /// What recordings are sealed with.
+    key: Option<BoxKey>,
     clock: Clock,
     /// Gone when everything is written at the end.
     journal: Option<Journal>,
@@ -111,7 +114,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(
-        data_dir: &Path,
+        (data_dir, key): (&Path, Option<BoxKey>),
         clock: Clock,
         (journal, ballast, index): (Journal, Ballast, Index),
         (keeping, encoding): (Keeping, Encoding),
@@ -120,6 +123,7 @@ impl Worker {
     ) -> Self {
         Self {
             data_dir: data_dir.to_owned(),
+            key,
             clock,
             journal: Some(journal),
             ballast,
@@ -384,7 +388,7 @@ impl Worker {
     }
 
     fn save_recorded(&mut self, mut record: Box<CallRecord>, recording: Recording) {
-        facts::merge(&mut record, recording);
+        facts::merge(&mut record, recording, self.key.as_ref());
         if self.unsent.len() < MAX_UNSENT {
             self.unsent.push(*record);
         } else {

@@ -22,3 +22,4 @@ pub mod sip_socket;
 pub mod storage;
 pub mod store;
 pub mod thermal;
+pub mod upstream;

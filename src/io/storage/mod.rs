@@ -24,11 +24,12 @@ use crate::{
         files::{self, Ballast, INDEX_DIR, JOURNAL_DIR},
         journal::{
             Fact, Kind,
-            commit::{Journal, JournalCounters},
+            commit::{Journal, JournalCounters, JournalFull},
             writer::{Opened, RealDisk, Writer},
         },
         store::Index,
     },
+    note::Note,
     record::{CallRecord, Recording, RecordingState},
     recording::lifecycle::{Command, Event, Tags},
 };
@@ -38,7 +39,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
         mpsc::{SyncSender, sync_channel},
     },
@@ -106,7 +107,7 @@ type OnEvent = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// The running storage. Dropped, it writes out everything and ends its threads.
 pub struct Storage {
-    journal: Option<Journal>,
+    journal: Option<Arc<Journal>>,
     inbox: Option<SyncSender<Work>>,
     index: Index,
     /// Recordings begun for calls that are not over.
@@ -158,7 +159,7 @@ pub fn start(
         .map_err(failed("start the storage thread"))?;
     let _ = index_ready.recv_timeout(INDEX_WAIT);
     Ok(Storage {
-        journal: Some(journal),
+        journal: Some(Arc::new(journal)),
         inbox: Some(inbox),
         index,
         begun: Mutex::default(),
@@ -205,6 +206,12 @@ impl Storage {
         self.index.clone()
     }
 
+    /// A way to the journal for notes.
+    #[must_use]
+    pub fn notes(&self) -> Notes {
+        Notes { journal: self.journal.as_ref().map(Arc::downgrade).unwrap_or_default() }
+    }
+
     /// Counters of the storage thread.
     #[must_use]
     pub fn counters(&self) -> &StorageCounters {
@@ -245,6 +252,29 @@ impl Storage {
 
     fn begun(&self) -> MutexGuard<'_, BTreeMap<CallId, Recording>> {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A way to the journal for notes, that does not keep its thread alive.
+#[derive(Clone)]
+pub struct Notes {
+    journal: Weak<Journal>,
+}
+
+impl Notes {
+    /// Queues a note; never waits.
+    ///
+    /// # Errors
+    /// [`JournalFull`], also once storage has ended.
+    pub fn note(&self, note: Note) -> Result<(), JournalFull> {
+        self.journal.upgrade().ok_or(JournalFull)?.note(note)
+    }
+
+    /// Waits until what was noted before is durable.
+    pub fn wait(&self) {
+        if let Some(journal) = self.journal.upgrade() {
+            journal.wait();
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! What the machine makes of answers.
 
-use super::{AUDIT_MS, AUDIT_PAUSE_MS, FAILED_MS, Job, LIST_AGAIN_MS, Machine, RECEIVED_MS, REFUSED_MS, Why};
+use super::{
+    AUDIT_AGAIN_MS, AUDIT_MS, AUDIT_PAUSE_MS, FAILED_MS, Job, LIST_AGAIN_MS, Machine, RECEIVED_MS,
+    REFUSED_MS, Why,
+};
 use crate::{
     note::{Part, What},
     sync::{
@@ -145,10 +148,13 @@ impl Machine {
         self.outage = None;
         self.met(now);
         self.last_audit = Some(now);
-        self.next_audit = now.after_ms(AUDIT_MS);
         let above_hq_seq = (gaps.last_hq_seq < self.hq_seq).then_some(gaps.last_hq_seq);
         self.hq_seq = gaps.last_hq_seq;
-        if above_hq_seq.is_none() && gaps.calls.is_empty() && gaps.recordings.is_empty() {
+        let is_whole = above_hq_seq.is_none() && gaps.calls.is_empty() && gaps.recordings.is_empty();
+        let is_news = !is_whole && gaps != self.last_gaps;
+        self.next_audit = now.after_ms(if is_news { AUDIT_AGAIN_MS } else { AUDIT_MS });
+        self.last_gaps.clone_from(&gaps);
+        if is_whole {
             return;
         }
         self.resting.wake(Why::Received);

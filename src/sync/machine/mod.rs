@@ -23,7 +23,7 @@ use super::{
     event::{Command, Event, Listing, RecordDue, RequestId},
     resting::{Resting, Why},
     upload::{Next, Upload},
-    wire,
+    wire::{self, Gaps},
 };
 use crate::time::Instant;
 
@@ -31,6 +31,9 @@ use crate::time::Instant;
 pub const SIGN_OF_LIFE_MS: u64 = 60_000;
 /// The gap audit.
 pub const AUDIT_MS: u64 = 86_400_000;
+/// An audit that found something new is followed by another: the recordings of lost records are only missed once these
+/// are back.
+const AUDIT_AGAIN_MS: u64 = 3_600_000;
 /// An audit that failed or was called for out of turn does not come earlier after another.
 const AUDIT_PAUSE_MS: u64 = 600_000;
 /// A failing upstream is asked for its gaps first after so long.
@@ -154,6 +157,7 @@ pub struct Machine {
     next_sign: Instant,
     next_audit: Instant,
     last_audit: Option<Instant>,
+    last_gaps: Gaps,
     next_site: Instant,
     listing: Listing,
     resting: Resting,
@@ -185,6 +189,7 @@ impl Machine {
             next_sign: now.after_ms(phase),
             next_audit: now,
             last_audit: None,
+            last_gaps: Gaps::default(),
             next_site: now,
             listing: Listing::default(),
             resting: Resting::default(),

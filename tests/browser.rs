@@ -11,7 +11,7 @@ use ringside::{
     id::CallId,
     record::{CallRecord, Ended, LegKind, Presentation},
     time::WallTime,
-    web::{self, Calls, Health, LineTests, LiveBubbles, Metrics, State, StatusBoard},
+    web::{self, Calls, Health, LineTests, LiveBubbles, Metrics, State, StatusBoard, SyncNow},
 };
 use serde_json::json;
 use std::{
@@ -129,6 +129,7 @@ impl Office {
             health: Health::new(),
             status: StatusBoard::new(),
             line_tests: LineTests::unavailable(),
+            sync: SyncNow::default(),
         };
         // A box with every lamp, every state and two alarms.
         let status = include_str!("data/status.json");

@@ -17,6 +17,7 @@ mod run;
 mod said;
 mod show;
 mod status;
+mod sync;
 mod top;
 
 use crate::{config::Colours, id::CallId};
@@ -53,6 +54,9 @@ enum Command {
     Status(status::Arguments),
     /// Show or test every jack of the running box.
     Lines(lines::Arguments),
+    /// Show how syncing with the upstream does, or sync now.
+    #[command(subcommand)]
+    Sync(sync::Command),
     /// Watch the running box: lines, calls with their levels, alarms.
     Top(top::Arguments),
     /// Find what is wrong with this box, whether it runs or not.
@@ -109,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Lines(arguments) => lines::lines(&arguments),
+        Command::Sync(command) => sync::sync(&command),
         Command::Top(arguments) => top::top(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::CheckConfig(arguments) => check_config::check_config(&arguments),

@@ -9,6 +9,7 @@ use super::{
     error::{Problem, did_you_mean},
     lines, numbers, raw,
     read::Reading,
+    upstream,
 };
 use crate::number::Dialplan;
 use std::{
@@ -52,6 +53,7 @@ pub(super) fn check(
         web: web(&mut checker, &file.web),
         calls: calls(&mut checker, &file.calls),
         recording: recording(&mut checker, &file.recording),
+        upstream: upstream::upstream(&mut checker, file.upstream.as_ref()),
         phones,
         lines,
         emergency: lines::emergency(&mut checker, &file.emergency),

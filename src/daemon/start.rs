@@ -14,6 +14,7 @@ use super::{
     starting::Starting,
     status::BoxState,
     stored::StoredCalls,
+    upstream,
 };
 use crate::{
     board::Profile,
@@ -85,12 +86,13 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     drop(guard);
     let (sip, web) = (socket.local_addr()?, listener.local_addr()?);
 
+    let boot = random()?;
     let book = LineBook::open(data, config, &profile, clock)?;
     let switchboard = Switchboard::new(
         book.taught(site::switchboard(config, &profile, rtp.addresses().to_vec())?),
         Arc::new(Directory::from_config(config, &phones)),
         Endpoint::new(site::sip(config, sip)?, random()?),
-        Numbering::new(recovered.box_id, recovered.next_seq, random()?),
+        Numbering::new(recovered.box_id, recovered.next_seq, random()?).in_run(boot),
     );
 
     let bay = PatchBay::new(pcm.slots, rtp.addresses().len()).with_lead(PREFILL_PERIODS);
@@ -104,14 +106,25 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let lines = line_thread(lines, orders, outbox.clone(), clock, pulse)?;
 
     let calls = StoredCalls { index: storage.index(), clock, zone: site::time_zone(config) };
-    let (state, line_tests) = page_state(calls, data.clone(), health);
+    let (mut state, line_tests) = page_state(calls, data.clone(), health);
     let box_state = BoxState::new(config, &profile, clock, state.status.clone(), state.health.clone());
+    let upstream = upstream::start(
+        &options,
+        &profile,
+        (recovered.box_id, boot),
+        &storage,
+        (clock, box_state.upstream()),
+        outbox.clone(),
+    )?;
+    let orders = upstream.as_ref().and_then(crate::io::upstream::Upstream::orders);
+    state.sync = upstream::now(orders.clone());
     let (ready, begun) = channel();
     let starting = Starting::new(profile.fxs_ports().map(|(id, _)| id), clock.now(), ready);
     let sounds = site::sounds(config);
     let ports = book.ports().to_vec();
-    let edges =
+    let mut edges =
         Edges::new((order, media_control, storage), &state, (notice, sounds), ports, (box_state, book));
+    edges.upstream = orders;
     let pulse = state.health.watch("signalling", SIGNALLING_STALE_MS);
     let (panel, panel_thread) = front_panel(&profile, front, site::registrar(config), outbox.clone(), clock)?;
     let (reset, reset_asked) = FactoryReset::new(options.config_file.clone());
@@ -123,8 +136,16 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let _ = begun.recv();
     let (stop_web, stopped) = oneshot::channel();
     let web_thread = web_thread(listener, state, stopped)?;
-    let threads =
-        Threads { signalling, stop_media, media, lines, panel: panel_thread, stop_web, web: web_thread };
+    let threads = Threads {
+        signalling,
+        stop_media,
+        media,
+        lines,
+        panel: panel_thread,
+        stop_web,
+        web: web_thread,
+        upstream,
+    };
     Ok(Running { sip, web, inbox: outbox, threads, hardware, reset: reset_asked })
 }
 
@@ -176,6 +197,7 @@ fn page_state(
         health,
         status: web::StatusBoard::new(),
         line_tests,
+        sync: web::SyncNow::default(),
     };
     (state, orders)
 }
@@ -297,6 +319,7 @@ impl Edges {
             ears: BTreeSet::new(),
             periods_seen: 0,
             turns_seen: 0,
+            upstream: None,
         }
     }
 }

@@ -236,7 +236,7 @@ impl BoxStatus {
             at: WallTime(0),
             uptime_s: 0,
             media: MediaStatus { periods: 0, ..status.media },
-            sync: SyncStatus { last_contact: None, ..status.sync.clone() },
+            sync: SyncStatus { last_contact: None, oldest_age_ms: 0, ..status.sync.clone() },
             ..status.clone()
         };
         timeless(self) == timeless(other)

@@ -17,6 +17,8 @@ pub struct SyncStatus {
     pub refused: u64,
     /// Start of the oldest call of which something waits.
     pub oldest: Option<WallTime>,
+    /// Its age in ms; 0 if nothing waits.
+    pub oldest_age_ms: u64,
     /// When the upstream last answered.
     pub last_contact: Option<WallTime>,
     /// What was wrong the last time, while it is.

@@ -19,6 +19,7 @@ mod recording;
 mod status;
 pub mod status_wording;
 mod stream;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -29,6 +30,7 @@ pub use health::{Health, Pulse, Report, ThreadReport};
 pub use live::{Counts, ENDED_STAYS, LiveBubbles, MAX_BUBBLES, Shown};
 pub use metrics::Metrics;
 pub use status::{LineTestOrder, LineTestRefused, LineTests, StatusBoard};
+pub use sync::SyncNow;
 
 use crate::{id::CallId, record::CallRecord, time::WallTime};
 use axum::{
@@ -82,6 +84,8 @@ pub struct State {
     pub status: StatusBoard,
     /// The way of line tests to the daemon.
     pub line_tests: LineTests,
+    /// The way of "now" to the sync client.
+    pub sync: SyncNow,
 }
 
 /// The state and what belongs to one running server.
@@ -151,6 +155,8 @@ fn router(state: State, stop: watch::Receiver<bool>) -> Router {
         .route("/api/v1/status", get(status::status))
         .route("/api/v1/status/events", get(status::events))
         .route("/api/v1/lines/{port}/test", post(status::test_line))
+        .route("/api/v1/sync", get(sync::status))
+        .route("/api/v1/sync/now", post(sync::now))
         .route("/healthz", get(api::health))
         .route("/metrics", get(api::metrics))
         .route("/ui.js", get(assets::js))

@@ -46,6 +46,7 @@ impl Office {
             health: Health::new(),
             status: StatusBoard::new(),
             line_tests: LineTests::unavailable(),
+            sync: SyncNow::default(),
         };
         Self { state, shelf, stopping: watch::channel(false).0 }
     }

@@ -301,7 +301,8 @@ impl Client {
     }
 
     fn list(&mut self, records: usize, recordings: usize) -> Listing {
-        let (unsent, waiting) = (self.outbox.unsent_records(records), self.outbox.unsent_recordings(recordings));
+        let (unsent, waiting) =
+            (self.outbox.unsent_records(records), self.outbox.unsent_recordings(recordings));
         let due = |record: &CallRecord| RecordDue { seq: record.seq, call: record.id, rev: record.rev };
         let due_recording = |record: &CallRecord| {
             let recording = record.recording.id?;
@@ -337,6 +338,7 @@ impl Client {
             recordings_waiting: backlog.recordings,
             refused: backlog.refused,
             oldest: backlog.oldest,
+            oldest_age_ms: age_ms,
             last_contact: self.machine.last_contact().map(at),
             last_error: self.machine.last_error().map(str::to_owned),
             site_version: self.sites.as_ref().map(Sites::version).filter(|version| *version > 0),

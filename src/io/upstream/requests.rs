@@ -42,7 +42,9 @@ impl Client {
     fn batch(&mut self, due: &[RecordDue]) -> Result<Answer, Failure> {
         let (mut records, mut sent, mut bytes) = (Vec::new(), BTreeMap::new(), BATCH_FRAME_BYTES);
         for &due in due {
-            let Some(record) = self.listed.get(&due.seq).filter(|record| record.rev == due.rev) else { continue };
+            let Some(record) = self.listed.get(&due.seq).filter(|record| record.rev == due.rev) else {
+                continue;
+            };
             let text = serde_json::to_string(record).map_err(|error| Failure::Network(error.to_string()))?;
             bytes += text.len() + 100;
             if bytes > wire::MAX_BATCH_BYTES && !records.is_empty() {
@@ -66,12 +68,12 @@ impl Client {
         };
         let body = serde_json::to_vec(&batch).map_err(|error| Failure::Network(error.to_string()))?;
         let request = self.http.request("POST", "records").header("content-type", "application/json");
-        let answer = self.http.send(request, &body, Kind::Records, pace(
-            &mut self.budget,
-            self.clock,
-            &self.shared,
-            &self.stopping,
-        ))?;
+        let answer = self.http.send(
+            request,
+            &body,
+            Kind::Records,
+            pace(&mut self.budget, self.clock, &self.shared, &self.stopping),
+        )?;
         Ok(receipts(json(answer)?, &sent))
     }
 
@@ -100,7 +102,8 @@ impl Client {
     fn upload(&mut self, due: RecordingDue, offset: u64, length: u64) -> Result<Answer, Failure> {
         let gone = || Failure::File("its record is not in the index".to_owned());
         let record = self.listed.get(&due.seq).ok_or_else(gone)?;
-        let hash = record.recording.hash.clone().ok_or_else(|| Failure::File("it has no digest".to_owned()))?;
+        let hash =
+            record.recording.hash.clone().ok_or_else(|| Failure::File("it has no digest".to_owned()))?;
         if due.bytes > wire::MAX_RECORDING_BYTES {
             return Err(Failure::File("it is larger than 512 MiB".to_owned()));
         }
@@ -143,7 +146,8 @@ impl Client {
             Some((_, source)) => source,
             None => {
                 let record: Option<&CallRecord> = self.listed.get(&due.seq);
-                let record = record.ok_or_else(|| Failure::File("its record is not in the index".to_owned()))?;
+                let record =
+                    record.ok_or_else(|| Failure::File("its record is not in the index".to_owned()))?;
                 Source::new(open(&self.options.data, &record.recording).map_err(unread)?)
             }
         };

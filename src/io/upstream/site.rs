@@ -1,6 +1,6 @@
 //! Sites from the upstream: taken only if they are signed for this box, newer, and good.
 
-use crate::{id::BoxId, io::files, sync::wire::SignedSite};
+use crate::{config::unhex, id::BoxId, io::files, sync::wire::SignedSite};
 use ed25519_dalek::{Signature, VerifyingKey};
 use std::{
     io,
@@ -79,9 +79,7 @@ impl Sites {
         }
         let signature = unhex::<64>(&site.signature).ok_or(SiteError::Signature)?;
         let signed = site.signed_bytes(self.box_id);
-        self.key
-            .verify_strict(&signed, &Signature::from_bytes(&signature))
-            .map_err(|_| SiteError::Signature)
+        self.key.verify_strict(&signed, &Signature::from_bytes(&signature)).map_err(|_| SiteError::Signature)
     }
 
     fn load(&mut self) -> Result<(), SiteError> {
@@ -96,19 +94,6 @@ impl Sites {
         self.version = site.version;
         Ok(())
     }
-}
-
-/// Bytes written in hex; `None` if they are not `N`.
-#[must_use]
-pub fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    if text.len() != 2 * N || !text.is_ascii() {
-        return None;
-    }
-    for (byte, at) in bytes.iter_mut().zip((0..).step_by(2)) {
-        *byte = u8::from_str_radix(text.get(at..at + 2)?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]
@@ -147,7 +132,10 @@ mod tests {
         sites.take(&signed(&key, box_id, 5, "a")).unwrap();
         sites.take(&signed(&key, box_id, 4, "older")).unwrap();
         assert!(matches!(sites.take(&signed(&key, box_id, 6, "bad")), Err(SiteError::Bad(_))));
-        assert_eq!((sites.version(), &taken.lock().unwrap()[..]), (5, &["a".to_owned(), "bad".to_owned()][..]));
+        assert_eq!(
+            (sites.version(), &taken.lock().unwrap()[..]),
+            (5, &["a".to_owned(), "bad".to_owned()][..])
+        );
         drop(sites);
         assert_eq!(open().version(), 5);
         assert_eq!(taken.lock().unwrap().last().unwrap(), "a");

@@ -10,9 +10,7 @@ use std::{
 };
 use ureq::{
     Error, Timeout,
-    unversioned::transport::{
-        Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
-    },
+    unversioned::transport::{Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport},
 };
 
 /// DSCP LE (RFC 8622): yields to everything.

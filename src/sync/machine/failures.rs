@@ -1,8 +1,8 @@
 //! What the machine makes of requests that were not done.
 
 use super::{
-    AUDIT_MS, AUDIT_PAUSE_MS, Contact, FAILED_MS, Job, MAX_SLICE_FAILURES, Machine, NO_SITE_MS, Slice,
-    UNKNOWN_BOX_MS, Why,
+    AUDIT_MS, AUDIT_PAUSE_MS, Contact, FAILED_MS, Job, MAX_AUDIT_TRIES, MAX_SLICE_FAILURES, Machine,
+    NO_SITE_MS, Slice, UNKNOWN_BOX_MS, Why,
 };
 use crate::{
     sync::event::{Command, Failure, RecordDue, RequestId},
@@ -117,6 +117,7 @@ impl Machine {
             // This upstream does not have that.
             self.outage = None;
             if is_gaps {
+                self.audit_tries = MAX_AUDIT_TRIES;
                 self.next_audit = now.after_ms(AUDIT_MS);
             } else {
                 self.next_site = now.after_ms(NO_SITE_MS);
@@ -128,7 +129,7 @@ impl Machine {
             self.contact = Contact::Failing;
             self.outage.get_or_insert(now);
         } else if is_gaps {
-            self.outage = None;
+            self.audit_tries = self.audit_tries.saturating_add(1);
             self.next_audit = now.after_ms(AUDIT_PAUSE_MS);
         }
     }

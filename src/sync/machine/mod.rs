@@ -12,7 +12,7 @@
 //! recording. Both have a back-off of their own. Facts are taken from every answer, however late or often it comes;
 //! only the answer that is waited for moves the state. What has a receipt rests until the index no longer lists it.
 //!
-//! After a failure of the whole upstream that lasted a minute it is asked for its gaps before anything is sent: new
+//! An upstream that was not heard of for more than a minute is asked for its gaps before anything is sent: new
 //! receipts would hide that it was restored from a backup meanwhile.
 
 mod answers;
@@ -36,8 +36,10 @@ pub const AUDIT_MS: u64 = 86_400_000;
 const AUDIT_AGAIN_MS: u64 = 3_600_000;
 /// An audit that failed or was called for out of turn does not come earlier after another.
 const AUDIT_PAUSE_MS: u64 = 600_000;
-/// A failing upstream is asked for its gaps first after so long.
-const OUTAGE_MS: u64 = 60_000;
+/// An upstream that was not heard of for so long is asked for its gaps first.
+const SILENCE_MS: u64 = 75_000;
+/// So many failures of that question, and records go without it.
+const MAX_AUDIT_TRIES: u8 = 20;
 /// A newer site is asked for so often.
 const SITE_MS: u64 = 300_000;
 /// An upstream without sites is asked again after so long.
@@ -158,6 +160,7 @@ pub struct Machine {
     next_audit: Instant,
     last_audit: Option<Instant>,
     last_gaps: Gaps,
+    audit_tries: u8,
     next_site: Instant,
     listing: Listing,
     resting: Resting,
@@ -190,6 +193,7 @@ impl Machine {
             next_audit: now,
             last_audit: None,
             last_gaps: Gaps::default(),
+            audit_tries: 0,
             next_site: now,
             listing: Listing::default(),
             resting: Resting::default(),
@@ -319,8 +323,8 @@ impl Machine {
 
     /// Asks what is not a recording; false if there is nothing.
     fn talk(&mut self, now: Instant, out: &mut Vec<Command>) -> bool {
-        let lasts = self.outage.is_some_and(|since| now.ms_since(since) >= OUTAGE_MS);
-        if now >= self.next_audit || lasts {
+        let is_silent = self.last_contact.is_none_or(|at| now.ms_since(at) >= SILENCE_MS);
+        if now >= self.next_audit || (is_silent && self.audit_tries < MAX_AUDIT_TRIES) {
             let calls = self.listing.last_call;
             self.ask(Job::Gaps, out, |request| Command::AskGaps { request, calls });
             return true;
@@ -400,6 +404,7 @@ impl Machine {
     /// The upstream answered well.
     fn met(&mut self, now: Instant) {
         self.talk.works();
+        self.audit_tries = 0;
         (self.contact, self.last_contact, self.last_error) = (Contact::Fine, Some(now), None);
     }
 }

@@ -83,6 +83,7 @@ fn access(wanted: &config::Upstream, folder: &Path) -> Result<Access, StartError
         client: wanted.client.as_ref().map(|(chain, key)| (folder.join(chain), folder.join(key))),
         ca: wanted.ca.as_ref().map(|ca| folder.join(ca)),
         dscp: wanted.dscp,
+        patience: upstream::ANSWER_PATIENCE,
     })
 }
 

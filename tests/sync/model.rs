@@ -15,50 +15,50 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How the upstream does: every chance in percent.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Weather {
-    pub unreachable: u64,
-    pub hangs: u64,
-    pub answer_lost: u64,
-    pub error_500: u64,
-    pub busy_429: u64,
-    pub answers_twice: u64,
-    pub note_lost: u64,
+pub(crate) struct Weather {
+    pub(crate) unreachable: u64,
+    pub(crate) hangs: u64,
+    pub(crate) answer_lost: u64,
+    pub(crate) error_500: u64,
+    pub(crate) busy_429: u64,
+    pub(crate) answers_twice: u64,
+    pub(crate) note_lost: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Upstream {
+pub(crate) struct Upstream {
     /// Revision and number of each call's record.
-    pub records: BTreeMap<u64, (u32, u64)>,
+    pub(crate) records: BTreeMap<u64, (u32, u64)>,
     /// Bytes of each recording that is whole.
-    pub recordings: BTreeMap<RecordingId, u64>,
+    pub(crate) recordings: BTreeMap<RecordingId, u64>,
     partial: BTreeMap<RecordingId, u64>,
 }
 
-pub struct World {
-    pub machine: Machine,
-    pub dice: Dice,
-    pub weather: Weather,
+pub(crate) struct World {
+    pub(crate) machine: Machine,
+    pub(crate) dice: Dice,
+    pub(crate) weather: Weather,
     /// Time in µs.
-    pub now: u64,
-    pub upstream: Upstream,
+    pub(crate) now: u64,
+    pub(crate) upstream: Upstream,
     hq_seq: u64,
     /// Revision and bytes of the recording of each call, by its number.
-    pub calls: BTreeMap<u64, (u32, u64)>,
+    pub(crate) calls: BTreeMap<u64, (u32, u64)>,
     received: BTreeMap<u64, (u32, u64)>,
     recordings_received: BTreeSet<u64>,
     /// Notes on their way into the index.
     notes: Vec<(u64, What)>,
-    pub down_until: u64,
-    pub requests: u64,
-    pub turns: u64,
+    pub(crate) down_until: u64,
+    pub(crate) requests: u64,
+    pub(crate) turns: u64,
     last_answer: Option<(RequestId, Answer)>,
 }
 
-pub fn call_id(seq: u64) -> CallId {
+pub(crate) fn call_id(seq: u64) -> CallId {
     CallId::from_parts(WallTime(seq), 1)
 }
 
-pub fn recording_id(seq: u64) -> RecordingId {
+pub(crate) fn recording_id(seq: u64) -> RecordingId {
     RecordingId::from_parts(WallTime(seq), 2)
 }
 
@@ -67,7 +67,7 @@ fn seq_of(call: CallId, calls: &BTreeMap<u64, (u32, u64)>) -> u64 {
 }
 
 impl World {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let settings = Settings { seed, takes_sites: seed % 2 == 0, pauses_in_calls: false, last_hq_seq: 0 };
         Self {
             machine: Machine::new(settings, Instant::ZERO),
@@ -88,20 +88,20 @@ impl World {
     }
 
     /// A call is over, or its record has a new revision.
-    pub fn store(&mut self, seq: u64, recording_bytes: u64) {
+    pub(crate) fn store(&mut self, seq: u64, recording_bytes: u64) {
         let call = self.calls.entry(seq).or_insert((0, recording_bytes));
         call.0 += 1;
         self.give(Event::Stored);
     }
 
     /// The upstream is set back to what it was, after it has been away.
-    pub fn restore(&mut self, backup: Upstream) {
+    pub(crate) fn restore(&mut self, backup: Upstream) {
         self.upstream = backup;
         self.down_until = self.now + 90_000_000 + self.dice.below(600_000_000);
     }
 
     /// Whether the upstream has everything, in its newest revision.
-    pub fn is_level(&self) -> bool {
+    pub(crate) fn is_level(&self) -> bool {
         self.calls.iter().all(|(seq, (rev, bytes))| {
             self.upstream.records.get(seq).is_some_and(|(there, _)| there == rev)
                 && (*bytes == 0 || self.upstream.recordings.get(&recording_id(*seq)) == Some(bytes))
@@ -109,7 +109,7 @@ impl World {
     }
 
     /// Lets time pass until `end` in µs, or until nothing is left to be done before.
-    pub fn run_until(&mut self, end: u64) {
+    pub(crate) fn run_until(&mut self, end: u64) {
         loop {
             let deadline = self.machine.deadline().expect("answers come at once here").0.max(self.now);
             let note = self.notes.iter().map(|(at, _)| *at).min().unwrap_or(u64::MAX);
@@ -126,7 +126,7 @@ impl World {
         }
     }
 
-    pub fn give(&mut self, event: Event) {
+    pub(crate) fn give(&mut self, event: Event) {
         let mut events = vec![event];
         while !events.is_empty() {
             let event = events.remove(0);

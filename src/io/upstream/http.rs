@@ -22,10 +22,11 @@ use ureq::{
 
 /// More than this is not an answer of ours.
 const MAX_ANSWER_BYTES: u64 = 4 << 20;
-/// Time for a name, for one write, and for an answer after the last byte.
+/// Time for a name, and for one write.
 const RESOLVE_PATIENCE: Duration = Duration::from_secs(10);
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
-const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
+/// Time for an answer.
+pub const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How the upstream is reached and how the box shows who it is.
 #[derive(Clone, Debug)]
@@ -40,6 +41,8 @@ pub struct Access {
     pub ca: Option<PathBuf>,
     /// DSCP of the sockets, 0..=63.
     pub dscp: u8,
+    /// Time for an answer after the last byte of a request. Usually [`ANSWER_PATIENCE`].
+    pub patience: Duration,
 }
 
 /// A file of the access cannot be used.
@@ -76,8 +79,8 @@ impl Http {
             .output_buffer_size(16 << 10)
             .timeout_resolve(Some(RESOLVE_PATIENCE))
             .timeout_per_write(Some(WRITE_PATIENCE))
-            .timeout_recv_response(Some(ANSWER_PATIENCE))
-            .timeout_recv_body(Some(ANSWER_PATIENCE))
+            .timeout_recv_response(Some(access.patience))
+            .timeout_recv_body(Some(access.patience))
             .tls_config(tls.build())
             .build();
         let connector = ().chain(sockets).chain(RustlsConnector::default());

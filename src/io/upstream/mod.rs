@@ -12,7 +12,7 @@ mod requests;
 pub mod site;
 pub mod socket;
 
-pub use http::{Access, AccessError};
+pub use http::{ANSWER_PATIENCE, Access, AccessError};
 
 use crate::{
     id::{BoxId, RecordingId},

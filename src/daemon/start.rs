@@ -26,7 +26,7 @@ use crate::{
         front_panel::FrontPanel,
         line_io::LineCommand,
         media_loop::{MediaControl, MediaLoop},
-        pcm::{PREFILL_PERIODS, Pcm},
+        pcm::{PREFILL_PERIODS, Pcm, PcmSettings},
         realtime,
         rtp_socket::RtpSockets,
         sip_socket::SipSocket,
@@ -85,7 +85,6 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let socket = SipSocket::bind(sip_address).map_err(socket("SIP", sip_address))?;
     drop(guard);
     let (sip, web) = (socket.local_addr()?, listener.local_addr()?);
-
     let boot = random()?;
     let book = LineBook::open(data, config, &profile, clock)?;
     let switchboard = Switchboard::new(
@@ -94,29 +93,17 @@ pub fn start(options: Options) -> Result<Running, StartError> {
         Endpoint::new(site::sip(config, sip)?, random()?),
         Numbering::new(recovered.box_id, recovered.next_seq, random()?).in_run(boot),
     );
-
-    let bay = PatchBay::new(pcm.slots, rtp.addresses().len()).with_lead(PREFILL_PERIODS);
-    let bay = site::port_audio(config, &profile).fold(bay, |bay, (slot, audio)| bay.with_port(slot, audio));
-    let (media, media_control) = MediaLoop::new(Pcm::closed(pcm), bay, rtp)?;
     let stop_media = Arc::new(AtomicBool::new(false));
-    let media = media_thread(media, Arc::clone(&stop_media))?;
+    let (media, media_control) = media(config, &profile, pcm, rtp, Arc::clone(&stop_media))?;
     let (order, orders) = channel();
     let health = web::Health::new();
     let pulse = health.watch("line-io", LINES_STALE_MS);
     let lines = line_thread(lines, orders, outbox.clone(), clock, pulse)?;
-
     let calls = StoredCalls { index: storage.index(), clock, zone: site::time_zone(config) };
     let (mut state, line_tests) = page_state(calls, data.clone(), health);
     let box_state = BoxState::new(config, &profile, clock, state.status.clone(), state.health.clone());
-    let upstream = upstream::start(
-        &options,
-        &profile,
-        (recovered.box_id, boot),
-        &storage,
-        (clock, box_state.upstream()),
-        outbox.clone(),
-    )?;
-    let orders = upstream.as_ref().and_then(crate::io::upstream::Upstream::orders);
+    let (upstream, orders) =
+        upstream::start(&options, &profile, (&recovered, boot), &storage, (clock, &box_state), &outbox)?;
     state.sync = upstream::now(orders.clone());
     let (ready, begun) = channel();
     let starting = Starting::new(profile.fxs_ports().map(|(id, _)| id), clock.now(), ready);
@@ -215,6 +202,20 @@ fn notice(config: &Config, config_dir: &Path) -> Result<Option<Notice>, StartErr
         (RecordingPolicy::OneParty | RecordingPolicy::Off, _) => Ok(None),
     };
     notice.map_err(|error| StartError::Configuration(error.to_string()))
+}
+
+/// The audio of every port, and the thread that moves it.
+fn media(
+    config: &Config,
+    profile: &Profile,
+    pcm: PcmSettings,
+    rtp: RtpSockets,
+    stop: Arc<AtomicBool>,
+) -> Result<(JoinHandle<()>, MediaControl), StartError> {
+    let bay = PatchBay::new(pcm.slots, rtp.addresses().len()).with_lead(PREFILL_PERIODS);
+    let bay = site::port_audio(config, profile).fold(bay, |bay, (slot, audio)| bay.with_port(slot, audio));
+    let (media, control) = MediaLoop::new(Pcm::closed(pcm), bay, rtp)?;
+    Ok((media_thread(media, stop)?, control))
 }
 
 fn media_thread(mut media: MediaLoop<RtpSockets>, stop: Arc<AtomicBool>) -> io::Result<JoinHandle<()>> {

@@ -1,17 +1,16 @@
 //! The sync client as the site wants it, and what a site from the upstream does to the running box.
 
-use super::{Options, StartError, signalling::Message};
+use super::{Options, StartError, signalling::Message, status::BoxState};
 use crate::{
     board::Profile,
     config::{self, Config, Ports},
     directory::Directory,
-    id::BoxId,
     io::{
         clock::Clock,
-        storage::Storage,
+        storage::{Recovered, Storage},
         store::Index,
         upstream::{
-            self, Access, Orders, Outbox, Shared, Upstream,
+            self, Access, Orders, Outbox, Upstream,
             site::{Apply, Sites},
         },
     },
@@ -32,14 +31,15 @@ use tokio::sync::mpsc;
 pub(super) fn start(
     options: &Options,
     profile: &Profile,
-    (box_id, boot): (BoxId, u64),
+    (recovered, boot): (&Recovered, u64),
     storage: &Storage,
-    (clock, shared): (Clock, Shared),
-    signalling: mpsc::Sender<Message>,
-) -> Result<Option<Upstream>, StartError> {
-    let Some(wanted) = &options.config.upstream else { return Ok(None) };
+    (clock, state): (Clock, &BoxState),
+    signalling: &mpsc::Sender<Message>,
+) -> Result<(Option<Upstream>, Option<Orders>), StartError> {
+    let Some(wanted) = &options.config.upstream else { return Ok((None, None)) };
+    let box_id = recovered.box_id;
     let access = access(wanted, &options.config_dir)?;
-    let apply = directory_swap(options.config_file.clone(), ports(profile), signalling);
+    let apply = directory_swap(options.config_file.clone(), ports(profile), signalling.clone());
     let sites = wanted.site_key.and_then(|key| Sites::new(&key, box_id, &options.data, apply));
     let rates = Rates {
         uplink_kbps: wanted.uplink_kbps,
@@ -56,8 +56,10 @@ pub(super) fn start(
         seed: boot.rotate_left(17),
     };
     let outbox = IndexOutbox(storage.index());
-    let started = upstream::start(settings, outbox, storage.notes(), sites, clock, shared);
-    started.map(Some).map_err(|error| StartError::Configuration(format!("[upstream] {error}")))
+    let started = upstream::start(settings, outbox, storage.notes(), sites, clock, state.upstream());
+    let upstream = started.map_err(|error| StartError::Configuration(format!("[upstream] {error}")))?;
+    let orders = upstream.orders();
+    Ok((Some(upstream), orders))
 }
 
 /// What the page's "now" does.

@@ -146,8 +146,11 @@ impl World {
                 return;
             }
             Command::Note(what) => {
-                if self.dice.below(100) >= self.weather.note_lost {
-                    self.notes.push((self.now + self.dice.below(3_000_000), what));
+                // Only a receipt may be lost: what it was for is sent again. Notes keep their order.
+                let may_be_lost = !matches!(what, What::UpstreamLost { .. });
+                if !(may_be_lost && self.dice.below(100) < self.weather.note_lost) {
+                    let before = self.notes.last().map_or(0, |(at, _)| *at);
+                    self.notes.push((before.max(self.now + self.dice.below(3_000_000)), what));
                 }
                 return;
             }

@@ -33,7 +33,7 @@ use http::Http;
 use site::Sites;
 use socket::Sockets;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     io,
     path::PathBuf,
     sync::{
@@ -47,6 +47,8 @@ use std::{
 
 /// Orders that may wait; more of the same say nothing new.
 const MAX_ORDERS: usize = 64;
+/// Notes kept while the journal takes none.
+const MAX_UNSAVED: usize = 1_024;
 /// Calls are looked at so often while nothing is due.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long a stopping daemon waits for a request to end; what was sent by then is sent again.
@@ -200,6 +202,7 @@ pub fn start(
         listed: BTreeMap::new(),
         source: None,
         calls_up: 0,
+        unsaved: VecDeque::new(),
     };
     let thread = thread::Builder::new().name("upstream".to_owned()).spawn(move || {
         client.run(&orders);
@@ -225,6 +228,8 @@ struct Client {
     /// The recording that is being read.
     source: Option<(RecordingId, Source)>,
     calls_up: usize,
+    /// Notes that the journal's full queue did not take.
+    unsaved: VecDeque<Note>,
 }
 
 impl Client {
@@ -247,6 +252,7 @@ impl Client {
             if self.machine.deadline().is_some_and(|at| at <= self.clock.now()) {
                 self.give(Event::Deadline);
             }
+            self.save();
             self.show();
         }
     }
@@ -279,8 +285,8 @@ impl Client {
     fn perform(&mut self, command: Command) -> Option<Event> {
         match command {
             Command::Note(what) => {
-                // A note that the journal does not take is a receipt that is asked for again.
-                let _ = self.notes.note(Note { at: self.clock.wall(), what });
+                self.unsaved.push_back(Note { at: self.clock.wall(), what });
+                self.save();
                 return None;
             }
             Command::List { records, recordings } => {
@@ -298,6 +304,20 @@ impl Client {
             tracing::debug!(?request, ?failure, "upstream");
         }
         event
+    }
+
+    /// Gives the journal what it has not taken yet, in order.
+    fn save(&mut self) {
+        while let Some(note) = self.unsaved.front() {
+            if self.notes.note(note.clone()).is_err() {
+                break;
+            }
+            self.unsaved.pop_front();
+        }
+        if self.unsaved.len() > MAX_UNSAVED {
+            // A receipt, most likely: what it was for is sent again, and received again.
+            self.unsaved.pop_front();
+        }
     }
 
     fn list(&mut self, records: usize, recordings: usize) -> Listing {

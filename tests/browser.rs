@@ -11,7 +11,7 @@ use ringside::{
     id::CallId,
     record::{CallRecord, Ended, LegKind, Presentation},
     time::WallTime,
-    web::{self, Calls, Health, LineTests, LiveBubbles, Metrics, State, StatusBoard},
+    web::{self, Calls, Health, LineTests, LiveBubbles, Metrics, State, StatusBoard, SyncNow},
 };
 use serde_json::json;
 use std::{
@@ -130,6 +130,7 @@ impl Office {
             status: StatusBoard::new(),
             line_tests: LineTests::unavailable(),
             retention: web::Retention::unavailable(),
+            sync: SyncNow::default(),
         };
         // A box with every lamp, every state and two alarms.
         let status = include_str!("data/status.json");

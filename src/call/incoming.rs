@@ -3,8 +3,8 @@
 use crate::{
     id::{BoxId, CallId, PortId, RecordingId},
     number::E164,
-    record::{Attribution, Campaign, Presentation},
-    time::WallTime,
+    record::{Attribution, Campaign, ClockStamp, ClockState, Presentation},
+    time::{Instant, WallTime},
 };
 
 /// Facts of an INVITE, read from its headers.
@@ -60,6 +60,17 @@ pub struct Identity {
     pub seq: u64,
     /// Wall-clock time of the INVITE.
     pub start_time: WallTime,
+    /// How far that can be trusted, the run of the daemon, and ms since its start.
+    pub clock: Option<(ClockState, u64, u64)>,
+}
+
+impl Identity {
+    /// The clocks as records have them.
+    #[must_use]
+    pub fn clock_stamp(&self) -> Option<ClockStamp> {
+        let (state, boot, monotonic_ms) = self.clock?;
+        Some(ClockStamp { state, boot_id: format!("{boot:016x}"), monotonic_ms })
+    }
 }
 
 /// Makes identities: contiguous numbers from storage, random parts from a seeded generator.
@@ -70,17 +81,33 @@ pub struct Numbering {
     state: u64,
     /// The time in the identities of the last call.
     last_time: WallTime,
+    /// The run of the daemon.
+    boot: Option<u64>,
+    clock: ClockState,
 }
 
 impl Numbering {
     /// Continues after the calls that storage knows; `seed` must be fresh at every start.
     #[must_use]
     pub const fn new(box_id: BoxId, next_seq: u64, seed: u64) -> Self {
-        Self { box_id, next_seq, state: seed, last_time: WallTime(0) }
+        let (last_time, boot, clock) = (WallTime(0), None, ClockState::Unsynced);
+        Self { box_id, next_seq, state: seed, last_time, boot, clock }
+    }
+
+    /// Stamps calls with the clocks of this run of the daemon.
+    #[must_use]
+    pub const fn in_run(mut self, boot: u64) -> Self {
+        self.boot = Some(boot);
+        self
+    }
+
+    /// How far the wall clock can be trusted from now on.
+    pub const fn set_clock(&mut self, state: ClockState) {
+        self.clock = state;
     }
 
     /// The identity of the next call.
-    pub fn take(&mut self, start_time: WallTime) -> Identity {
+    pub fn take(&mut self, start_time: WallTime, now: Instant) -> Identity {
         let seq = self.next_seq;
         self.next_seq += 1;
         // Identities sort as the calls came in, also when the wall clock is put back.
@@ -91,6 +118,7 @@ impl Numbering {
             recording: RecordingId::from_parts(self.last_time, self.random()),
             seq,
             start_time,
+            clock: self.boot.map(|boot| (self.clock, boot, now.0 / 1000)),
         }
     }
 

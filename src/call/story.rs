@@ -30,7 +30,7 @@ pub(super) fn begin(identity: &Identity, incoming: Incoming, route: &Route, poli
         direction: Direction::Inbound,
         tracked: true,
         start_time: identity.start_time,
-        clock: None,
+        clock: identity.clock_stamp(),
         customer_phone_number: incoming.caller_number.filter(|_| !hidden),
         customer_number_presentation: incoming.presentation,
         customer_name: incoming.caller_name.filter(|_| !hidden),

@@ -123,6 +123,16 @@ impl RunningBox {
         Ok(text.lines().filter_map(series).collect())
     }
 
+    /// Has everything sent upstream now.
+    pub(super) fn sync_now(&self) -> Result<(), NoAnswer> {
+        let request = self.agent.post(format!("http://{}/api/v1/sync/now", self.address));
+        let answer = request.config().timeout_global(Some(PATIENCE)).build().send_empty();
+        if answer.as_ref().is_ok_and(|answer| answer.status().is_success()) {
+            return Ok(());
+        }
+        self.read(answer)
+    }
+
     /// Tests a port and waits for the result.
     pub(super) fn test(&self, port: &str) -> Result<LineHealth, NoAnswer> {
         let request = self.agent.post(format!("http://{}/api/v1/lines/{}/test", self.address, in_path(port)));

@@ -24,6 +24,7 @@ mod run;
 mod said;
 mod show;
 mod status;
+mod sync;
 mod top;
 pub mod verify;
 
@@ -61,6 +62,9 @@ enum Command {
     Status(status::Arguments),
     /// Show or test every jack of the running box.
     Lines(lines::Arguments),
+    /// Show how syncing with the upstream does, or sync now.
+    #[command(subcommand)]
+    Sync(sync::Command),
     /// Watch the running box: lines, calls with their levels, alarms.
     Top(top::Arguments),
     /// Find what is wrong with this box, whether it runs or not.
@@ -130,6 +134,7 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => demo::demo(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Lines(arguments) => lines::lines(&arguments),
+        Command::Sync(command) => sync::sync(&command),
         Command::Top(arguments) => top::top(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::CheckConfig(arguments) => check_config::check_config(&arguments),

@@ -2,7 +2,7 @@
 
 use super::{Failure, ask::Where, lines, print};
 use crate::{
-    status::{BoxStatus, CallStatus, Severity},
+    status::{BoxStatus, CallStatus, Severity, SyncState},
     web::{status_wording as words, wording},
 };
 use clap::Args;
@@ -78,6 +78,9 @@ fn facts(status: &BoxStatus) -> Vec<(&'static str, String)> {
     facts.extend(status.set_up.then(|| ("button", words::SET_UP.to_owned())));
     facts.push(("audio", words::audio(&status.media)));
     facts.push(("disk", words::storage(&status.storage)));
+    if status.sync.state != SyncState::Off {
+        facts.push(("sync", words::sync(&status.sync)));
+    }
     facts.push(("calls", calls));
     facts
 }

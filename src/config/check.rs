@@ -9,7 +9,7 @@ use super::{
     error::{Problem, did_you_mean},
     lines, numbers, raw,
     read::Reading,
-    retention,
+    retention, upstream,
 };
 use crate::{hex, number::Dialplan};
 use std::{
@@ -54,6 +54,7 @@ pub(super) fn check(
         calls: calls(&mut checker, &file.calls),
         recording: recording(&mut checker, &file.recording),
         retention: retention::retention(&mut checker, &file.retention),
+        upstream: upstream::upstream(&mut checker, file.upstream.as_ref()),
         phones,
         lines,
         emergency: lines::emergency(&mut checker, &file.emergency),

@@ -18,9 +18,11 @@ mod numbers;
 mod raw;
 mod read;
 mod retention;
+mod upstream;
 
 pub use error::{Colours, ConfigErrors, JsonProblem, Problem};
 pub use net::{Cidr, HostPort};
+pub use upstream::unhex;
 
 use crate::number::E164;
 use std::{
@@ -50,6 +52,8 @@ pub struct Config {
     pub recording: Recording,
     /// `[retention]`
     pub retention: Retention,
+    /// `[upstream]`; without it the box works alone.
+    pub upstream: Option<Upstream>,
     /// `[[phone]]`; a phone that is not set is as it comes.
     pub phones: Vec<Phone>,
     /// `[[line]]`; an office line that is not set is as it comes.
@@ -311,6 +315,31 @@ impl RecordingPolicy {
             Self::Off => "off",
         }
     }
+}
+
+/// Where records and recordings go; paths are relative to the configuration file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// `https://sync.example.net`, without a slash at the end.
+    pub url: String,
+    /// Bearer token.
+    pub token: Option<Password>,
+    /// File of a bearer token.
+    pub token_file: Option<PathBuf>,
+    /// PEM files of the box's certificate and its key: `client_certificate`, `client_key`.
+    pub client: Option<(PathBuf, PathBuf)>,
+    /// PEM file of the authority of the upstream's certificate. Default: the public ones.
+    pub ca: Option<PathBuf>,
+    /// The office's uplink in kbit/s, 64..=10000000. Default: measured.
+    pub uplink_kbps: Option<u32>,
+    /// Share of it that recordings may use, in percent, 1..=100; 100 is without a limit. Default: 25.
+    pub uplink_percent: u8,
+    /// What may go while calls are up, in kbit/s, 0..=10000; 0 lets recordings rest. Default: 64.
+    pub calls_kbps: u32,
+    /// How packets are marked: `le` (1) or `cs1` (8), as DSCP. Default: `le`.
+    pub dscp: u8,
+    /// ed25519 public key, in hex, of who may set numbers and campaigns from afar. Default: nobody.
+    pub site_key: Option<[u8; 32]>,
 }
 
 /// How one phone port is set: for a loop that is too long, or a phone that is too loud.

@@ -25,6 +25,7 @@ pub(super) struct File {
     pub(super) calls: Calls,
     pub(super) recording: Recording,
     pub(super) retention: Retention,
+    pub(super) upstream: Option<Spanned<Upstream>>,
     pub(super) phone: Vec<Spanned<Phone>>,
     pub(super) line: Vec<Spanned<Line>>,
     pub(super) emergency: Emergency,
@@ -110,6 +111,22 @@ pub(super) struct Retention {
     pub(super) records_days: Number,
     pub(super) missed_days: Number,
     pub(super) grace_days: Number,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Upstream {
+    pub(super) url: Text,
+    pub(super) token: Text,
+    pub(super) token_file: Text,
+    pub(super) client_certificate: Text,
+    pub(super) client_key: Text,
+    pub(super) ca: Text,
+    pub(super) uplink_kbps: Number,
+    pub(super) uplink_percent: Number,
+    pub(super) calls_kbps: Number,
+    pub(super) marking: Text,
+    pub(super) site_key: Text,
 }
 
 #[derive(Default, Deserialize)]

@@ -14,6 +14,7 @@ use crate::{
         line_io::{LineCommand, Order},
         media_loop::MediaControl,
         storage::Storage,
+        upstream::Orders,
     },
     media::control::{Command, Event, Sound, TapFrame},
     record::CallRecord,
@@ -50,6 +51,8 @@ pub(super) struct Edges {
     pub(super) ears: BTreeSet<Slot>,
     pub(super) periods_seen: u64,
     pub(super) turns_seen: u64,
+    /// The way to the sync client, if there is an upstream.
+    pub(super) upstream: Option<Orders>,
 }
 
 impl Edges {
@@ -117,6 +120,11 @@ impl Edges {
         None
     }
 
+    /// Every turn: the sync client makes way for calls at once.
+    pub(super) fn count_calls(&self, is_in_use: bool) {
+        self.state.upstream().calls_up.store(usize::from(is_in_use), Ordering::Relaxed);
+    }
+
     /// Whether the media thread has patches whose reports are awaited.
     pub(super) const fn has_patches(&self) -> bool {
         self.patches > 0
@@ -168,11 +176,21 @@ impl Edges {
     /// Once a second: shows the state of the box.
     pub(super) fn publish_state(&mut self, switchboard: &Switchboard, panel: PanelStatus) {
         let counts = (&*self.media.status, self.storage.counters());
+        let sync = self.state.sync();
+        let waiting = i64::try_from(sync.records_waiting + sync.recordings_waiting).unwrap_or(i64::MAX);
+        self.metrics.outbox_pending.set(waiting);
+        let oldest = i64::try_from(sync.oldest_age_ms / 1000).unwrap_or(i64::MAX);
+        self.metrics.outbox_oldest_seconds.set(oldest);
         self.state.publish(&self.live, (switchboard, panel), counts, &self.book);
     }
 
     /// Storage reported: the page shows the record as it is now.
     pub(super) fn stored(&mut self, event: &lifecycle::Event) {
+        if let (Some(upstream), lifecycle::Event::Saved { .. } | lifecycle::Event::Recorded { .. }) =
+            (&self.upstream, event)
+        {
+            upstream.stored();
+        }
         match event {
             lifecycle::Event::Saved { call } => self.live.record_changed(*call),
             lifecycle::Event::Recorded { call, recording } => {

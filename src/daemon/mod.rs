@@ -13,6 +13,7 @@
 //! | `journal`, `storage` | the truth on the disk, recordings, the index |
 //! | `lines-file` | what is known of the lines, on the disk |
 //! | `web` | the live page |
+//! | `upstream` | records and recordings on their way upstream |
 
 mod edges;
 mod hardware;
@@ -29,6 +30,7 @@ mod start;
 mod starting;
 mod status;
 mod stored;
+mod upstream;
 
 pub use start::start;
 
@@ -115,6 +117,7 @@ struct Threads {
     panel: JoinHandle<()>,
     stop_web: oneshot::Sender<()>,
     web: JoinHandle<()>,
+    upstream: Option<crate::io::upstream::Upstream>,
 }
 
 impl Running {
@@ -158,6 +161,7 @@ impl Running {
         let _ = threads.media.join();
         let _ = threads.stop_web.send(());
         let _ = threads.web.join();
+        drop(threads.upstream);
         if let Ok(storage) = storage {
             storage.shutdown();
         }

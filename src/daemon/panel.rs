@@ -12,7 +12,10 @@ use crate::{
         led::{self, Facts, Led, Light, Net, Power, Sync, lights},
         lifeline::{self, Fault, Lifeline},
     },
-    status::{self, Battery, LedColour, LedPattern, LedStatus, LineState, PhoneState, Severity, TrunkState},
+    status::{
+        self, Battery, LedColour, LedPattern, LedStatus, LineState, PhoneState, Severity, SyncState,
+        SyncStatus, TrunkState,
+    },
     switchboard::Switchboard,
     time::Instant,
 };
@@ -262,8 +265,7 @@ impl Panel {
                 (false, false) => Power::Booting,
             },
             net: self.net(state),
-            // Nothing is sent upstream yet.
-            sync: Sync::Idle,
+            sync: sync(&state.sync()),
             lines: switchboard.lines().map(|one| (one.port, line(one.state, one.battery))).collect(),
             phones: switchboard.phones().map(|one| (one.port, phone(one.state))).collect(),
             alarm: self.alarm(state, ready),
@@ -296,6 +298,21 @@ impl Panel {
         } else {
             led::Alarm::Ok
         }
+    }
+}
+
+/// Something that has waited longer is shown red.
+const OVERDUE_MS: u64 = 86_400_000;
+
+fn sync(status: &SyncStatus) -> Sync {
+    let waits = status.records_waiting + status.recordings_waiting > 0;
+    match status.state {
+        SyncState::Off => Sync::Idle,
+        _ if status.refused > 0 || (waits && status.oldest_age_ms > OVERDUE_MS) => Sync::Refused,
+        SyncState::UnknownBox | SyncState::Refusing => Sync::Refused,
+        SyncState::Behind | SyncState::Unreachable => Sync::Backlog,
+        SyncState::Sending => Sync::Uploading,
+        SyncState::UpToDate => Sync::UpToDate,
     }
 }
 

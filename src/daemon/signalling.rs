@@ -4,6 +4,7 @@ use super::{edges::Edges, panel::Panel, reset::FactoryReset, starting::Starting}
 use crate::{
     audio::prompt::Prompt,
     chip::LineChange,
+    directory::Directory,
     id::PortId,
     io::{
         clock::Clock,
@@ -17,7 +18,7 @@ use crate::{
     time::Instant,
     web::{LineTestOrder, Pulse},
 };
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 
 /// How often the media thread's reports are collected while a patch is up. The media thread neither waits nor wakes
@@ -37,6 +38,8 @@ pub(super) enum Message {
     Line(LineEvent),
     /// Storage reports.
     Storage(lifecycle::Event),
+    /// Numbers and campaigns changed.
+    Directory(Arc<Directory>),
     /// The button of the front panel moved.
     Button(Edge),
     /// Stop.
@@ -67,7 +70,9 @@ impl Signalling {
         let mut stop_by = None;
         // An INVITE may wait already, and its record begins with the time of day.
         self.give(Input::WallTime(self.clock.wall()));
+        self.give(Input::ClockState(self.clock.state()));
         while !self.is_done(stop_by) {
+            self.edges.count_calls(self.switchboard.is_in_use());
             self.panel.look(&self.switchboard, &self.edges.state, self.starting.is_over(), self.clock.now());
             let deadlines = [self.switchboard.deadline(), self.starting.deadline(), self.panel.deadline()];
             let deadline = until(deadlines.into_iter().flatten().min(), self.clock.now());
@@ -85,6 +90,7 @@ impl Signalling {
                         self.edges.stored(&event);
                         self.give(Input::Storage(event));
                     }
+                    Message::Directory(directory) => self.give(Input::Directory(directory)),
                     Message::Button(edge) => {
                         let wishes = self.panel.edge(edge, self.clock.now());
                         self.button(&wishes);
@@ -111,6 +117,7 @@ impl Signalling {
                     self.edges.count(self.switchboard.sip_counters());
                     self.edges.publish_state(&self.switchboard, self.panel.status());
                     self.give(Input::WallTime(self.clock.wall()));
+                    self.give(Input::ClockState(self.clock.state()));
                 }
                 (length, source) = self.socket.receive(&mut buffer), if self.starting.is_over() => {
                     self.datagrams(&mut buffer, length, source);

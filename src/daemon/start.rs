@@ -14,6 +14,7 @@ use super::{
     starting::Starting,
     status::BoxState,
     stored::StoredCalls,
+    upstream,
 };
 use crate::{
     board::Profile,
@@ -26,7 +27,7 @@ use crate::{
         front_panel::FrontPanel,
         line_io::LineCommand,
         media_loop::{MediaControl, MediaLoop},
-        pcm::{PREFILL_PERIODS, Pcm},
+        pcm::{PREFILL_PERIODS, Pcm, PcmSettings},
         realtime,
         rtp_socket::RtpSockets,
         sip_socket::SipSocket,
@@ -88,34 +89,34 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let socket = SipSocket::bind(sip_address).map_err(socket("SIP", sip_address))?;
     drop(guard);
     let (sip, web) = (socket.local_addr()?, listener.local_addr()?);
-
+    let boot = random()?;
     let book = LineBook::open(data, config, &profile, clock)?;
     let switchboard = Switchboard::new(
         book.taught(site::switchboard(config, &profile, rtp.addresses().to_vec())?),
         Arc::new(Directory::from_config(config, &phones)),
         Endpoint::new(site::sip(config, sip)?, random()?),
-        Numbering::new(recovered.box_id, recovered.next_seq, random()?),
+        Numbering::new(recovered.box_id, recovered.next_seq, random()?).in_run(boot),
     );
-
-    let bay = PatchBay::new(pcm.slots, rtp.addresses().len()).with_lead(PREFILL_PERIODS);
-    let bay = site::port_audio(config, &profile).fold(bay, |bay, (slot, audio)| bay.with_port(slot, audio));
-    let (media, media_control) = MediaLoop::new(Pcm::closed(pcm), bay, rtp)?;
     let stop_media = Arc::new(AtomicBool::new(false));
-    let media = media_thread(media, Arc::clone(&stop_media))?;
+    let (media, media_control) = media(config, &profile, pcm, rtp, Arc::clone(&stop_media))?;
     let (order, orders) = channel();
     let health = web::Health::new();
     let pulse = health.watch("line-io", LINES_STALE_MS);
     let lines = line_thread(lines, orders, outbox.clone(), clock, pulse)?;
-
     let calls = StoredCalls { index: storage.index(), clock, zone: site::time_zone(config), kek };
-    let (state, line_tests) = page_state(calls, web::Retention::new(storage.desk()), data.clone(), health);
+    let desk = web::Retention::new(storage.desk());
+    let (mut state, line_tests) = page_state(calls, desk, data.clone(), health);
     let box_state = BoxState::new(config, &profile, clock, state.status.clone(), state.health.clone());
+    let (upstream, orders) =
+        upstream::start(&options, &profile, (&recovered, boot), &storage, (clock, &box_state), &outbox)?;
+    state.sync = upstream::now(orders.clone());
     let (ready, begun) = channel();
     let starting = Starting::new(profile.fxs_ports().map(|(id, _)| id), clock.now(), ready);
     let sounds = site::sounds(config);
     let ports = book.ports().to_vec();
-    let edges =
+    let mut edges =
         Edges::new((order, media_control, storage), &state, (notice, sounds), ports, (box_state, book));
+    edges.upstream = orders;
     let pulse = state.health.watch("signalling", SIGNALLING_STALE_MS);
     let (panel, panel_thread) = front_panel(&profile, front, site::registrar(config), outbox.clone(), clock)?;
     let (reset, reset_asked) = FactoryReset::new(options.config_file.clone());
@@ -127,8 +128,16 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let _ = begun.recv();
     let (stop_web, stopped) = oneshot::channel();
     let web_thread = web_thread(listener, state, stopped)?;
-    let threads =
-        Threads { signalling, stop_media, media, lines, panel: panel_thread, stop_web, web: web_thread };
+    let threads = Threads {
+        signalling,
+        stop_media,
+        media,
+        lines,
+        panel: panel_thread,
+        stop_web,
+        web: web_thread,
+        upstream,
+    };
     Ok(Running { sip, web, inbox: outbox, threads, hardware, reset: reset_asked })
 }
 
@@ -195,6 +204,7 @@ fn page_state(
         status: web::StatusBoard::new(),
         line_tests,
         retention,
+        sync: web::SyncNow::default(),
     };
     (state, orders)
 }
@@ -212,6 +222,20 @@ fn notice(config: &Config, config_dir: &Path) -> Result<Option<Notice>, StartErr
         (RecordingPolicy::OneParty | RecordingPolicy::Off, _) => Ok(None),
     };
     notice.map_err(|error| StartError::Configuration(error.to_string()))
+}
+
+/// The audio of every port, and the thread that moves it.
+fn media(
+    config: &Config,
+    profile: &Profile,
+    pcm: PcmSettings,
+    rtp: RtpSockets,
+    stop: Arc<AtomicBool>,
+) -> Result<(JoinHandle<()>, MediaControl), StartError> {
+    let bay = PatchBay::new(pcm.slots, rtp.addresses().len()).with_lead(PREFILL_PERIODS);
+    let bay = site::port_audio(config, profile).fold(bay, |bay, (slot, audio)| bay.with_port(slot, audio));
+    let (media, control) = MediaLoop::new(Pcm::closed(pcm), bay, rtp)?;
+    Ok((media_thread(media, stop)?, control))
 }
 
 fn media_thread(mut media: MediaLoop<RtpSockets>, stop: Arc<AtomicBool>) -> io::Result<JoinHandle<()>> {
@@ -316,6 +340,7 @@ impl Edges {
             ears: BTreeSet::new(),
             periods_seen: 0,
             turns_seen: 0,
+            upstream: None,
         }
     }
 }

@@ -14,21 +14,24 @@ use crate::{
     id::{CallId, PortId},
     io::{
         clock::Clock, cpu::ThreadCpu, line_io::Readings, media_loop::MediaStatus as MediaCounts,
-        storage::StorageCounters,
+        storage::StorageCounters, upstream,
     },
     line::fxo,
     record::{CallRecord, Ended, Recording},
     sip::event::{Registration, TrunkId},
     status::{
         Alarm, BoxStatus, CallCounters, CallStatus, HangUpSignal, LineStatus, MediaStatus, PhoneState,
-        PhoneStatus, Polarity, Room, SCHEMA, StorageStatus, ThreadStatus, TrackedCall, TrackedState,
-        TrunkState, TrunkStatus, UntrackedCall,
+        PhoneStatus, Polarity, Room, SCHEMA, StorageStatus, SyncStatus, ThreadStatus, TrackedCall,
+        TrackedState, TrunkState, TrunkStatus, UntrackedCall,
     },
     switchboard::{LineView, PhoneView, Switchboard},
     time::WallTime,
     web::{Health, LiveBubbles, StatusBoard},
 };
-use std::{collections::BTreeMap, sync::atomic::Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::{PoisonError, atomic::Ordering},
+};
 
 /// Name of the media thread; see the table in `daemon`.
 const MEDIA_THREAD: &str = "media";
@@ -57,6 +60,7 @@ pub(super) struct BoxState {
     alarms: Vec<Alarm>,
     threads: Vec<ThreadStatus>,
     media_cpu: ThreadCpu,
+    upstream: upstream::Shared,
 }
 
 impl BoxState {
@@ -97,7 +101,18 @@ impl BoxState {
             alarms: Vec::new(),
             threads: Vec::new(),
             media_cpu: ThreadCpu::new(MEDIA_THREAD),
+            upstream: upstream::Shared::default(),
         }
+    }
+
+    /// What the sync client and this share.
+    pub(super) fn upstream(&self) -> upstream::Shared {
+        self.upstream.clone()
+    }
+
+    /// How syncing does.
+    pub(super) fn sync(&self) -> SyncStatus {
+        self.upstream.status()
     }
 
     /// Name of a trunk.
@@ -243,6 +258,7 @@ impl BoxState {
             lifeline: panel.lifeline,
             media: self.media(media),
             storage: self.storage(storage),
+            sync: self.sync(),
             threads: self.threads(),
             alarms: Vec::new(),
             counters: self.counters,
@@ -253,6 +269,8 @@ impl BoxState {
         self.line_alarms.add_to(&mut status.alarms, &self.lines);
         self.incomplete.add_to(&mut status.alarms, status.at);
         self.alarms.clone_from(&status.alarms);
+        let codes = status.alarms.iter().map(|alarm| alarm.code.clone()).collect();
+        *self.upstream.alarms.lock().unwrap_or_else(PoisonError::into_inner) = codes;
         self.threads.clone_from(&status.threads);
         self.board.publish(status);
     }

@@ -6,6 +6,7 @@
 
 mod running;
 mod site;
+mod sync;
 #[cfg(test)]
 mod tests;
 
@@ -109,7 +110,7 @@ enum Looks {
 }
 
 /// The table: id, title, look.
-const TABLE: [(&str, &str, Looks); 16] = [
+const TABLE: [(&str, &str, Looks); 17] = [
     ("config", "Configuration", Looks::At(site::config)),
     ("board", "Board profile", Looks::At(site::board)),
     ("data", "Data directory", Looks::At(site::data)),
@@ -126,6 +127,7 @@ const TABLE: [(&str, &str, Looks); 16] = [
     ("threads", "Threads", Looks::Inside(running::threads)),
     ("storage", "Recordings", Looks::Inside(running::storage)),
     ("lifeline", "Lifeline", Looks::Inside(running::lifeline)),
+    ("sync", "Upstream", Looks::Inside(sync::sync)),
 ];
 
 /// Makes every check.

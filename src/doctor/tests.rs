@@ -1,7 +1,7 @@
 //! Every check with at least one case that passes and one that does not.
 
 use super::*;
-use crate::status::{Battery, Fault, Lifeline, LineState, TrunkState, made_up};
+use crate::status::{Battery, Fault, Lifeline, LineState, SyncState, TrunkState, made_up};
 
 /// A site where all is well, with the box running.
 fn good() -> Evidence {
@@ -79,7 +79,7 @@ const CASES: [(&str, Spoil, Verdict); 45] = [
 ];
 
 /// The rest of the table: one array of 70 lines is enough.
-const MORE_CASES: [(&str, Spoil, Verdict); 7] = [
+const MORE_CASES: [(&str, Spoil, Verdict); 14] = [
     ("storage", |_| {}, Verdict::Pass),
     ("storage", |site| inside(site).storage.failed_recordings = 1, Verdict::Warn),
     ("storage", |site| inside(site).storage.free_percent = Some(9), Verdict::Warn),
@@ -87,6 +87,13 @@ const MORE_CASES: [(&str, Spoil, Verdict); 7] = [
     ("lifeline", |_| {}, Verdict::Pass),
     ("lifeline", |site| inside(site).lifeline = None, Verdict::Skip),
     ("lifeline", |site| inside(site).lifeline = Some(Lifeline::Joined), Verdict::Fail),
+    ("sync", |_| {}, Verdict::Skip),
+    ("sync", |site| inside(site).sync.state = SyncState::UpToDate, Verdict::Pass),
+    ("sync", |site| inside(site).sync.state = SyncState::Unreachable, Verdict::Warn),
+    ("sync", |site| inside(site).sync.state = SyncState::UnknownBox, Verdict::Warn),
+    ("sync", |site| inside(site).sync.state = SyncState::Refusing, Verdict::Warn),
+    ("sync", |site| overdue(site), Verdict::Warn),
+    ("sync", |site| inside(site).sync.site_error = Some("bad".to_owned()), Verdict::Warn),
 ];
 
 const fn disk(free_bytes: u64, total_bytes: u64) -> Option<Disk> {
@@ -95,6 +102,11 @@ const fn disk(free_bytes: u64, total_bytes: u64) -> Option<Disk> {
 
 fn forbidden() -> TrunkState {
     TrunkState::Refused { status: 403, reason: "Forbidden".to_owned() }
+}
+
+fn overdue(site: &mut Evidence) {
+    let sync = &mut inside(site).sync;
+    (sync.state, sync.oldest_age_ms) = (SyncState::Behind, 86_400_001);
 }
 
 fn all_lines(site: &mut Evidence, battery: Option<Battery>) {
@@ -137,7 +149,7 @@ fn ids_and_numbers_stay() {
     let table: Vec<String> =
         checks(&good()).iter().map(|check| format!("{} {}", check.number, check.id)).collect();
     let expected = "1 config, 2 board, 3 data, 4 space, 5 clock, 6 addresses, 7 running, 8 trunk, 9 battery, \
-                    10 chips, 11 line_health, 12 faults, 13 media, 14 threads, 15 storage, 16 lifeline";
+                    10 chips, 11 line_health, 12 faults, 13 media, 14 threads, 15 storage, 16 lifeline, 17 sync";
     assert_eq!(table.join(", "), expected);
 }
 
@@ -148,7 +160,7 @@ fn with_the_box_down_the_site_is_still_checked() {
     site.addresses.iter_mut().for_each(|one| one.taken = None);
     let checks = checks(&site);
     let of = |verdict| checks.iter().filter(|check| check.verdict == verdict).count();
-    assert_eq!((of(Verdict::Pass), of(Verdict::Fail), of(Verdict::Skip)), (6, 1, 9));
+    assert_eq!((of(Verdict::Pass), of(Verdict::Fail), of(Verdict::Skip)), (6, 1, 10));
 }
 
 #[test]

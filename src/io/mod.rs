@@ -24,3 +24,4 @@ pub mod sip_socket;
 pub mod storage;
 pub mod store;
 pub mod thermal;
+pub mod upstream;

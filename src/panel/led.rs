@@ -143,14 +143,16 @@ pub enum Net {
 /// What waits for the upstream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sync {
-    /// Nothing, or nothing older than 15 minutes.
+    /// There is no upstream.
     #[default]
     Idle,
+    /// Nothing.
+    UpToDate,
     /// Something for more than 15 minutes.
     Backlog,
     /// Something is on its way now.
     Uploading,
-    /// The upstream does not accept our key.
+    /// Something for more than a day, or the upstream refuses it, or does not accept our key.
     Refused,
 }
 
@@ -269,13 +271,13 @@ impl Net {
 
 impl Sync {
     const fn light(self) -> Light {
-        let pattern = match self {
-            Self::Idle => Pattern::Off,
-            Self::Backlog => Pattern::Slow,
-            Self::Uploading => Pattern::Fast,
-            Self::Refused => Pattern::DoublePulse,
-        };
-        Light { pattern, colour: Colour::Amber }
+        match self {
+            Self::Idle => amber(Pattern::Off),
+            Self::UpToDate => green(Pattern::Solid),
+            Self::Backlog => amber(Pattern::Slow),
+            Self::Uploading => amber(Pattern::Fast),
+            Self::Refused => red(Pattern::DoublePulse),
+        }
     }
 }
 
@@ -315,6 +317,10 @@ impl Alarm {
 
 const fn green(pattern: Pattern) -> Light {
     Light { pattern, colour: Colour::Green }
+}
+
+const fn amber(pattern: Pattern) -> Light {
+    Light { pattern, colour: Colour::Amber }
 }
 
 const fn red(pattern: Pattern) -> Light {
@@ -358,7 +364,8 @@ mod tests {
             (sync(Sync::Idle), Off, Colour::Amber),
             (sync(Sync::Backlog), Slow, Colour::Amber),
             (sync(Sync::Uploading), Fast, Colour::Amber),
-            (sync(Sync::Refused), DoublePulse, Colour::Amber),
+            (sync(Sync::UpToDate), Solid, Colour::Green),
+            (sync(Sync::Refused), DoublePulse, Colour::Red),
             (line(Line::NoBattery), Off, Colour::Green),
             (line(Line::InUse), Solid, Colour::Green),
             (line(Line::Idle), Wink, Colour::Green),

@@ -6,6 +6,7 @@
 
 mod call;
 mod line;
+mod sync;
 
 pub use call::{CallSound, CallStatus, TrackedCall, TrackedState, UntrackedCall};
 pub use line::{
@@ -13,6 +14,8 @@ pub use line::{
     LineMeasurement, LineState, LineStatus, Measured, PhoneMeasurement, PhoneState, PhoneStatus, Polarity,
     Trend,
 };
+
+pub use sync::{SyncState, SyncStatus};
 
 use crate::time::WallTime;
 use serde::{Deserialize, Serialize};
@@ -54,6 +57,9 @@ pub struct BoxStatus {
     pub media: MediaStatus,
     /// The disk.
     pub storage: StorageStatus,
+    /// Syncing with the upstream.
+    #[serde(default)]
+    pub sync: SyncStatus,
     /// The daemon's threads by name.
     pub threads: Vec<ThreadStatus>,
     /// What somebody should do something about, longest-standing first.
@@ -246,6 +252,7 @@ impl BoxStatus {
             at: WallTime(0),
             uptime_s: 0,
             media: MediaStatus { periods: 0, ..status.media },
+            sync: SyncStatus { last_contact: None, oldest_age_ms: 0, ..status.sync.clone() },
             ..status.clone()
         };
         timeless(self) == timeless(other)

@@ -14,6 +14,7 @@ use crate::{
         untracked::{self, Kind, Via},
     },
     chip::{LineChange, LineOrder, Linefeed, PortChange, si3050::Balance},
+    directory::Directory,
     id::{CallId, PortId, RtpPort, Slot},
     line::{
         fxo::{self, Alarm, Learned},
@@ -22,12 +23,13 @@ use crate::{
     },
     media::control as media,
     number::{Dialplan, E164},
+    record::ClockState,
     recording::lifecycle as storage,
     sip::event as sip,
     status::Measured,
     time::WallTime,
 };
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 /// Something happened outside.
 #[derive(Debug)]
@@ -80,6 +82,10 @@ pub enum Input<'a> {
     Announce(Prompt),
     /// The wall clock was read.
     WallTime(WallTime),
+    /// How far it can be trusted.
+    ClockState(ClockState),
+    /// Numbers and campaigns changed: the calls from now on follow these.
+    Directory(Arc<Directory>),
     /// The daemon stops: no new calls, the present ones end.
     Stop,
     /// A deadline passed.

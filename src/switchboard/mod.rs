@@ -149,6 +149,9 @@ impl Switchboard {
             Input::BubbleShown(call) => self.tell_call(call, CallEvent::BubbleShown, now),
             Input::Announce(prompt) => self.announce(prompt, now),
             Input::WallTime(wall) => self.wall.set(wall, now),
+            Input::ClockState(state) => self.numbering.set_clock(state),
+            // Calls that are up have taken from the old one all that they need.
+            Input::Directory(directory) => self.directory = directory,
             Input::Stop => self.stop(now, out),
             Input::Deadline => self.due(now, out),
         }

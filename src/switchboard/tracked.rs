@@ -43,7 +43,7 @@ impl Switchboard {
             return self.reject(dialog, 404, now);
         };
         let route = translate::route(tracker, self.jacks.iter().map(|jack| &jack.port));
-        let identity = self.numbering.take(self.wall.at(now));
+        let identity = self.numbering.take(self.wall.at(now), now);
         let group = if self.stopping {
             RingGroup::Closed
         } else if is_our_own(&translate::arrived(offered), &self.dialled(), &self.settings.line_numbers) {

@@ -51,6 +51,10 @@ pub struct Metrics {
     pub journaled_seconds: Histogram,
     /// Time from an INVITE to its bubble, in seconds.
     pub invite_to_bubble_seconds: Histogram,
+    /// Records and recordings that wait for the upstream.
+    pub outbox_pending: Gauge,
+    /// Age of the oldest call of which something waits; 0 if nothing does.
+    pub outbox_oldest_seconds: Gauge,
     /// Call bubbles that are not ended.
     pub(super) bubbles_open: Gauge,
     /// Pages that follow the live stream.
@@ -89,6 +93,8 @@ impl Metrics {
             recording_gap_seconds: Counter::default(),
             journaled_seconds: Histogram::new(JOURNALED_BUCKETS_S),
             invite_to_bubble_seconds: Histogram::new(BUBBLE_BUCKETS_S),
+            outbox_pending: Gauge::default(),
+            outbox_oldest_seconds: Gauge::default(),
             bubbles_open: Gauge::default(),
             streams_open: Gauge::default(),
         };
@@ -159,6 +165,14 @@ impl Metrics {
             Unit::Seconds,
             self.invite_to_bubble_seconds.clone(),
         );
+        let waiting = "Records and recordings that wait for the upstream";
+        registry.register("outbox_pending", waiting, self.outbox_pending.clone());
+        registry.register_with_unit(
+            "outbox_oldest",
+            "Age of the oldest call of which something waits",
+            Unit::Seconds,
+            self.outbox_oldest_seconds.clone(),
+        );
         registry.register("bubbles_open", "Call bubbles that are not ended", self.bubbles_open.clone());
         registry.register("streams_open", "Pages that follow the live stream", self.streams_open.clone());
         registry
@@ -225,6 +239,8 @@ mod tests {
             "ringside_pcm_xruns_total 0",
             "ringside_trunk_registered 0",
             "ringside_bubbles_open 0",
+            "ringside_outbox_pending 0",
+            "ringside_outbox_oldest_seconds 0",
             "ringside_recording_gap_seconds_total 0.25",
             "ringside_journaled_seconds_bucket{le=\"0.005\"} 1",
         ] {

@@ -22,6 +22,7 @@ mod sealed;
 mod status;
 pub mod status_wording;
 mod stream;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -33,6 +34,7 @@ pub use live::{Counts, ENDED_STAYS, LiveBubbles, MAX_BUBBLES, Shown};
 pub use metrics::Metrics;
 pub use retention::{Retention, RetentionDesk};
 pub use status::{LineTestOrder, LineTestRefused, LineTests, StatusBoard};
+pub use sync::SyncNow;
 
 use crate::{id::CallId, record::CallRecord, time::WallTime};
 use axum::{
@@ -109,6 +111,8 @@ pub struct State {
     pub line_tests: LineTests,
     /// The way of erasures and holds to the daemon.
     pub retention: Retention,
+    /// The way of "now" to the sync client.
+    pub sync: SyncNow,
 }
 
 /// The state and what belongs to one running server.
@@ -179,6 +183,8 @@ fn router(state: State, stop: watch::Receiver<bool>) -> Router {
         .route("/api/v1/status/events", get(status::events))
         .route("/api/v1/lines/{port}/test", post(status::test_line))
         .route("/api/v1/retention", get(retention::list).post(retention::ask))
+        .route("/api/v1/sync", get(sync::status))
+        .route("/api/v1/sync/now", post(sync::now))
         .route("/healthz", get(api::health))
         .route("/metrics", get(api::metrics))
         .route("/ui.js", get(assets::js))

@@ -1,7 +1,9 @@
 //! The strip of the live page that shows the box itself: lamps as they shine, lines, phones, alarms.
 
 use super::{status_wording as words, view::Moment};
-use crate::status::{Alarm, BoxStatus, LedColour, LedPattern, LedStatus, LineState, PhoneState, Severity};
+use crate::status::{
+    Alarm, BoxStatus, LedColour, LedPattern, LedStatus, LineState, PhoneState, Severity, SyncState,
+};
 
 /// What the strip shows.
 pub(super) struct PanelView {
@@ -69,8 +71,9 @@ fn facts(status: &BoxStatus) -> String {
     let trunks = status.trunks.iter().map(|trunk| format!("{} {}", trunk.name, words::trunk(&trunk.state)));
     let lifeline = status.lifeline.map(|relay| format!("lifeline {}", words::lifeline(relay)));
     let untracked = words::untracked(status.counters.untracked);
+    let sync = (status.sync.state != SyncState::Off).then(|| format!("sync {}", words::sync(&status.sync)));
     let set_up = status.set_up.then(|| words::SET_UP.to_owned());
-    trunks.chain([untracked]).chain(lifeline).chain(set_up).collect::<Vec<_>>().join(" · ")
+    trunks.chain([untracked]).chain(lifeline).chain(sync).chain(set_up).collect::<Vec<_>>().join(" · ")
 }
 
 impl LedView {

@@ -5,7 +5,7 @@ use crate::{
     status::{
         Balance, Battery, CallStatus, DialTone, HangUpSignal, LedColour, LedPattern, LedStatus, Lifeline,
         LineHealth, LineState, LineStatus, Measured, MediaStatus, PhoneState, PhoneStatus, StorageStatus,
-        TrackedCall, TrackedState, Trend, TrunkState, UntrackedCall,
+        SyncState, SyncStatus, TrackedCall, TrackedState, Trend, TrunkState, UntrackedCall,
     },
     time::WallTime,
 };
@@ -92,6 +92,26 @@ pub const fn lifeline(lifeline: Lifeline) -> &'static str {
 pub fn storage(storage: &StorageStatus) -> String {
     let state = if storage.ok { "writing" } else { "not writing" };
     storage.free_percent.map_or_else(|| state.to_owned(), |free| format!("{state}, {free} % free"))
+}
+
+/// How syncing does: `up to date`, `behind: 3 records and 2 recordings wait`.
+#[must_use]
+pub fn sync(sync: &SyncStatus) -> String {
+    let state = match sync.state {
+        SyncState::Off => return "off: no upstream is configured".to_owned(),
+        SyncState::UpToDate => "up to date",
+        SyncState::Sending => "sending",
+        SyncState::Behind => "behind",
+        SyncState::Unreachable => "the upstream does not answer",
+        SyncState::UnknownBox => "the upstream does not know this box",
+        SyncState::Refusing => "the upstream refuses some",
+    };
+    let waits = match (sync.records_waiting, sync.recordings_waiting) {
+        (0, 0) => String::new(),
+        (records, recordings) => format!(": {records} records and {recordings} recordings wait"),
+    };
+    let refused = if sync.refused > 0 { format!(", {} refused", sync.refused) } else { String::new() };
+    format!("{state}{waits}{refused}")
 }
 
 /// How a line tells that the far end hung up.

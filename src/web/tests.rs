@@ -48,6 +48,7 @@ impl Office {
             status: StatusBoard::new(),
             line_tests: LineTests::unavailable(),
             retention: Retention::unavailable(),
+            sync: SyncNow::default(),
         };
         Self { state, shelf, stopping: watch::channel(false).0 }
     }

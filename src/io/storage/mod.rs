@@ -30,11 +30,12 @@ use crate::{
         files::{self, Ballast, INDEX_DIR, JOURNAL_DIR},
         journal::{
             Fact, Kind,
-            commit::{Journal, JournalCounters},
+            commit::{Journal, JournalCounters, JournalFull},
             writer::{Disk, Opened, RealDisk, Writer},
         },
         store::{Index, SyncFile},
     },
+    note::Note,
     record::{CallRecord, Recording, RecordingState},
     recording::{
         encoder::Encoding,
@@ -51,7 +52,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU8, AtomicU64, Ordering},
         mpsc::{SyncSender, sync_channel},
     },
@@ -94,7 +95,7 @@ impl Options {
     #[must_use]
     pub fn of(config: &Config) -> Self {
         let Retention { recordings_days, records_days, missed_days, grace_days } = config.retention;
-        let upstream = Upstream::None;
+        let upstream = if config.upstream.is_some() { Upstream::Configured } else { Upstream::None };
         Self {
             encrypt: config.recording.encrypt,
             policy: Policy { recordings_days, records_days, missed_days, grace_days, upstream },
@@ -166,7 +167,7 @@ type OnEvent = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// The running storage. Dropped, it writes out everything and ends its threads.
 pub struct Storage {
-    journal: Option<Journal>,
+    journal: Option<Arc<Journal>>,
     inbox: Option<SyncSender<Work>>,
     index: Index,
     /// Recordings begun for calls that are not over.
@@ -237,7 +238,7 @@ pub fn start_on(
         .map_err(failed("start the storage thread"))?;
     let _ = index_ready.recv_timeout(INDEX_WAIT);
     Ok(Storage {
-        journal: Some(journal),
+        journal: Some(Arc::new(journal)),
         inbox: Some(inbox),
         index,
         begun: Mutex::default(),
@@ -283,7 +284,7 @@ impl Storage {
     /// The journal's thread, for notes, its signed head, and erasures; gone when storage ends.
     #[must_use]
     pub fn journal(&self) -> Option<&Journal> {
-        self.journal.as_ref()
+        self.journal.as_deref()
     }
 
     /// The index of finished calls.
@@ -296,6 +297,12 @@ impl Storage {
     #[must_use]
     pub fn desk(&self) -> Desk {
         self.desk.clone()
+    }
+
+    /// A way to the journal for notes.
+    #[must_use]
+    pub fn notes(&self) -> Notes {
+        Notes { journal: self.journal.as_ref().map(Arc::downgrade).unwrap_or_default() }
     }
 
     /// Counters of the storage thread.
@@ -339,6 +346,29 @@ impl Storage {
 
     fn begun(&self) -> MutexGuard<'_, BTreeMap<CallId, Recording>> {
         self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A way to the journal for notes, that does not keep its thread alive.
+#[derive(Clone)]
+pub struct Notes {
+    journal: Weak<Journal>,
+}
+
+impl Notes {
+    /// Queues a note; never waits.
+    ///
+    /// # Errors
+    /// [`JournalFull`], also once storage has ended.
+    pub fn note(&self, note: Note) -> Result<(), JournalFull> {
+        self.journal.upgrade().ok_or(JournalFull)?.note(note)
+    }
+
+    /// Waits until what was noted before is durable.
+    pub fn wait(&self) {
+        if let Some(journal) = self.journal.upgrade() {
+            journal.wait();
+        }
     }
 }
 

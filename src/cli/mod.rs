@@ -18,6 +18,8 @@ mod said;
 mod show;
 mod status;
 mod top;
+#[cfg(feature = "upstream")]
+mod upstream;
 
 use crate::{config::Colours, id::CallId};
 use clap::{Args, Parser, Subcommand};
@@ -64,6 +66,10 @@ enum Command {
     /// Check the recordings.
     #[command(subcommand)]
     Recordings(Recordings),
+    /// Receive the records and recordings of boxes.
+    #[cfg(feature = "upstream")]
+    #[command(subcommand)]
+    Upstream(upstream::Upstream),
 }
 
 #[derive(Subcommand)]
@@ -114,6 +120,8 @@ pub fn main() -> ExitCode {
         Command::CheckConfig(arguments) => check_config::check_config(&arguments),
         Command::Calls(arguments) => calls::calls(&arguments),
         Command::Recordings(Recordings::Verify { data, json }) => verify(&data, json),
+        #[cfg(feature = "upstream")]
+        Command::Upstream(command) => upstream::upstream(command),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

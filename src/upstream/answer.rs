@@ -1,12 +1,13 @@
 //! Answers that are no success (RFC 9457), and bodies read within their limits.
 
 use super::{Receiver, stored::StoreError};
-use crate::sync::wire::ProblemDetails;
+use crate::sync::wire::{MAX_BATCH_BYTES, ProblemDetails};
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use futures_util::StreamExt;
 use std::time::Duration;
 
 /// Seconds after which one who was sent away may come back.
@@ -37,6 +38,21 @@ fn come_back(mut response: Response) -> Response {
     response
 }
 
+/// Reads what a sender is about to send and keeps nothing of it: one that is cut off while it sends does not hear why.
+/// Of a body longer than any that we take, as much as that.
+pub(super) async fn drain(body: Body, patience: Duration) {
+    let reading = async {
+        let (mut stream, mut bytes) = (body.into_data_stream(), 0);
+        while let Some(Ok(chunk)) = stream.next().await
+            && bytes <= 2 * MAX_BATCH_BYTES
+        {
+            bytes += chunk.len();
+        }
+    };
+    // Late or not, the answer is the same.
+    let _ = tokio::time::timeout(patience, reading).await;
+}
+
 /// Reads a body of at most `limit` bytes within `patience`. A length that is announced is judged before a byte is read.
 pub(super) async fn body(
     headers: &HeaderMap,
@@ -49,6 +65,7 @@ pub(super) async fn body(
     };
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     if announced.is_some_and(|length| length.parse::<usize>().is_ok_and(|length| length > limit)) {
+        drain(body, patience).await;
         return Err(too_long());
     }
     match tokio::time::timeout(patience, axum::body::to_bytes(body, limit)).await {

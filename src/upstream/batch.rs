@@ -22,8 +22,11 @@ pub(super) async fn records(
     Extension(id): Extension<BoxId>,
     request: Request,
 ) -> Response {
-    let Ok(_place) = receiver.batches.try_acquire() else { return answer::busy(&receiver) };
     let (head, body) = request.into_parts();
+    let Ok(_place) = receiver.batches.try_acquire() else {
+        answer::drain(body, receiver.patience).await;
+        return answer::busy(&receiver);
+    };
     let bytes = match answer::body(&head.headers, body, MAX_BATCH_BYTES, receiver.patience).await {
         Ok(bytes) => bytes,
         Err(response) => return response,

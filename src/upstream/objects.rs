@@ -13,7 +13,7 @@ use crate::id::{BoxId, RecordingId};
 use axum::body::{Body, Bytes};
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::{
-    GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart,
+    GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig, WriteMultipart,
     aws::{AmazonS3Builder, Checksum},
     local::LocalFileSystem,
     path::Path,
@@ -22,6 +22,8 @@ use std::{ops::Range, sync::Arc, time::Duration};
 
 /// Up to so many bytes a recording is written in one request; above, in parts of this size (S3 wants 5 MiB at least).
 const WRITE_BYTES: u64 = 8 << 20;
+/// A store that does not answer for so long fails the request; the box asks again.
+const RETRY: Duration = Duration::from_secs(15);
 /// An upload that nobody goes on with for so long is given up.
 const ABANDONED: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -95,7 +97,8 @@ impl Objects {
         let mut builder = AmazonS3Builder::from_env()
             .with_bucket_name(&bucket.name)
             .with_region(&bucket.region)
-            .with_checksum_algorithm(Checksum::SHA256);
+            .with_checksum_algorithm(Checksum::SHA256)
+            .with_retry(RetryConfig { max_retries: 3, retry_timeout: RETRY, ..RetryConfig::default() });
         if let Some(endpoint) = &bucket.endpoint {
             builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
         }

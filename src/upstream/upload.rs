@@ -84,8 +84,11 @@ pub(super) async fn piece(
     Path(path): Named,
     request: Request,
 ) -> Response {
-    let Ok(_place) = receiver.pieces.try_acquire() else { return answer::busy(&receiver) };
     let (head, body) = request.into_parts();
+    let Ok(_place) = receiver.pieces.try_acquire() else {
+        answer::drain(body, receiver.patience).await;
+        return answer::busy(&receiver);
+    };
     let Some(recording) = named(&path) else {
         return answer::problem(StatusCode::BAD_REQUEST, "not understood", "that is no recording's id");
     };

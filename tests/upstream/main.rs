@@ -1,7 +1,7 @@
 //! The receiver, `ringside upstream`, as boxes and operators see it: real processes, a real PostgreSQL, an S3 server.
 
 #![cfg(feature = "upstream")]
-#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, unreachable_pub)]
 
 mod certificates;
 mod conformance;

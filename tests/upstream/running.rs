@@ -15,7 +15,8 @@ const BINARY: &str = env!("CARGO_BIN_EXE_ringside");
 /// Who may read and write in the test's bucket.
 pub const S3_KEY: [&str; 2] =
     ["GK31c2f218a2e44f485b94239e", "b892c0665f0ada8a4755dae98baa3b133590e11dae3bcc1f9d769d67f16c3835"];
-pub const BUCKET: &str = "recordings";
+/// Short: `s3s-fs` makes one file name of it and of a whole key in base64, and a name has 255 bytes.
+pub const BUCKET: &str = "rec";
 pub const OPERATOR: &str = "the operator's long token";
 
 /// A receiver. Dropped, it is killed.
@@ -62,7 +63,7 @@ fn spawn(arguments: &[String], port: u16) -> Child {
     Command::new(BINARY)
         .args(["upstream", "run", "--listen", &format!("127.0.0.1:{port}")])
         .args(arguments)
-        .env("RINGSIDE_LOG", "error")
+        .env("RINGSIDE_LOG", std::env::var("RINGSIDE_LOG").unwrap_or_else(|_| "error".to_owned()))
         .env("RINGSIDE_OPERATOR_TOKEN", OPERATOR)
         .env("AWS_ACCESS_KEY_ID", S3_KEY[0])
         .env("AWS_SECRET_ACCESS_KEY", S3_KEY[1])
@@ -197,7 +198,7 @@ impl Bucket {
         let mut builder =
             s3s::service::S3ServiceBuilder::new(s3s_fs::FileSystem::new(folder.path()).unwrap());
         builder.set_auth(s3s::auth::SimpleAuth::from_single(S3_KEY[0], S3_KEY[1]));
-        let service = builder.build();
+        let service = builder.build().into_shared();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -2,7 +2,7 @@
 
 use super::{
     dice::Dice,
-    running::{Bucket, Database, Running, admit, eventually},
+    running::{BUCKET, Bucket, Database, Running, admit, eventually},
     sender::{Office, Piece, Sender, header, read},
 };
 use ringside::sync::wire::{MIN_PIECE_BYTES, Receipt, RecordingReceipt, UPLOAD_OFFSET};
@@ -127,7 +127,7 @@ fn the_pieces_of_a_recording_may_go_to_any_receiver() {
         };
         assert_eq!(receipt.hash, blake3::hash(&whole).to_hex().to_string());
         let name =
-            format!("recordings/recordings/{}/{}/{}.ogg", office.id, office.recording(seq), receipt.hash);
+            format!("{BUCKET}/recordings/{}/{}/{}.ogg", office.id, office.recording(seq), receipt.hash);
         assert_eq!(std::fs::read(side.bucket.folder.path().join(name)).unwrap(), whole);
     }
     assert_eq!(side.database.ask("SELECT COUNT(*) FROM recording"), "2");

@@ -176,7 +176,8 @@ mod tests {
 
     #[test]
     fn a_cookie_is_good_until_it_ends_and_for_one_operators_token() {
-        let operator = Operator::new(Some("correct horse battery"));
+        let [operator, another] =
+            ["correct horse battery", "another"].map(|token| Operator::new(Some(token)));
         let asks = |name, value: &str, operator| asks(name, value, operator, "192.0.2.1:9");
         assert_eq!(asks(header::AUTHORIZATION, "Bearer correct horse battery", &operator), Visitor::Operator);
         assert_eq!(asks(header::AUTHORIZATION, "Bearer wrong", &operator), Visitor::Stranger);
@@ -184,7 +185,7 @@ mod tests {
         assert_eq!(asks(header::COOKIE, &fresh, &operator), Visitor::Operator);
         let over = format!("{COOKIE}={}", operator.session(999));
         assert_eq!(asks(header::COOKIE, &over, &operator), Visitor::Stranger);
-        assert_eq!(asks(header::COOKIE, &fresh, &Operator::new(Some("another"))), Visitor::Stranger);
+        assert_eq!(asks(header::COOKIE, &fresh, &another), Visitor::Stranger);
         let forged = format!("{COOKIE}=999999.{}", "0".repeat(64));
         assert_eq!(asks(header::COOKIE, &forged, &operator), Visitor::Stranger);
     }

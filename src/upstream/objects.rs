@@ -18,7 +18,7 @@ use object_store::{
     local::LocalFileSystem,
     path::Path,
 };
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, ops::Range, sync::Arc, time::Duration};
 
 /// Up to so many bytes a recording is written in one request; above, in parts of this size (S3 wants 5 MiB at least).
 const WRITE_BYTES: u64 = 8 << 20;
@@ -126,14 +126,23 @@ impl Objects {
         recording: RecordingId,
     ) -> Result<Vec<Announced>, StoreError> {
         let folder = Path::from_iter(["parts", &from.to_string(), &recording.to_string()]);
-        let listed = self.store.list_with_delimiter(Some(&folder)).await;
-        let folders = listed.map_err(StoreError::of("pieces could not be listed"))?.common_prefixes;
-        let announced = |folder: &Path| {
-            let (hash, bytes) = folder.filename()?.split_once('-')?;
+        let listed: Vec<_> = self
+            .store
+            .list(Some(&folder))
+            .try_collect()
+            .await
+            .map_err(StoreError::of("pieces could not be listed"))?;
+        // The names say it all; not every server behind this API knows folders.
+        let uploads: BTreeSet<String> = listed
+            .iter()
+            .filter_map(|object| Some(object.location.parts().nth(3)?.as_ref().to_owned()))
+            .collect();
+        let announced = |upload: &String| {
+            let (hash, bytes) = upload.split_once('-')?;
             let hash = blake3::Hash::from_hex(hash).ok()?;
             Some(Announced { from, recording, hash, bytes: bytes.parse().ok()? })
         };
-        Ok(folders.iter().filter_map(announced).collect())
+        Ok(uploads.iter().filter_map(announced).collect())
     }
 
     /// The pieces that follow each other from the beginning on.

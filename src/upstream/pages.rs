@@ -36,8 +36,8 @@ pub(super) async fn fleet(
     ConnectInfo(peer): ConnectInfo<Peer>,
     headers: HeaderMap,
 ) -> Response {
-    if let Err(response) = let_in(&receiver, &headers, &peer) {
-        return response;
+    if let Some(away) = sent_away(&receiver, &headers, &peer) {
+        return away;
     }
     match receiver.records.fleet().await {
         Ok(fleet) => drawn(FleetPage::new(fleet, wall_now())),
@@ -57,8 +57,8 @@ pub(super) async fn one_box(
     Query(below): Query<Below>,
     headers: HeaderMap,
 ) -> Response {
-    if let Err(response) = let_in(&receiver, &headers, &peer) {
-        return response;
+    if let Some(away) = sent_away(&receiver, &headers, &peer) {
+        return away;
     }
     let Ok(id) = id.parse::<BoxId>() else { return not_here() };
     match box_page(&receiver, id, below.before.unwrap_or(i64::MAX as u64)).await {
@@ -131,11 +131,12 @@ pub(super) async fn with_headers(mut response: Response) -> Response {
     response
 }
 
-fn let_in(receiver: &Receiver, headers: &HeaderMap, peer: &Peer) -> Result<(), Response> {
+/// The answer to those who may not see a page.
+fn sent_away(receiver: &Receiver, headers: &HeaderMap, peer: &Peer) -> Option<Response> {
     match receiver.operator.visitor(headers, peer, wall_now()) {
-        Visitor::Operator => Ok(()),
-        Visitor::Stranger => Err(Redirect::to("/sign-in").into_response()),
-        Visitor::Outsider => Err(not_here()),
+        Visitor::Operator => None,
+        Visitor::Stranger => Some(Redirect::to("/sign-in").into_response()),
+        Visitor::Outsider => Some(not_here()),
     }
 }
 

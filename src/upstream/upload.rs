@@ -94,7 +94,7 @@ pub(super) async fn piece(
     };
     let piece = match Piece::read(&head.headers, from, recording) {
         Ok(piece) => piece,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let bytes = match answer::body(&head.headers, body, MAX_PIECE_BYTES, receiver.patience).await {
         Ok(bytes) => bytes,
@@ -110,10 +110,10 @@ pub(super) async fn piece(
 }
 
 impl Piece {
-    fn read(headers: &HeaderMap, from: BoxId, recording: RecordingId) -> Result<Self, Response> {
+    fn read(headers: &HeaderMap, from: BoxId, recording: RecordingId) -> Result<Self, Box<Response>> {
         let wrong = |name| {
             let why = format!("the header {name} is missing or wrong");
-            move || answer::problem(StatusCode::BAD_REQUEST, "not understood", why)
+            move || Box::new(answer::problem(StatusCode::BAD_REQUEST, "not understood", why))
         };
         let number = |name| header(headers, name).and_then(|text| text.parse::<u64>().ok());
         let offset = number(UPLOAD_OFFSET).ok_or_else(wrong(UPLOAD_OFFSET))?;
@@ -128,7 +128,7 @@ impl Piece {
         let hash = hash.ok_or_else(wrong(BLAKE3))?;
         if bytes > MAX_RECORDING_BYTES {
             let why = format!("at most {MAX_RECORDING_BYTES} bytes are taken of one recording");
-            return Err(answer::problem(StatusCode::PAYLOAD_TOO_LARGE, "too long", why));
+            return Err(Box::new(answer::problem(StatusCode::PAYLOAD_TOO_LARGE, "too long", why)));
         }
         Ok(Self { of: Announced { from, recording, hash, bytes }, call, offset, last })
     }

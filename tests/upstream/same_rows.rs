@@ -119,7 +119,16 @@ fn the_pieces_of_a_recording_may_go_to_any_receiver() {
             let piece = Piece { seq, whole: &whole, offset, end };
             let mut answer = sender.piece(&bases[offset / step % RECEIVERS], &office, piece).unwrap();
             match answer.status().as_u16() {
-                202 => assert_eq!(header(&answer, UPLOAD_OFFSET), end.to_string()),
+                202 => {
+                    assert_eq!(header(&answer, UPLOAD_OFFSET), end.to_string());
+                    let standing =
+                        sender.head(&bases[(offset / step + 1) % RECEIVERS], &office, seq).unwrap();
+                    assert_eq!(
+                        header(&standing, UPLOAD_OFFSET),
+                        end.to_string(),
+                        "asked of another receiver"
+                    );
+                }
                 200 => break read::<RecordingReceipt>(&mut answer).unwrap(),
                 other => panic!("{other}"),
             }

@@ -112,7 +112,7 @@ fn the_pieces_of_a_recording_may_go_to_any_receiver() {
     // Below and above what is written in one request.
     for (seq, bytes) in [(1, 4 * MIN_PIECE_BYTES + 77), (2, (9 << 20) + 1)] {
         let whole = office.audio(seq, bytes);
-        let step = (bytes / 9).max(MIN_PIECE_BYTES).min(1 << 20);
+        let step = (bytes / 9).clamp(MIN_PIECE_BYTES, 1 << 20);
         let mut offset = 0;
         let receipt = loop {
             let end = bytes.min(offset + step);

@@ -153,7 +153,7 @@ fn kill_all(
     std::thread::spawn(move || {
         let (mut dice, mut kills) = (Dice::new(50), [0; 3]);
         while !done.load(Ordering::Relaxed) {
-            std::thread::sleep(Duration::from_millis(u64::try_from(300 + dice.below(1_500)).unwrap()));
+            std::thread::sleep(Duration::from_millis(u64::try_from(2_000 + dice.below(6_000)).unwrap()));
             let pause = Duration::from_millis(u64::try_from(dice.below(700)).unwrap());
             match dice.below(5) {
                 0 => {

@@ -2,7 +2,7 @@
 //!
 //! Two pure values are the product: [`switchboard::Switchboard`] (control plane) and
 //! [`media::PatchBay`] (data plane). Everything that touches the outside lives in [`io`], [`web`],
-//! [`daemon`], [`cli`] and [`sim`]; a module imports only lower layers, which `tests/tidy.rs` enforces.
+//! [`upstream`], [`daemon`], [`cli`] and [`sim`]; a module imports only lower layers, which `tests/tidy.rs` enforces.
 
 // Words.
 pub mod hex;
@@ -41,6 +41,11 @@ pub mod switchboard;
 pub mod io;
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod web;
+
+// The other end of many boxes.
+#[cfg(feature = "upstream")]
+#[allow(clippy::disallowed_methods, clippy::disallowed_types)]
+pub mod upstream;
 
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod cli;

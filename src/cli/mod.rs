@@ -26,6 +26,8 @@ mod show;
 mod status;
 mod sync;
 mod top;
+#[cfg(feature = "upstream")]
+mod upstream;
 pub mod verify;
 
 use crate::{config::Colours, id::CallId};
@@ -90,6 +92,10 @@ enum Command {
     /// Open recordings, also encrypted ones.
     #[command(subcommand)]
     Recordings(Recordings),
+    /// Receive the records and recordings of boxes.
+    #[cfg(feature = "upstream")]
+    #[command(subcommand)]
+    Upstream(upstream::Upstream),
 }
 
 #[derive(Subcommand)]
@@ -148,6 +154,8 @@ pub fn main() -> ExitCode {
         Command::Export(arguments) => export::run(&arguments),
         Command::Recordings(Recordings::Open(arguments)) => recordings::open(&arguments),
         Command::Recordings(Recordings::NewOwnerKey { out }) => recordings::new_owner_key(&out),
+        #[cfg(feature = "upstream")]
+        Command::Upstream(command) => upstream::upstream(command),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -47,7 +47,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 /// Logs go to standard error, from where systemd takes them; `RINGSIDE_LOG` chooses what (default: `info`).
-fn tracing_to_stderr() {
+pub(super) fn tracing_to_stderr() {
     let wanted = EnvFilter::try_from_env("RINGSIDE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let coloured = colours(&std::io::stderr()) == Colours::On;
     tracing_subscriber::fmt().with_env_filter(wanted).with_writer(std::io::stderr).with_ansi(coloured).init();

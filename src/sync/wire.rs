@@ -4,6 +4,8 @@
 //! ```text
 //! POST /v1/boxes/{box}/records               Batch   -> 200 Receipts, after the upstream's own commit
 //! HEAD /v1/boxes/{box}/recordings/{rec}              -> 200 Upload-Offset, Upload-Complete; 404 if there is nothing
+//!        [Ringside-Blake3: hex]     asks about the upload with this digest, else about the one that got furthest;
+//!                                   the answer names the digest that it is about
 //! PUT  /v1/boxes/{box}/recordings/{rec}      bytes   -> 200 RecordingReceipt when whole, 202 Upload-Offset before
 //!        Upload-Offset: 0  Upload-Length: 65536  Upload-Complete: ?1  Ringside-Call: cal_…  Ringside-Blake3: hex
 //! GET  /v1/boxes/{box}/gaps?calls=N                  -> 200 Gaps: what of the calls 1..=N is not there
@@ -13,7 +15,9 @@
 //! digest). A receipt is given only after the upstream has made its own copy durable. 429 and 503 may carry
 //! `Retry-After`; any other 4xx but 408 and 425 means that the thing itself is refused. Pieces of a recording follow
 //! draft-ietf-httpbis-resumable-upload in the names of their headers; a wrong offset is 409 with the right one, a
-//! digest that does not match 422, and the upload begins again.
+//! digest that does not match 422, and the upload begins again. Only the last piece may be shorter than
+//! [`MIN_PIECE_BYTES`]. Of an upload whose last piece came and that was not made whole, `Upload-Offset` is where that
+//! last piece begins: it has to come again.
 
 use crate::{
     id::{BoxId, CallId, RecordingId},
@@ -31,6 +35,8 @@ pub const MAX_BATCH_RECORDS: usize = 200;
 pub const MAX_BATCH_BYTES: usize = 2 << 20;
 /// Bytes of one piece of a recording at most.
 pub const MAX_PIECE_BYTES: usize = 1 << 20;
+/// Bytes of a piece at least that is not the last: what an upload costs its store is counted in pieces.
+pub const MIN_PIECE_BYTES: usize = 16 << 10;
 /// Bytes of one recording at most: a day of both legs.
 pub const MAX_RECORDING_BYTES: u64 = 512 << 20;
 /// Ranges of calls in one answer about gaps.

@@ -29,26 +29,26 @@ const UI_CSS: &str = concat!(
 const FAVICON: &str = include_str!("static/favicon.svg");
 
 /// Address of the script bundle; it changes with its content, so a browser may keep it for ever.
-pub(super) static JS_URL: LazyLock<String> = LazyLock::new(|| versioned("/ui.js", UI_JS));
+pub(crate) static JS_URL: LazyLock<String> = LazyLock::new(|| versioned("/ui.js", UI_JS));
 
 /// Address of the style bundle.
-pub(super) static CSS_URL: LazyLock<String> = LazyLock::new(|| versioned("/ui.css", UI_CSS));
+pub(crate) static CSS_URL: LazyLock<String> = LazyLock::new(|| versioned("/ui.css", UI_CSS));
 
 /// The version in a bundle's address.
 #[derive(serde::Deserialize)]
-pub(super) struct Version {
+pub(crate) struct Version {
     v: Option<String>,
 }
 
-pub(super) async fn js(Query(version): Query<Version>) -> impl IntoResponse {
+pub(crate) async fn js(Query(version): Query<Version>) -> impl IntoResponse {
     asset(UI_JS, "text/javascript; charset=utf-8", &version, &JS_URL)
 }
 
-pub(super) async fn css(Query(version): Query<Version>) -> impl IntoResponse {
+pub(crate) async fn css(Query(version): Query<Version>) -> impl IntoResponse {
     asset(UI_CSS, "text/css; charset=utf-8", &version, &CSS_URL)
 }
 
-pub(super) async fn favicon() -> impl IntoResponse {
+pub(crate) async fn favicon() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "max-age=86400")], FAVICON)
 }
 

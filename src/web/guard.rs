@@ -45,17 +45,21 @@ pub(super) async fn guard(request: Request, next: Next) -> Response {
         )
             .into_response()
     };
-    let headers = response.headers_mut();
+    dress(response.headers_mut());
+    response
+}
+
+/// Adds what every page carries.
+pub(crate) fn dress(headers: &mut HeaderMap) {
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
     // Call data is not for caches; what may be kept says so itself.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
 }
 
 /// Whether a `Host` value (RFC 9110 7.2, host and optional port) names this machine.
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(v6) => v6.split_once(']').map_or(v6, |(address, _)| address),
         None => host.split_once(':').map_or(host, |(name, _)| name),

@@ -7,8 +7,8 @@
 //! way of line tests, `panel` its strip on the live page, `status_wording` the words for both.
 
 mod api;
-mod assets;
-mod guard;
+pub(crate) mod assets;
+pub(crate) mod guard;
 mod health;
 mod live;
 #[cfg(test)]

@@ -73,7 +73,7 @@ fn a_clock_that_jumps_by_ten_years_changes_neither_order_nor_lengths() {
         assert_eq!(recovered.next_seq, identities.len() as u64 + 1);
         let running = begin(dir.path(), clock);
         for _ in 0..2 {
-            let identity = numbering.take(clock.wall());
+            let identity = numbering.take(clock.wall(), clock.now());
             take_call(&running, &identity, || wrong_by_ms.store(*next, Ordering::Relaxed));
             identities.push(identity);
         }

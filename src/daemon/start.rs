@@ -79,16 +79,10 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let stored = storage_options(config, data);
     let kek = stored.vault.as_ref().map(|vault| vault.kek.clone());
     let (recovered, storage) = open_storage(data, &stored, clock, outbox.clone())?;
-    let sip_address = options.sip.unwrap_or(config.sip.listen);
-    let web_address = options.web.unwrap_or(config.web.listen);
     let phones: Vec<String> = profile.fxs_ports().map(|(_, port)| port.name.clone()).collect();
-    let rtp = bind_rtp(config, sip_address.ip(), phones.len())?;
-    let listener = std::net::TcpListener::bind(web_address).map_err(socket("web", web_address))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let guard = runtime.enter();
-    let socket = SipSocket::bind(sip_address).map_err(socket("SIP", sip_address))?;
-    drop(guard);
+    let Sockets { runtime, sip: socket, web: listener, rtp } = sockets(&options, phones.len())?;
     let (sip, web) = (socket.local_addr()?, listener.local_addr()?);
+
     let boot = random()?;
     let book = LineBook::open(data, config, &profile, clock)?;
     let switchboard = Switchboard::new(
@@ -170,6 +164,28 @@ fn open_storage(
         }
     })?;
     Ok((recovered, storage))
+}
+
+/// What the outside comes in at.
+struct Sockets {
+    /// The signalling thread's; the SIP socket is bound to it.
+    runtime: tokio::runtime::Runtime,
+    sip: SipSocket,
+    web: std::net::TcpListener,
+    rtp: RtpSockets,
+}
+
+fn sockets(options: &Options, phones: usize) -> Result<Sockets, StartError> {
+    let config = &options.config;
+    let sip_address = options.sip.unwrap_or(config.sip.listen);
+    let web_address = options.web.unwrap_or(config.web.listen);
+    let rtp = bind_rtp(config, sip_address.ip(), phones)?;
+    let web = std::net::TcpListener::bind(web_address).map_err(socket("web", web_address))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let guard = runtime.enter();
+    let sip = SipSocket::bind(sip_address).map_err(socket("SIP", sip_address))?;
+    drop(guard);
+    Ok(Sockets { runtime, sip, web, rtp })
 }
 
 /// As many RTP ports as the phones can use at once.

@@ -166,8 +166,10 @@ pub struct Machine {
     last_audit: Option<Instant>,
     last_gaps: Gaps,
     audit_tries: u8,
-    /// It was a recording that met the upstream again after a silence.
+    /// Something else than a look at the gaps met the upstream again after a silence.
     owes_audit: bool,
+    /// Records went after a silence without that look: what their receipts hide is to be found out.
+    is_blind: bool,
     next_site: Instant,
     listing: Listing,
     resting: Resting,
@@ -202,6 +204,7 @@ impl Machine {
             last_gaps: Gaps::default(),
             audit_tries: 0,
             owes_audit: false,
+            is_blind: false,
             next_site: now,
             listing: Listing::default(),
             resting: Resting::default(),
@@ -341,6 +344,7 @@ impl Machine {
         let records = self.slices.last().map_or_else(Vec::new, |slice| slice.records.clone());
         if !records.is_empty() || now >= self.next_sign || self.outage.is_some() {
             self.next_sign = now.after_ms(SIGN_OF_LIFE_MS);
+            self.is_blind |= is_first && !records.is_empty();
             self.ask(Job::Batch(records.clone()), out, |request| Command::SendBatch { request, records });
             return true;
         }
@@ -427,7 +431,7 @@ impl Machine {
     /// The upstream answered well.
     fn met(&mut self, now: Instant) {
         self.talk.works();
-        self.audit_tries = 0;
+        self.owes_audit |= self.is_silent(now);
         (self.contact, self.last_contact, self.last_error) = (Contact::Fine, Some(now), None);
     }
 }

@@ -36,6 +36,12 @@ fn storm(seed: u64) {
                 0 => backup = world.upstream.clone(),
                 1 if world.dice.below(3) == 0 => world.restore(backup.clone()),
                 2 if world.dice.below(4) == 0 => world.restore(Upstream::default()),
+                3 if world.dice.below(3) == 0 => {
+                    world.records_break_until = world.now + world.dice.below(HOUR / 2);
+                }
+                4 if world.dice.below(3) == 0 => {
+                    world.recordings_break_until = world.now + world.dice.below(HOUR / 2);
+                }
                 3..=6 if calls > 0 => {
                     let again = 1 + world.dice.below(calls);
                     world.store(again, 0);
@@ -110,4 +116,24 @@ fn the_newest_record_is_there_first_after_an_outage_and_the_oldest_recording() {
     }
     assert!(world.upstream.recordings.contains_key(&model::recording_id(1)));
     assert_eq!(world.upstream.records.len(), 1_000, "records do not wait for recordings");
+}
+
+#[test]
+fn neither_records_nor_recordings_wait_for_the_other_to_be_taken() {
+    let mut world = World::new(5);
+    world.records_break_until = 2 * HOUR;
+    world.recordings_break_until = 0;
+    (1..=20).for_each(|seq| world.store(seq, 100_000));
+    world.run_until(HOUR);
+    assert_eq!((world.upstream.records.len(), world.upstream.recordings.len()), (0, 20));
+    world.recordings_break_until = 8 * HOUR;
+    (21..=40).for_each(|seq| world.store(seq, 100_000));
+    world.run_until(3 * HOUR);
+    assert_eq!((world.upstream.records.len(), world.upstream.recordings.len()), (40, 20));
+    let before = world.requests;
+    world.store(41, 0);
+    world.run_until(world.now + SECOND);
+    assert!(world.upstream.records.contains_key(&41), "at once, although recordings fail");
+    world.run_until(world.now + HOUR);
+    assert!(world.requests - before < 400, "{} requests in an hour", world.requests - before);
 }

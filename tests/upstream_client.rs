@@ -1,5 +1,7 @@
 //! The sync client on real sockets, against an upstream that misbehaves.
 
+#[path = "sync/certificates.rs"]
+mod certificates;
 #[path = "sync/server.rs"]
 mod server;
 mod storage;
@@ -7,13 +9,17 @@ mod storage;
 use ringside::{
     id::BoxId,
     io::{
+        box_key::BoxKey,
         clock::Clock,
+        files::ENCRYPTED,
         journal::{Entry, Fact, reader},
+        recording_file::{RecordingFile, Sealing},
         storage as store,
         upstream::{self, Access, Options, Outbox, Shared, Upstream, socket},
     },
     note::What,
     record::{CallRecord, Ended, RecordingState},
+    recording::vault::{CIPHER, PublicKey, Vault},
     sync::{Backlog, budget::Rates},
 };
 use server::{Server, Trick};
@@ -75,24 +81,30 @@ struct Office {
 
 impl Office {
     fn open(server: &Server, rates: Rates, records: impl FnOnce(&Path) -> Vec<CallRecord>) -> Self {
+        let access = Access {
+            url: format!("http://{}", server.address),
+            token: Some("secret".to_owned()),
+            client: None,
+            ca: None,
+            dscp: socket::DSCP_LE,
+            patience: Duration::from_secs(1),
+        };
+        Self::with(access, rates, records)
+    }
+
+    fn with(access: Access, rates: Rates, records: impl FnOnce(&Path) -> Vec<CallRecord>) -> Self {
         let data = tempfile::tempdir().unwrap();
         let clock = Clock::start();
         let options = store::Options { ballast_bytes: 0, ..store::Options::default() };
+        ringside::io::files::identity(data.path(), own_id(), None).unwrap();
         store::recover(data.path(), &options, clock).unwrap();
         let storage = store::start(data.path(), &options, clock, |_| {}).unwrap();
         let records = records(data.path());
         let shared = Shared::default();
         let options = Options {
-            access: Access {
-                url: format!("http://{}", server.address),
-                token: Some("secret".to_owned()),
-                client: None,
-                ca: None,
-                dscp: socket::DSCP_LE,
-                patience: Duration::from_secs(1),
-            },
+            access,
             rates,
-            box_id: BoxId::from_parts(START, 7),
+            box_id: own_id(),
             boot_id: "00".to_owned(),
             site: "office".to_owned(),
             data: data.path().to_owned(),
@@ -116,6 +128,10 @@ impl Office {
         };
         entries.filter_map(|entry| note(entry.unwrap())).collect()
     }
+}
+
+fn own_id() -> BoxId {
+    BoxId::from_parts(START, 7)
 }
 
 const UNLIMITED: Rates = Rates { uplink_kbps: None, share_percent: 100, calls_kbps: 64 };
@@ -195,4 +211,98 @@ fn a_socket_yields_to_everything_and_holds_little() {
     assert_eq!(seen.tos_v4().unwrap() >> 2, u32::from(socket::DSCP_LE));
     assert!((32 << 10..=128 << 10).contains(&seen.send_buffer_size().unwrap()));
     assert_eq!(seen.tcp_notsent_lowat().unwrap(), 16 << 10);
+}
+
+/// A call whose recording is encrypted, and its audio.
+fn encrypted(data: &Path, seq: u64, owner: Option<PublicKey>) -> (CallRecord, Vec<u8>) {
+    let mut record = *ended(seq, Ended::CallerHungUp);
+    let vault = Vault { kek: BoxKey::find(data).unwrap().unwrap().kek(), owner };
+    let output = storage::record(&storage::tapped(0, &storage::noise(seq, 8_000), &vec![0; 8_000]));
+    let (id, path) = (storage::recording(seq), format!("{seq}.{ENCRYPTED}"));
+    let sealing = Sealing { vault: &vault, recording: id, call: record.id };
+    let mut file = RecordingFile::create(data, &path, Some(sealing)).unwrap();
+    file.append(&output).unwrap();
+    let finished = file.finish().unwrap();
+    record.recording.id = Some(id);
+    record.recording.state = RecordingState::Closed;
+    record.recording.path = Some(path);
+    record.recording.bytes = finished.bytes;
+    record.recording.hash = Some(finished.hash);
+    record.recording.audio_hash = finished.audio_hash;
+    record.recording.encryption = Some(CIPHER.to_owned());
+    (record, output.pages)
+}
+
+#[test]
+fn only_what_the_owner_can_open_goes_encrypted() {
+    let server = Server::with(&[]);
+    let mut wanted = Vec::new();
+    let mut office = Office::open(&server, UNLIMITED, |data| {
+        let (for_owner, _) = encrypted(data, 1, Some(PublicKey::new([9; 32])));
+        let (for_box, audio) = encrypted(data, 2, None);
+        let plain = recorded(data, 3, 100_000);
+        let file =
+            |record: &CallRecord| std::fs::read(data.join(record.recording.path.as_ref().unwrap())).unwrap();
+        wanted = vec![file(&for_owner), audio, file(&plain)];
+        vec![for_owner, for_box, plain]
+    });
+    server.wait("recordings", |kept| kept.whole.len() >= 3);
+    let kept = server.kept.lock().unwrap().recordings.clone();
+    for (seq, wanted) in (1..).zip(&wanted) {
+        assert!(kept[&storage::recording(seq).to_string()] == *wanted, "recording {seq}");
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let hash = |note: &What| match note {
+        What::RecordingReceived { hash, .. } => Some(hash.clone()),
+        _ => None,
+    };
+    let noted: Vec<String> = office.notes().iter().filter_map(hash).collect();
+    let digests: Vec<String> = wanted.iter().map(|file| blake3::hash(file).to_hex().to_string()).collect();
+    assert_eq!(noted, digests, "the receipt is for the bytes that went");
+}
+
+#[test]
+fn the_head_of_the_journal_goes_with_every_batch_and_is_signed() {
+    let server = Server::with(&[]);
+    let office = Office::open(&server, UNLIMITED, |_| vec![*ended(1, Ended::NoAnswer)]);
+    server.wait("a record", |kept| !kept.records.is_empty());
+    // Its receipt is the journal's first entry: the batch after it has a head.
+    office.client.as_ref().unwrap().orders().unwrap().now();
+    server.wait("a head", |kept| kept.heads > 0);
+}
+
+#[cfg(feature = "upstream")]
+#[test]
+fn the_client_knows_its_upstream_by_its_authority_and_shows_its_own_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    certificates::make(folder.path(), &own_id().to_string());
+    let receiver = certificates::Receiver::start(folder.path(), &own_id().to_string());
+    let file = |name: &str| folder.path().join(name);
+    let connect = |ca: &str, shows: bool| {
+        let access = Access {
+            url: format!("https://localhost:{}", receiver.port),
+            token: None,
+            client: shows.then(|| (file("box.pem"), file("box.key"))),
+            ca: Some(file(ca)),
+            dscp: socket::DSCP_LE,
+            patience: Duration::from_secs(5),
+        };
+        let office = Office::with(access, UNLIMITED, |_| Vec::new());
+        let until = std::time::Instant::now() + Duration::from_secs(60);
+        loop {
+            let status = office.shared.status();
+            if status.last_contact.is_some() || status.last_error.is_some() {
+                return status;
+            }
+            assert!(std::time::Instant::now() < until, "{status:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let known = connect("ca.pem", true);
+    assert!(known.last_contact.is_some() && known.last_error.is_none(), "{known:?}");
+    let foreign = connect("foreign.pem", true);
+    let why = foreign.last_error.unwrap();
+    assert!(foreign.last_contact.is_none() && why.contains("certificate"), "{why}");
+    let unknown = connect("ca.pem", false);
+    assert!(unknown.last_error.unwrap().starts_with("401"), "without a certificate it is nobody");
 }

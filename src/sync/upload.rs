@@ -4,6 +4,7 @@ use super::{event::RecordingDue, wire};
 
 /// Bytes of a piece while calls are up: 8 s at 64 kbit/s, so that records do not wait longer behind it.
 const CALM_PIECE_BYTES: u64 = 64 << 10;
+const _: () = assert!(CALM_PIECE_BYTES >= wire::MIN_PIECE_BYTES as u64);
 /// A digest that does not match makes the upload begin again so often.
 const MAX_RESTARTS: u8 = 2;
 /// Wrong offsets in a row before something else is tried.
@@ -24,6 +25,8 @@ enum At {
 pub(super) struct Upload {
     pub(super) due: RecordingDue,
     at: At,
+    /// As far as the upstream ever said it was.
+    furthest: u64,
     restarts: u8,
     conflicts: u8,
     failures: u8,
@@ -38,23 +41,31 @@ pub(super) enum Next {
 
 impl Upload {
     pub(super) const fn new(due: RecordingDue) -> Self {
-        Self { due, at: At::Unknown, restarts: 0, conflicts: 0, failures: 0 }
+        Self { due, at: At::Unknown, furthest: 0, restarts: 0, conflicts: 0, failures: 0 }
     }
 
     pub(super) fn next(&self, calls_up: usize) -> Next {
         let most = if calls_up == 0 { wire::MAX_PIECE_BYTES as u64 } else { CALM_PIECE_BYTES };
         match self.at {
             At::Unknown => Next::Ask,
-            // What is whole but has no receipt yet gets it for an empty last piece.
+            // What is whole but has no receipt yet gets it for its end once more.
+            At::Offset(offset) if offset == self.due.bytes => {
+                let length = (wire::MIN_PIECE_BYTES as u64).min(offset);
+                Next::Piece { offset: offset - length, length }
+            }
             At::Offset(offset) => Next::Piece { offset, length: (self.due.bytes - offset).min(most) },
         }
     }
 
     /// The upstream has so many bytes; false if these cannot be ours.
     pub(super) const fn there(&mut self, offset: u64) -> bool {
-        (self.conflicts, self.failures) = (0, 0);
         if offset > self.due.bytes {
             return false;
+        }
+        self.failures = 0;
+        if offset > self.furthest {
+            // Only what gets further has an end.
+            (self.furthest, self.conflicts) = (offset, 0);
         }
         self.at = At::Offset(offset);
         true
@@ -73,7 +84,7 @@ impl Upload {
     /// The digest did not match: it begins again; false if that has been tried.
     pub(super) const fn restart(&mut self) -> bool {
         self.restarts += 1;
-        self.at = At::Offset(0);
+        (self.at, self.furthest) = (At::Offset(0), 0);
         self.restarts <= MAX_RESTARTS
     }
 

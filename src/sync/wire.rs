@@ -17,7 +17,8 @@
 //! draft-ietf-httpbis-resumable-upload in the names of their headers; a wrong offset is 409 with the right one, a
 //! digest that does not match 422, and the upload begins again. Only the last piece may be shorter than
 //! [`MIN_PIECE_BYTES`]. Of an upload whose last piece came and that was not made whole, `Upload-Offset` is where that
-//! last piece begins: it has to come again.
+//! last piece begins: it has to come again. Of a whole
+//! recording it is its length, and its end sent once more is answered with the receipt.
 
 use crate::{
     id::{BoxId, CallId, RecordingId},
@@ -85,7 +86,9 @@ pub struct SentRecord {
     pub record: Box<RawValue>,
 }
 
-/// The head of the journal's chain.
+/// The head of the journal's chain. Kept by the upstream it proves that nothing before it was changed on the box since:
+/// `seq` never goes back, one `seq` has one digest, and a box keeps its key. What does not fit is a warning to the
+/// operator, never a reason to refuse records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChainHead {
     /// Number of the last durable entry.
@@ -94,10 +97,19 @@ pub struct ChainHead {
     pub segment: u32,
     /// BLAKE3 over the segment up to that entry, chained to all before, hex.
     pub digest: String,
-    /// The box's ed25519 signature over the three, hex.
+    /// The box's ed25519 signature over [`ChainHead::signed_bytes`], hex.
     pub signature: String,
     /// The box's ed25519 public key, hex.
     pub public_key: String,
+}
+
+impl ChainHead {
+    /// What is signed: box, segment, number and digest, a line each, as ASCII.
+    #[must_use]
+    pub fn signed_bytes(&self, box_id: BoxId) -> Vec<u8> {
+        let Self { seq, segment, digest, .. } = self;
+        format!("ringside.journal.head/1\n{box_id}\n{segment}\n{seq}\n{digest}\n").into_bytes()
+    }
 }
 
 /// How the box is, for the fleet's page.

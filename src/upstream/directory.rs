@@ -6,13 +6,14 @@
 //! DIR/boxes/box_…/calls/cal_….json           one record: written whole, fsynced, renamed; the folder fsynced
 //! DIR/boxes/box_…/received/rec_….HASH.json   one receipt of a recording, likewise
 //! DIR/boxes/box_…/heads.jsonl                heads of the box's journal, appended and fsynced
+//! DIR/boxes/box_…/chain.json                 what is known of the box's journal, fsynced
 //! DIR/boxes/box_…/heard.json                 what it said last
 //! DIR/boxes/box_…/site.json                  its signed site
 //! ```
 //! Nothing is indexed on the disk. What the files say is read once for each box and kept in memory; after an error it is
 //! forgotten and read again, so that memory never says more than the disk.
 
-use super::stored::{Arrived, FleetBox, Heard, Kept, StoreError, StoredCall, Taken, take};
+use super::stored::{Arrived, Chain, FleetBox, Heard, Kept, StoreError, StoredCall, Taken, take};
 use crate::{
     id::{BoxId, CallId, RecordingId},
     sync::wire::{Batch, ChainHead, Gaps, MAX_GAP_RANGES, RecordingReceipt, SignedSite},
@@ -40,11 +41,12 @@ pub struct Directory {
 #[derive(Default)]
 struct Shelf {
     kept: BTreeMap<CallId, Kept>,
-    /// Number of each call, and the recording that its record promises.
-    calls: BTreeMap<CallId, (u64, Option<(RecordingId, String)>)>,
+    /// Number of each call, the recording that its record promises, and its other digest.
+    calls: BTreeMap<CallId, (u64, Option<(RecordingId, String)>, Option<String>)>,
     received: BTreeMap<(RecordingId, String), RecordingReceipt>,
     last: u64,
     head: Option<ChainHead>,
+    chain: Chain,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -62,6 +64,8 @@ struct CallFile {
     received_at: WallTime,
     #[serde(default)]
     recording: Option<(RecordingId, String)>,
+    #[serde(default)]
+    audio_hash: Option<String>,
     record: Box<RawValue>,
 }
 
@@ -170,7 +174,13 @@ impl Directory {
                 append_line(&home.join("heads.jsonl"), &(now, &batch.head))?;
                 shelf.head.clone_from(&batch.head);
             }
-            write_unsynced(&home.join("heard.json"), &Heard::of(batch, now))?;
+            let heard = Heard::of(batch, shelf.chain.clone(), now);
+            if heard.chain != shelf.chain {
+                write_whole(&home.join("chain.json"), &heard.chain)?;
+                sync_dir(home)?;
+                shelf.chain.clone_from(&heard.chain);
+            }
+            write_unsynced(&home.join("heard.json"), &heard)?;
             Ok(taken)
         })
     }
@@ -178,7 +188,7 @@ impl Directory {
     pub(super) fn calls(&self, id: BoxId, below: u64, limit: usize) -> Result<Vec<StoredCall>, StoreError> {
         self.on_shelf(id, "records could not be read", |shelf, home| {
             let mut numbers: Vec<(u64, CallId)> =
-                shelf.calls.iter().map(|(id, (seq, _))| (*seq, *id)).collect();
+                shelf.calls.iter().map(|(id, (seq, ..))| (*seq, *id)).collect();
             numbers.retain(|(seq, _)| *seq < below);
             numbers.sort_unstable_by(|a, b| b.cmp(a));
             let read = |(seq, call): (u64, CallId)| {
@@ -213,12 +223,16 @@ impl Directory {
 
     pub(super) fn gaps(&self, id: BoxId, calls: u64) -> Result<Gaps, StoreError> {
         self.on_shelf(id, "gaps could not be read", |shelf, _| {
-            let numbers: BTreeSet<u64> = shelf.calls.values().map(|(seq, _)| *seq).collect();
-            let promised = shelf.calls.values().filter_map(|(_, recording)| recording.as_ref());
-            let missing = promised.filter(|promised| !shelf.received.contains_key(*promised));
+            let numbers: BTreeSet<u64> = shelf.calls.values().map(|(seq, ..)| *seq).collect();
+            let is_here = |id: RecordingId, hash: &String| shelf.received.contains_key(&(id, hash.clone()));
+            let missing = shelf.calls.values().filter_map(|(_, recording, audio_hash)| {
+                let (id, hash) = recording.as_ref()?;
+                let is_missing = !std::iter::once(hash).chain(audio_hash).any(|hash| is_here(*id, hash));
+                is_missing.then_some(*id)
+            });
             Ok(Gaps {
                 calls: ranges(numbers, calls),
-                recordings: missing.map(|(id, _)| *id).take(MAX_GAP_RANGES).collect(),
+                recordings: missing.take(MAX_GAP_RANGES).collect(),
                 last_hq_seq: shelf.kept.values().map(|kept| kept.hq_seq).max().unwrap_or(0),
             })
         })
@@ -237,7 +251,8 @@ impl Directory {
 
 impl Shelf {
     fn read(home: &Path) -> io::Result<Self> {
-        let mut shelf = Self::default();
+        let chain = read_file(&home.join("chain.json"))?.unwrap_or_default();
+        let mut shelf = Self { chain, ..Self::default() };
         // A file may have been renamed by a receiver that was killed before it fsynced the folder: what is read here
         // gets receipts, so it has to be durable first.
         for folder in ["calls", "received"].map(|name| home.join(name)) {
@@ -249,7 +264,7 @@ impl Shelf {
             let Some(call) = name.strip_suffix(".json").and_then(|id| id.parse().ok()) else { continue };
             let Some(file) = read_file::<CallFile>(&home.join("calls").join(&name))? else { continue };
             shelf.last = shelf.last.max(file.hq_seq);
-            shelf.calls.insert(call, (file.seq, file.recording));
+            shelf.calls.insert(call, (file.seq, file.recording, file.audio_hash));
             shelf.kept.insert(call, Kept { rev: file.rev, hash: file.hash, hq_seq: file.hq_seq });
         }
         for name in names(&home.join("received"))?.iter().filter(|name| name.ends_with(".json")) {
@@ -281,6 +296,7 @@ impl Shelf {
                 hq_seq: *hq_seq,
                 received_at: now,
                 recording: record.recording.clone(),
+                audio_hash: record.audio_hash.clone(),
                 record: RawValue::from_string(record.text.clone())?,
             };
             write_whole(&call_path(home, record.call), &file)?;
@@ -288,8 +304,9 @@ impl Shelf {
         if !fresh.is_empty() {
             sync_dir(&folder)?;
         }
-        let numbers =
-            fresh.into_values().map(|(record, _)| (record.call, (record.seq, record.recording.clone())));
+        let numbers = fresh.into_values().map(|(record, _)| {
+            (record.call, (record.seq, record.recording.clone(), record.audio_hash.clone()))
+        });
         self.calls.extend(numbers);
         Ok(taken)
     }

@@ -163,8 +163,13 @@ impl Objects {
         // The longest first where several begin.
         found.sort_unstable_by_key(|piece| (piece.start, std::cmp::Reverse(piece.end)));
         let mut chain: Vec<Piece> = Vec::new();
-        for piece in found {
-            if piece.start == chain.last().map_or(0, |last| last.end) && piece.end <= announced.bytes {
+        // A last piece that was not made whole may come again cut smaller: it counts only behind all others.
+        let (lasts, others): (Vec<Piece>, Vec<Piece>) = found
+            .into_iter()
+            .filter(|piece| piece.end <= announced.bytes)
+            .partition(|piece| piece.end == announced.bytes);
+        for piece in others.into_iter().chain(lasts) {
+            if piece.start == chain.last().map_or(0, |last| last.end) {
                 chain.push(piece);
             }
         }

@@ -201,6 +201,8 @@ struct BoxView {
     oldest: String,
     refused: u64,
     alarms: Vec<String>,
+    /// What is wrong with its journal.
+    journal: Option<String>,
 }
 
 /// A call in a table's row.
@@ -236,6 +238,8 @@ impl BoxView {
             (true, true) => ("missed", "Silent"),
             (true, false) => ("answered", "Reports"),
         };
+        let warning = one.heard.as_ref().and_then(|heard| heard.chain.warning.as_ref());
+        let journal = warning.map(|(at, why)| format!("Look at this box: {why} ({at})"));
         let health = one.heard.as_ref().map(|heard| heard.health.clone()).unwrap_or_default();
         Self {
             id: one.id.to_string(),
@@ -251,6 +255,7 @@ impl BoxView {
             oldest: health.oldest_waiting.map(ago).unwrap_or_default(),
             refused: health.refused,
             alarms: health.alarms.iter().map(|alarm| wording::plain(alarm)).collect(),
+            journal,
         }
     }
 }
@@ -323,14 +328,26 @@ fn ago(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{record::ClockState, sync::wire::Health, upstream::stored::Heard};
+    use crate::{
+        record::ClockState,
+        sync::wire::Health,
+        upstream::stored::{Chain, Heard},
+    };
 
     fn heard(minutes_ago: u64, now: WallTime) -> Heard {
         let health =
             Health { site: "Bel Air".to_owned(), alarms: vec!["line_dead".to_owned()], ..Health::default() };
         let at = WallTime(now.0 - minutes_ago * 60_000);
         let (software, boot_id) = ("ringside/0.1.0".to_owned(), "0".repeat(16));
-        Heard { at, software, boot_id, sent_at: at, clock: ClockState::Synced, health }
+        Heard {
+            at,
+            software,
+            boot_id,
+            sent_at: at,
+            clock: ClockState::Synced,
+            health,
+            chain: Chain::default(),
+        }
     }
 
     #[test]

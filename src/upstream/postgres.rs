@@ -202,7 +202,8 @@ impl Postgres {
              WHERE seq > before + 1 ORDER BY seq LIMIT $3";
         const MISSING: &str = "SELECT recording_id FROM record WHERE box_id = $1 AND recording_hash IS NOT NULL \
              AND NOT EXISTS (SELECT 1 FROM recording WHERE recording.box_id = record.box_id \
-               AND recording.recording_id = record.recording_id AND recording.hash = record.recording_hash) \
+               AND recording.recording_id = record.recording_id AND (recording.hash = record.recording_hash \
+                 OR recording.hash = record.doc->'recording'->>'audio_hash')) \
              ORDER BY seq LIMIT $2";
         let own = id.to_string();
         let limit = i64::try_from(MAX_GAP_RANGES).unwrap_or(i64::MAX);
@@ -276,7 +277,8 @@ async fn take_batch(
 ) -> Result<Vec<Taken>, tokio_postgres::Error> {
     let own = id.to_string();
     let work = client.transaction().await?;
-    let row = work.query_one("SELECT last_hq_seq FROM box WHERE box_id = $1 FOR UPDATE", &[&own]).await?;
+    let row =
+        work.query_one("SELECT last_hq_seq, heard FROM box WHERE box_id = $1 FOR UPDATE", &[&own]).await?;
     let mut last = unsigned(row.get(0));
     let mut kept = kept(&work, &own, records).await?;
     let mut fresh = BTreeMap::new();
@@ -292,7 +294,9 @@ async fn take_batch(
     if let Some(head) = &batch.head {
         write_head(&work, &own, head, now).await?;
     }
-    let heard = Json(Heard::of(batch, now));
+    let before = row.get::<_, Option<Json<serde_json::Value>>>(1);
+    let before = before.and_then(|json| serde_json::from_value::<Heard>(json.0).ok());
+    let heard = Json(Heard::of(batch, before.map(|heard| heard.chain).unwrap_or_default(), now));
     work.execute(
         "UPDATE box SET last_hq_seq = $2, heard = $3 WHERE box_id = $1",
         &[&own, &signed(last), &heard],

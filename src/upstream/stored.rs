@@ -6,11 +6,13 @@
 //! long as one box does not send more than a thousand revisions a second on average.
 
 use crate::{
+    hex,
     id::{BoxId, CallId, RecordingId},
     record::ClockState,
-    sync::wire::{Batch, Health, Receipt, Refusal, SentRecord},
+    sync::wire::{Batch, ChainHead, Health, Receipt, Refusal, SentRecord},
     time::WallTime,
 };
+use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -49,6 +51,8 @@ pub struct Arrived {
     pub doc: Value,
     /// The recording that belongs to it, with its digest, if one was closed.
     pub recording: Option<(RecordingId, String)>,
+    /// BLAKE3 of the audio in it, hex, if it is encrypted: it may come under this digest, opened.
+    pub audio_hash: Option<String>,
 }
 
 /// What a store has of a call.
@@ -127,8 +131,9 @@ impl Arrived {
         let mut doc: Value = serde_json::from_str(text).map_err(|error| refused(error.to_string()))?;
         without_nul(&mut doc);
         let recording = recording_of(&doc);
+        let audio_hash = doc.pointer("/recording/audio_hash").and_then(Value::as_str).map(str::to_owned);
         let Outline { id, seq, rev, .. } = outline;
-        Ok(Self { call: id, seq, rev, hash, text: text.to_owned(), doc, recording })
+        Ok(Self { call: id, seq, rev, hash, text: text.to_owned(), doc, recording, audio_hash })
     }
 
     /// A text of the record, by the names on the way to it.
@@ -178,12 +183,15 @@ pub struct Heard {
     pub clock: ClockState,
     /// How it is.
     pub health: Health,
+    /// What is known of its journal.
+    #[serde(default)]
+    pub chain: Chain,
 }
 
 impl Heard {
-    /// What a batch that came `now` says.
+    /// What a batch that came `now` says, after what was known of the box's journal `before`.
     #[must_use]
-    pub fn of(batch: &Batch, now: WallTime) -> Self {
+    pub fn of(batch: &Batch, before: Chain, now: WallTime) -> Self {
         let health = Health {
             site: shown(&batch.health.site),
             alarms: batch.health.alarms.iter().take(MAX_ALARMS).map(|alarm| shown(alarm)).collect(),
@@ -196,8 +204,61 @@ impl Heard {
             sent_at: batch.sent_at,
             clock: batch.clock,
             health,
+            chain: before.after(batch, now),
         }
     }
+}
+
+/// What is known of the journal of a box.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Chain {
+    /// The key that signed its first head, hex.
+    pub key: Option<String>,
+    /// The newest head that fits.
+    pub newest: Option<ChainHead>,
+    /// When the batch was sent that brought it.
+    pub sent_at: WallTime,
+    /// The last thing that did not fit, and when; it stays, for somebody has to look at the box.
+    pub warning: Option<(WallTime, String)>,
+}
+
+impl Chain {
+    fn after(mut self, batch: &Batch, now: WallTime) -> Self {
+        // A request that hung may be done after those that followed it: its head is no news.
+        let Some(head) = batch.head.as_ref().filter(|_| batch.sent_at >= self.sent_at) else { return self };
+        match self.fault(head, batch.box_id) {
+            Some(fault) => self.warning = Some((now, fault)),
+            None => {
+                self.key.get_or_insert_with(|| head.public_key.clone());
+                (self.newest, self.sent_at) = (Some(head.clone()), batch.sent_at);
+            }
+        }
+        self
+    }
+
+    fn fault(&self, head: &ChainHead, from: BoxId) -> Option<String> {
+        if self.key.as_ref().is_some_and(|key| *key != head.public_key) {
+            return Some("its journal is signed with another key than before".to_owned());
+        }
+        if !is_signed(head, from) {
+            return Some("its journal's head is not signed as it should be".to_owned());
+        }
+        let before = self.newest.as_ref()?;
+        let (was, is) = ((before.segment, before.seq), (head.segment, head.seq));
+        if head.seq < before.seq || head.segment < before.segment {
+            return Some(format!("its journal goes back: from entry {} to entry {}", was.1, is.1));
+        }
+        let is_other = was == is && before.digest != head.digest;
+        is_other.then(|| format!("its journal has changed up to entry {}", is.1))
+    }
+}
+
+fn is_signed(head: &ChainHead, from: BoxId) -> bool {
+    let key = hex::decode::<32>(&head.public_key).and_then(|key| VerifyingKey::from_bytes(&key).ok());
+    let signature = hex::decode::<64>(&head.signature).map(|bytes| Signature::from_bytes(&bytes));
+    key.zip(signature)
+        .is_some_and(|(key, signature)| key.verify_strict(&head.signed_bytes(from), &signature).is_ok())
 }
 
 /// Alarms of one box that are shown.
@@ -300,6 +361,42 @@ mod tests {
             format!(r#"{{"schema":"ringside.call/1","id":"{call}","box_id":"{other}","seq":7,"rev":1}}"#);
         assert!(why(&sent(&foreign)).contains("another box"));
         assert!(why(&sent(&foreign.replace("ringside.call", "x"))).contains("schema"));
+    }
+
+    #[test]
+    fn a_journal_that_goes_back_or_changes_or_has_another_key_is_told_of() {
+        use ed25519_dalek::{Signer as _, SigningKey};
+        let (own, _) = ids();
+        let batch = |key: u8, seq: u64, digest: &str, at: u64| {
+            let key = SigningKey::from_bytes(&[key; 32]);
+            let public_key = hex::encode(key.verifying_key().as_bytes());
+            let (digest, signature) = (digest.repeat(64), String::new());
+            let mut head = ChainHead { seq, segment: 1, digest, signature, public_key };
+            head.signature = hex::encode(&key.sign(&head.signed_bytes(own)).to_bytes());
+            let empty = format!(
+                r#"{{"schema":"ringside.sync/1","box_id":"{own}","boot_id":"0","software":"x","sent_at":"{}",
+                "clock":"synced","head":null,"health":{{}},"records":[]}}"#,
+                WallTime(at)
+            );
+            let batch: Batch = serde_json::from_str(&empty).unwrap();
+            Batch { head: Some(head), ..batch }
+        };
+        let first = Chain::default().after(&batch(1, 5, "a", 1_000), WallTime(1));
+        let good = first.after(&batch(1, 7, "b", 2_000), WallTime(2));
+        assert_eq!((good.newest.as_ref().unwrap().seq, &good.warning), (7, &None));
+        let late = good.clone().after(&batch(1, 6, "a", 1_500), WallTime(3));
+        assert_eq!(late, good, "an older request that hung is no news");
+        let warned = |batch: &Batch| {
+            let after = good.clone().after(batch, WallTime(3));
+            assert_eq!(after.newest, good.newest, "the newest head that fits is kept");
+            after.warning.unwrap().1
+        };
+        assert!(warned(&batch(1, 6, "c", 3_000)).contains("from entry 7 to entry 6"));
+        assert!(warned(&batch(1, 7, "c", 3_000)).contains("changed"));
+        assert!(warned(&batch(2, 8, "c", 3_000)).contains("another key"));
+        let mut forged = batch(1, 8, "c", 3_000);
+        forged.head.as_mut().unwrap().seq = 9;
+        assert!(warned(&forged).contains("not signed"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use ringside::{
     sync::{
         event::{Answer, Command, Event, Failure, Listing, Received, RecordDue, RecordingDue, RequestId},
         machine::{Machine, Settings},
-        wire::Gaps,
+        wire::{Gaps, MIN_PIECE_BYTES},
     },
     time::{Instant, WallTime},
 };
@@ -49,6 +49,9 @@ pub(crate) struct World {
     /// Notes on their way into the index.
     notes: Vec<(u64, What)>,
     pub(crate) down_until: u64,
+    /// Until then everything but recordings, or recordings only, are answered with 500.
+    pub(crate) records_break_until: u64,
+    pub(crate) recordings_break_until: u64,
     pub(crate) requests: u64,
     pub(crate) turns: u64,
     last_answer: Option<(RequestId, Answer)>,
@@ -81,6 +84,8 @@ impl World {
             recordings_received: BTreeSet::new(),
             notes: Vec::new(),
             down_until: 0,
+            records_break_until: 0,
+            recordings_break_until: 0,
             requests: 0,
             turns: 0,
             last_answer: None,
@@ -187,7 +192,9 @@ impl World {
         if roll(&mut self.dice, self.weather.busy_429) {
             return status(429, Some(self.dice.below(60_000)));
         }
-        if roll(&mut self.dice, self.weather.error_500) {
+        let is_recording = matches!(command, Command::AskOffset { .. } | Command::Upload { .. });
+        let broken = if is_recording { self.recordings_break_until } else { self.records_break_until };
+        if self.now < broken || roll(&mut self.dice, self.weather.error_500) {
             return status(500, None);
         }
         let answered = self.answer(command);
@@ -243,9 +250,19 @@ impl World {
             let (status, offset) = (409, Some(*there));
             return Err(Failure::Status { status, retry_after_ms: None, offset, why: String::new() });
         }
-        *there += length;
-        if *there < bytes {
-            return Ok(Answer::Piece(*there));
+        let end = offset + length;
+        assert!(
+            length > 0 && (end == bytes || length >= MIN_PIECE_BYTES as u64),
+            "a piece of {length} bytes"
+        );
+        if end < bytes {
+            *there = end;
+            return Ok(Answer::Piece(end));
+        }
+        if self.dice.below(100) < self.weather.error_500 {
+            // The last piece came, and its store did not make it whole: it has to come again.
+            let (status, retry_after_ms, offset) = (503, None, None);
+            return Err(Failure::Status { status, retry_after_ms, offset, why: String::new() });
         }
         self.upstream.partial.remove(&recording);
         self.upstream.recordings.insert(recording, bytes);

@@ -168,6 +168,14 @@ impl Journal {
         waiting.recv().ok()?
     }
 
+    /// As [`Journal::head`], but gives up after `patience`, and at once if the queue is full.
+    #[must_use]
+    pub fn head_at_most(&self, patience: Duration) -> Option<Head> {
+        let (done, waiting) = sync_channel(1);
+        self.queue.try_send(Item::Order(Order::Head(done))).ok()?;
+        waiting.recv_timeout(patience).ok()?
+    }
+
     /// Erases what the journal says of calls but the last entry of each, and waits until that is durable. Their
     /// records must have been erased before: see [`super::erase`].
     ///

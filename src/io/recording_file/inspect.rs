@@ -53,6 +53,15 @@ pub fn digest(path: &Path) -> io::Result<Finished> {
     Ok(reader.finished(None))
 }
 
+/// Whether an encrypted recording opens with its owner's key also; no key is needed to tell.
+///
+/// # Errors
+/// If it cannot be read or its header is damaged.
+pub fn is_for_owner(path: &Path) -> io::Result<bool> {
+    let header = read_header(&mut File::open(path)?)?.map_err(invalid)?;
+    Ok(header.has_owner())
+}
+
 pub(super) fn no_key() -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, "it is encrypted and there is no key here to open it")
 }

@@ -11,7 +11,7 @@ mod inspect;
 mod repair;
 
 pub use audio::Audio;
-pub use inspect::{Inspected, digest, inspect};
+pub use inspect::{Inspected, digest, inspect, is_for_owner};
 pub use repair::{Repaired, repair};
 
 use crate::{

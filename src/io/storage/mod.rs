@@ -30,6 +30,7 @@ use crate::{
         files::{self, Ballast, INDEX_DIR, JOURNAL_DIR},
         journal::{
             Fact, Kind,
+            chain::Head,
             commit::{Journal, JournalCounters, JournalFull},
             writer::{Disk, Opened, RealDisk, Writer},
         },
@@ -67,6 +68,9 @@ const INBOX: usize = 4_096;
 const MAX_BEGUN: usize = 256;
 /// How long a start waits for the index; after that it is filled while calls go on.
 const INDEX_WAIT: Duration = Duration::from_secs(3);
+
+/// How long the journal may take to sign its end; a failing disk does not hold up what goes upstream.
+const HEAD_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a site may set.
 #[derive(Clone, Debug)]
@@ -362,6 +366,12 @@ impl Notes {
     /// [`JournalFull`], also once storage has ended.
     pub fn note(&self, note: Note) -> Result<(), JournalFull> {
         self.journal.upgrade().ok_or(JournalFull)?.note(note)
+    }
+
+    /// The signed end of the journal, if it has one to give within a second.
+    #[must_use]
+    pub fn head(&self) -> Option<Head> {
+        self.journal.upgrade()?.head_at_most(HEAD_PATIENCE)
     }
 
     /// Waits until what was noted before is durable.

@@ -58,6 +58,7 @@ pub(super) struct Http {
     agent: Agent,
     base: String,
     token: Option<String>,
+    patience: Duration,
 }
 
 impl Http {
@@ -88,6 +89,7 @@ impl Http {
             agent: Agent::with_parts(config, connector, DefaultResolver::default()),
             base: format!("{}/v1/boxes/{box_id}", access.url),
             token: access.token.clone(),
+            patience: access.patience,
         })
     }
 
@@ -104,11 +106,12 @@ impl Http {
         checked(self.agent.run(request))
     }
 
+    /// Sends a body; the upstream may take so much longer than usual to answer.
     pub(super) fn send(
         &self,
         request: request::Builder,
         body: &[u8],
-        kind: Kind,
+        (kind, more): (Kind, Duration),
         pace: Pace<'_>,
     ) -> Result<Response<Body>, Failure> {
         pace.budget.begin(kind, pace.clock.now());
@@ -117,6 +120,8 @@ impl Http {
             .header("content-length", body.left)
             .body(SendBody::from_reader(&mut body))
             .map_err(|error| Failure::Unreachable(error.to_string()))?;
+        let patience = self.patience.saturating_add(more);
+        let request = self.agent.configure_request(request).timeout_recv_response(Some(patience)).build();
         checked(self.agent.run(request))
     }
 }

@@ -16,9 +16,10 @@ pub use http::{ANSWER_PATIENCE, Access, AccessError};
 
 use crate::{
     id::{BoxId, RecordingId},
-    io::{clock::Clock, storage::Notes},
+    io::{box_key::BoxKey, clock::Clock, storage::Notes},
     note::Note,
     record::CallRecord,
+    recording::vault::Kek,
     status::{SyncState, SyncStatus},
     sync::{
         Backlog,
@@ -28,7 +29,7 @@ use crate::{
     },
     time::{Instant, WallTime},
 };
-use file::Source;
+use file::{Outgoing, Source};
 use http::Http;
 use site::Sites;
 use socket::Sockets;
@@ -178,6 +179,9 @@ pub fn start(
 ) -> io::Result<Upstream> {
     let sockets = Sockets::new(options.access.dscp);
     let http = Http::new(&options.access, options.box_id, sockets.clone()).map_err(io::Error::other)?;
+    // Without it the recordings that only this box opens stay here, and say so.
+    let key = BoxKey::find(&options.data).inspect_err(|error| tracing::error!(%error, "no key of the box"));
+    let kek = key.ok().flatten().map(|key| key.kek());
     let (sender, orders) = sync_channel(MAX_ORDERS);
     let (alive, ended) = sync_channel(0);
     let stopping = Arc::new(AtomicBool::new(false));
@@ -200,6 +204,8 @@ pub fn start(
         http,
         stopping: Arc::clone(&stopping),
         listed: BTreeMap::new(),
+        outgoing: BTreeMap::new(),
+        kek,
         source: None,
         calls_up: 0,
         unsaved: VecDeque::new(),
@@ -225,6 +231,10 @@ struct Client {
     stopping: Arc<AtomicBool>,
     /// The records of the last listing, by the number of the call.
     listed: BTreeMap<u64, CallRecord>,
+    /// What goes of the recordings of the last listing.
+    outgoing: BTreeMap<RecordingId, Outgoing>,
+    /// What opens recordings that are under the box's key only.
+    kek: Option<Kek>,
     /// The recording that is being read.
     source: Option<(RecordingId, Source)>,
     calls_up: usize,
@@ -324,14 +334,22 @@ impl Client {
         let (unsent, waiting) =
             (self.outbox.unsent_records(records), self.outbox.unsent_recordings(recordings));
         let due = |record: &CallRecord| RecordDue { seq: record.seq, call: record.id, rev: record.rev };
-        let due_recording = |record: &CallRecord| {
-            let recording = record.recording.id?;
-            Some(RecordingDue { seq: record.seq, call: record.id, recording, bytes: record.recording.bytes })
-        };
+        let mut due_recordings = Vec::new();
+        let mut known = std::mem::take(&mut self.outgoing);
+        for record in &waiting {
+            let Some(id) = record.recording.id else { continue };
+            let known = known.remove(&id).filter(|known| record.recording.hash.as_ref() == Some(&known.of));
+            let look = || Outgoing::look(&self.options.data, &record.recording, self.kek.as_ref()).ok();
+            let outgoing = known.or_else(look);
+            // What cannot be looked at now says why when it is to go.
+            let bytes = outgoing.as_ref().map_or(record.recording.bytes, |outgoing| outgoing.bytes);
+            self.outgoing.extend(outgoing.map(|outgoing| (id, outgoing)));
+            due_recordings.push(RecordingDue { seq: record.seq, call: record.id, recording: id, bytes });
+        }
         let listing = Listing {
             records: unsent.iter().map(due).collect(),
             all_records: unsent.len() < records,
-            recordings: waiting.iter().filter_map(due_recording).collect(),
+            recordings: due_recordings,
             all_recordings: waiting.len() < recordings,
             last_call: self.outbox.last_call(),
         };

@@ -3,19 +3,24 @@
 use super::{
     Client,
     body::Pace,
-    file::{Source, open},
+    file::{Outgoing, Source},
     http::{json, number},
 };
 use crate::{
-    record::CallRecord,
+    io::journal::chain::Head,
     sync::{
         budget::Kind,
         event::{Answer, Command, Event, Failure, Received, RecordDue, RecordingDue},
-        wire::{self, Batch, Gaps, Health, Receipts, RecordingReceipt, SentRecord, SignedSite},
+        wire::{self, Batch, ChainHead, Gaps, Health, Receipts, RecordingReceipt, SentRecord, SignedSite},
     },
 };
 use serde_json::value::RawValue;
-use std::{collections::BTreeMap, io, sync::PoisonError};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    io,
+    sync::PoisonError,
+    time::Duration,
+};
 
 /// Bytes of a batch that are not records, at most.
 const BATCH_FRAME_BYTES: usize = 64 << 10;
@@ -62,7 +67,7 @@ impl Client {
             software: concat!("ringside/", env!("CARGO_PKG_VERSION")).to_owned(),
             sent_at: self.clock.wall(),
             clock: self.clock.state(),
-            head: None,
+            head: self.notes.head().map(chain_head),
             health: self.health(),
             records,
         };
@@ -71,7 +76,7 @@ impl Client {
         let answer = self.http.send(
             request,
             &body,
-            Kind::Records,
+            (Kind::Records, Duration::ZERO),
             pace(&mut self.budget, self.clock, &self.shared, &self.stopping),
         )?;
         Ok(receipts(json(answer)?, &sent))
@@ -91,19 +96,40 @@ impl Client {
 
     fn ask_offset(&mut self, due: RecordingDue) -> Result<Answer, Failure> {
         self.source = None;
+        let hash = self.outgoing(due)?.hash.clone();
         let request = self.http.request("HEAD", &format!("recordings/{}", due.recording));
-        match self.http.ask(request) {
-            Ok(answer) => Ok(Answer::Offset(number(&answer, wire::UPLOAD_OFFSET).unwrap_or(0))),
+        match self.http.ask(request.header(wire::BLAKE3, &hash)) {
+            Ok(answer) => {
+                let named = answer.headers().get(wire::BLAKE3);
+                let is_ours = named.is_none_or(|named| named.as_bytes() == hash.as_bytes());
+                let offset = number(&answer, wire::UPLOAD_OFFSET).filter(|_| is_ours);
+                Ok(Answer::Offset(offset.unwrap_or(0)))
+            }
             Err(Failure::Status { status: 404, .. }) => Ok(Answer::Offset(0)),
             Err(failure) => Err(failure),
         }
     }
 
-    fn upload(&mut self, due: RecordingDue, offset: u64, length: u64) -> Result<Answer, Failure> {
+    /// What goes of a recording, looked at now if that was not possible before.
+    fn outgoing(&mut self, due: RecordingDue) -> Result<&Outgoing, Failure> {
         let gone = || Failure::File("its record is not in the index".to_owned());
         let record = self.listed.get(&due.seq).ok_or_else(gone)?;
-        let hash =
-            record.recording.hash.clone().ok_or_else(|| Failure::File("it has no digest".to_owned()))?;
+        let outgoing = match self.outgoing.entry(due.recording) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let look = Outgoing::look(&self.options.data, &record.recording, self.kek.as_ref());
+                place.insert(look.map_err(unread)?)
+            }
+        };
+        if outgoing.bytes == due.bytes {
+            return Ok(outgoing);
+        }
+        // The listing that comes next has it right.
+        Err(Failure::Network("the recording has changed".to_owned()))
+    }
+
+    fn upload(&mut self, due: RecordingDue, offset: u64, length: u64) -> Result<Answer, Failure> {
+        let hash = self.outgoing(due)?.hash.clone();
         if due.bytes > wire::MAX_RECORDING_BYTES {
             return Err(Failure::File("it is larger than 512 MiB".to_owned()));
         }
@@ -119,7 +145,9 @@ impl Client {
             .header(wire::CALL, due.call.to_string())
             .header(wire::BLAKE3, &hash);
         let pace = pace(&mut self.budget, self.clock, &self.shared, &self.stopping);
-        let answer = self.http.send(request, &piece, Kind::Recording, pace)?;
+        // Before the answer to the last piece the upstream joins the whole and reads it back.
+        let more = Duration::from_secs(if is_last { due.bytes >> 20 } else { 0 });
+        let answer = self.http.send(request, &piece, (Kind::Recording, more), pace)?;
         if answer.status().as_u16() == 202 {
             let there = number(&answer, wire::UPLOAD_OFFSET);
             return Ok(Answer::Piece(there.unwrap_or(offset + length)));
@@ -140,15 +168,12 @@ impl Client {
         length: u64,
         hash: Option<&String>,
     ) -> Result<Vec<u8>, Failure> {
-        let unread = |error: io::Error| Failure::File(format!("it cannot be read: {error}"));
         let goes_on = |(id, source): &(_, Source)| *id == due.recording && source.at() <= offset;
         let mut source = match self.source.take().filter(goes_on) {
             Some((_, source)) => source,
             None => {
-                let record: Option<&CallRecord> = self.listed.get(&due.seq);
-                let record =
-                    record.ok_or_else(|| Failure::File("its record is not in the index".to_owned()))?;
-                Source::new(open(&self.options.data, &record.recording).map_err(unread)?)
+                let outgoing = self.outgoing(due)?.clone();
+                Source::new(outgoing.open(self.kek.as_ref()).map_err(unread)?)
             }
         };
         source.skip_to(offset).map_err(unread)?;
@@ -186,6 +211,10 @@ impl Client {
     }
 }
 
+fn unread(error: io::Error) -> Failure {
+    Failure::File(format!("it cannot be read: {error}"))
+}
+
 fn pace<'a>(
     budget: &'a mut crate::sync::budget::Budget,
     clock: crate::io::clock::Clock,
@@ -193,6 +222,11 @@ fn pace<'a>(
     stopping: &'a std::sync::atomic::AtomicBool,
 ) -> Pace<'a> {
     Pace { budget, clock, calls_up: &shared.calls_up, stopping }
+}
+
+fn chain_head(head: Head) -> ChainHead {
+    let Head { seq, segment, digest, signature, public_key } = head;
+    ChainHead { seq, segment, digest, signature, public_key }
 }
 
 /// What of an answer is about what was sent.

@@ -135,6 +135,12 @@ impl Header {
         self.fields.call
     }
 
+    /// Whether an owner's key opens it, too.
+    #[must_use]
+    pub const fn has_owner(&self) -> bool {
+        self.fields.owner.is_some()
+    }
+
     /// Takes the recording's key out of the header and returns what opens its chunks.
     ///
     /// # Errors

@@ -102,7 +102,7 @@ impl Machine {
     }
 
     fn recording_there(&mut self, offset: u64, now: Instant) {
-        self.last_contact = Some(now);
+        self.met_by_recording(now);
         let Some(upload) = &mut self.upload else { return };
         if !upload.there(offset) {
             self.last_error = Some("the upstream has more of a recording than there is".to_owned());
@@ -119,7 +119,7 @@ impl Machine {
     ) {
         if was_awaited {
             self.uploads.works();
-            self.last_contact = Some(now);
+            self.met_by_recording(now);
         }
         if self.resting.has_recording_of(call) {
             return;
@@ -147,8 +147,13 @@ impl Machine {
     fn gaps(&mut self, gaps: Gaps, now: Instant, out: &mut Vec<Command>) {
         self.outage = None;
         self.met(now);
-        self.last_audit = Some(now);
-        let above_hq_seq = (gaps.last_hq_seq < self.hq_seq).then_some(gaps.last_hq_seq);
+        (self.last_audit, self.owes_audit, self.audit_tries) = (Some(now), false, 0);
+        // Receipts from after a silence hide what was lost in it: everything goes once more then.
+        let above_hq_seq = if std::mem::take(&mut self.is_blind) {
+            Some(0)
+        } else {
+            (gaps.last_hq_seq < self.hq_seq).then_some(gaps.last_hq_seq)
+        };
         self.hq_seq = gaps.last_hq_seq;
         let is_whole = above_hq_seq.is_none() && gaps.calls.is_empty() && gaps.recordings.is_empty();
         let is_news = !is_whole && gaps != self.last_gaps;

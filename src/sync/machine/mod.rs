@@ -12,6 +12,9 @@
 //! recording. Both have a back-off of their own. Facts are taken from every answer, however late or often it comes;
 //! only the answer that is waited for moves the state. What has a receipt rests until the index no longer lists it.
 //!
+//! Neither waits for the other for ever: after a few failures of everything else recordings have their turn between two
+//! tries, although the upstream is there and only takes no records; recordings that fail never delay a record.
+//!
 //! An upstream that was not heard of for more than a minute is asked for its gaps before anything is sent: new
 //! receipts would hide that it was restored from a backup meanwhile.
 
@@ -64,6 +67,8 @@ const CALM_BATCH_RECORDS: usize = 20;
 const LISTED_RECORDINGS: usize = 8;
 /// Records and recordings listed at most, those at rest included.
 const MAX_LISTED: usize = 2_000;
+/// After so many failures in a row of everything else, recordings do not wait for it any more.
+const MAX_TALK_FAILURES: u32 = 4;
 /// A slice that a 500 answers so often is cut in halves.
 const MAX_SLICE_FAILURES: u8 = 4;
 
@@ -161,6 +166,10 @@ pub struct Machine {
     last_audit: Option<Instant>,
     last_gaps: Gaps,
     audit_tries: u8,
+    /// Something else than a look at the gaps met the upstream again after a silence.
+    owes_audit: bool,
+    /// Records went after a silence without that look: what their receipts hide is to be found out.
+    is_blind: bool,
     next_site: Instant,
     listing: Listing,
     resting: Resting,
@@ -194,6 +203,8 @@ impl Machine {
             last_audit: None,
             last_gaps: Gaps::default(),
             audit_tries: 0,
+            owes_audit: false,
+            is_blind: false,
             next_site: now,
             listing: Listing::default(),
             resting: Resting::default(),
@@ -323,8 +334,8 @@ impl Machine {
 
     /// Asks what is not a recording; false if there is nothing.
     fn talk(&mut self, now: Instant, out: &mut Vec<Command>) -> bool {
-        let is_silent = self.last_contact.is_none_or(|at| now.ms_since(at) >= SILENCE_MS);
-        if now >= self.next_audit || (is_silent && self.audit_tries < MAX_AUDIT_TRIES) {
+        let is_first = self.owes_audit || self.is_silent(now);
+        if now >= self.next_audit || (is_first && self.audit_tries < MAX_AUDIT_TRIES) {
             let calls = self.listing.last_call;
             self.ask(Job::Gaps, out, |request| Command::AskGaps { request, calls });
             return true;
@@ -333,6 +344,7 @@ impl Machine {
         let records = self.slices.last().map_or_else(Vec::new, |slice| slice.records.clone());
         if !records.is_empty() || now >= self.next_sign || self.outage.is_some() {
             self.next_sign = now.after_ms(SIGN_OF_LIFE_MS);
+            self.is_blind |= is_first && !records.is_empty();
             self.ask(Job::Batch(records.clone()), out, |request| Command::SendBatch { request, records });
             return true;
         }
@@ -361,7 +373,12 @@ impl Machine {
     fn may_upload(&self) -> bool {
         let is_held_up = self.settings.pauses_in_calls && self.calls_up > 0;
         let is_there = self.upload.is_some() || !self.listing.recordings.is_empty();
-        is_there && !is_held_up && self.outage.is_none() && self.contact == Contact::Fine
+        let has_turn = match self.contact {
+            Contact::Fine => true,
+            Contact::New | Contact::Failing => self.talk.backoff.failures() >= MAX_TALK_FAILURES,
+            Contact::UnknownBox => false,
+        };
+        is_there && !is_held_up && self.outage.is_none() && has_turn
     }
 
     fn bring_recording(&mut self, now: Instant, out: &mut Vec<Command>) {
@@ -401,10 +418,20 @@ impl Machine {
         }
     }
 
+    fn is_silent(&self, now: Instant) -> bool {
+        self.last_contact.is_none_or(|at| now.ms_since(at) >= SILENCE_MS)
+    }
+
+    /// The upstream answered well about a recording, which says nothing of records.
+    fn met_by_recording(&mut self, now: Instant) {
+        self.owes_audit |= self.is_silent(now);
+        self.last_contact = Some(now);
+    }
+
     /// The upstream answered well.
     fn met(&mut self, now: Instant) {
         self.talk.works();
-        self.audit_tries = 0;
+        self.owes_audit |= self.is_silent(now);
         (self.contact, self.last_contact, self.last_error) = (Contact::Fine, Some(now), None);
     }
 }

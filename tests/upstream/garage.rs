@@ -16,21 +16,19 @@ pub struct Garage {
 }
 
 impl Garage {
-    /// Starts one with a bucket; `None`, and why, if it has not been built.
-    pub fn start() -> Option<Self> {
+    /// Starts one with a bucket.
+    pub fn start() -> Self {
         let program = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/bin/garage"));
-        if !program.exists() {
-            println!("without Garage: {} is not there; tests/run --long fleet builds it", program.display());
-            return None;
-        }
+        assert!(program.exists(), "{} is not there; tests/run --long fleet builds it", program.display());
         let folder = tempfile::tempdir().unwrap();
-        let (port, rpc) = (free_port(), free_port());
+        let (port, rpc, admin) = (free_port(), free_port(), free_port());
         let path = |name: &str| folder.path().join(name).display().to_string();
         let config = format!(
             "metadata_dir = \"{}\"\ndata_dir = \"{}\"\ndb_engine = \"lmdb\"\nreplication_factor = 1\n\
              metadata_fsync = true\ndata_fsync = true\nrpc_bind_addr = \"127.0.0.1:{rpc}\"\n\
              rpc_public_addr = \"127.0.0.1:{rpc}\"\nrpc_secret = \"{}\"\n\
-             [s3_api]\napi_bind_addr = \"127.0.0.1:{port}\"\ns3_region = \"garage\"\n",
+             [s3_api]\napi_bind_addr = \"127.0.0.1:{port}\"\ns3_region = \"garage\"\n\
+             [admin]\napi_bind_addr = \"127.0.0.1:{admin}\"\n",
             path("meta"),
             path("data"),
             "1799bccfd7411eddcf9ebd316bc1f5287ad12a68094e1c6ac6abde7e6feae1ec"
@@ -49,7 +47,7 @@ impl Garage {
         garage.ask(&["key", "import", "--yes", "-n", "receivers", S3_KEY[0], S3_KEY[1]]).unwrap();
         eventually("there is a bucket", || garage.ask(&["bucket", "create", BUCKET]).is_some());
         garage.ask(&["bucket", "allow", "--read", "--write", BUCKET, "--key", S3_KEY[0]]).unwrap();
-        Some(garage)
+        garage
     }
 
     /// What a command printed; `None` if it failed.

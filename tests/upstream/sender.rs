@@ -10,7 +10,7 @@ use ringside::{
     time::WallTime,
 };
 use serde_json::value::RawValue;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use ureq::{Agent, Body, http::Response};
 
 /// 2025-11-22.
@@ -182,11 +182,12 @@ impl Sender {
             .send(bytes)
     }
 
-    /// Sends a recording, each piece to the next of `bases`, until there is a receipt; a few hundred failures are borne.
+    /// Sends a recording, each piece to the next of `bases`, until there is a receipt; failures are borne for minutes.
     pub fn recording(&self, bases: &[String], office: &Office, seq: u64, whole: &[u8]) -> RecordingReceipt {
         const PIECE: usize = 64 << 10;
         let mut turn = usize::try_from(seq).unwrap();
-        for _ in 0..600 {
+        let until = Instant::now() + Duration::from_secs(180);
+        while Instant::now() < until {
             turn += 1;
             let base = &bases[turn % bases.len()];
             let Ok(standing) = self.head(base, office, seq) else {

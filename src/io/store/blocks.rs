@@ -1,6 +1,6 @@
-//! Blocks: many small rows in one row of sled. sled remembers about 230 bytes for each of its nodes for as long as it is
-//! open, and a node holds at most 16 rows, of which half are left after it was split: years of small rows would take
-//! tens of megabytes to remember.
+//! Blocks: many small rows in one row of sled. sled remembers each of its nodes, and where every part of it lies in the
+//! file, for as long as it is open; a node holds at most 16 rows, of which half are left after it was split. Every small
+//! row by itself would take tens of megabytes for years of calls.
 //!
 //! ```text
 //!   key of a block    0 for the first; 1 and the lowest key that belongs to it for every other

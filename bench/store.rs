@@ -168,8 +168,8 @@ fn remembered(dir: &Path) -> Outcome<()> {
     let [open, paged] = megabytes[..] else {
         return Err(format!("no figures in `{text}`: {}", String::from_utf8_lossy(&output.stderr)).into());
     };
-    print("memory_open_mb", open, "MB", Some(12.0));
-    print("memory_after_pages_mb", paged, "MB", Some(20.0));
+    print("memory_open_mb", open, "MB", Some(10.0));
+    print("memory_after_pages_mb", paged, "MB", Some(16.0));
     Ok(())
 }
 

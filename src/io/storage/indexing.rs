@@ -5,7 +5,9 @@
 //!  CatchingUp ------------------> Level ----------------------------------------> Behind --10 s--> CatchingUp
 //!      `-- fails --> Behind
 //! ```
-//! Filling runs on a thread of its own: a rebuild of years takes a minute, and recordings go on meanwhile.
+//! Filling runs on a thread of its own: a rebuild of years takes a minute, and recordings go on meanwhile. So does every
+//! put, which becomes a filling if it takes more than 2 s. A thread that gets nothing done for 30 s is left behind: the
+//! index answers nobody until the thread comes back or the daemon is started again, and nothing waits for it.
 
 use crate::{
     io::{
@@ -18,15 +20,24 @@ use crate::{
 };
 use std::{
     path::{Path, PathBuf},
+    sync::mpsc::sync_channel,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 /// Time between two attempts to open a failing index.
 const RETRY_MS: u64 = 10_000;
 
+/// How long the journal and the recordings wait for a put.
+const PUT_PATIENCE: Duration = Duration::from_secs(2);
+/// A thread that gets nothing done for so long is left behind.
+const STUCK_MS: u64 = 30_000;
+/// Pause between two looks at a thread that is waited for at the end.
+const END_POLL: Duration = Duration::from_millis(10);
+
 enum State {
-    /// Filling; gives the number of the last entry that is in.
-    CatchingUp(JoinHandle<Result<u64, IndexError>>),
+    /// Filling.
+    CatchingUp(Filling),
     /// Every entry up to this one is in.
     Level(u64),
     /// To be filled at the given time; opened before, unless a gap in the numbers was all that was wrong.
@@ -37,6 +48,27 @@ enum State {
 enum Access {
     Open,
     Closed,
+}
+
+/// A thread at work on the index; gives the number of the last entry that is in.
+struct Filling {
+    thread: JoinHandle<Result<u64, IndexError>>,
+    /// What the index had done when it was looked at last, and since when it has not done more.
+    steps: u64,
+    since: Instant,
+    is_stuck: bool,
+}
+
+impl Filling {
+    /// Whether it is found stuck now, and was not before.
+    fn got_stuck(&mut self, steps: u64, now: Instant) -> bool {
+        if std::mem::replace(&mut self.steps, steps) != steps {
+            self.since = now;
+        }
+        let was_stuck = std::mem::replace(&mut self.is_stuck, now >= self.since.after_ms(STUCK_MS));
+        self.is_stuck |= was_stuck;
+        self.is_stuck && !was_stuck
+    }
 }
 
 /// The index and how far it is.
@@ -71,37 +103,61 @@ impl Indexing {
         }
     }
 
-    /// Puts the wanted facts of all entries seen since the last call, in one commit.
-    pub(super) fn put(&mut self, facts: &[Fact]) -> Result<(), IndexError> {
-        let State::Level(applied) = &mut self.state else { return Ok(()) };
-        if facts.is_empty() {
-            // Entries that are not indexed need no commit; the next one notes their number.
+    /// Puts the wanted facts of all entries seen since the last call, in one go.
+    pub(super) fn put(&mut self, facts: Vec<Fact>) -> Result<(), IndexError> {
+        // Entries that are not indexed need no commit; the next one notes their number.
+        if facts.is_empty() || !self.is_level() {
             return Ok(());
         }
-        let result = self.index.apply(facts, Some(self.last_seq));
-        match &result {
-            Ok(()) => *applied = self.last_seq,
-            Err(_) => self.fall_behind(),
-        }
-        result
+        let (index, last_seq) = (self.index.clone(), self.last_seq);
+        let (done, waiting) = sync_channel(1);
+        let filling = self.spawn("index-put", move || {
+            let applied = index.apply(&facts, Some(last_seq)).map(|()| last_seq);
+            let _ = done.send(());
+            applied
+        });
+        let filling = filling.inspect_err(|_| self.fall_behind())?;
+        let is_slow = waiting.recv_timeout(PUT_PATIENCE).is_err() && !filling.thread.is_finished();
+        self.state = State::CatchingUp(filling);
+        if is_slow { Ok(()) } else { self.finish() }
     }
 
     /// Opens, fills or goes on waiting; an error is one to be counted.
     pub(super) fn turn(&mut self, now: Instant) -> Result<(), IndexError> {
-        match std::mem::replace(&mut self.state, State::Behind(now, Access::Closed)) {
-            State::CatchingUp(thread) if thread.is_finished() => {
-                match thread.join().unwrap_or(Err(IndexError::Panicked)) {
-                    // Entries came in meanwhile: another round, short this time.
-                    Ok(applied) if applied < self.last_seq => self.catch_up(Access::Open),
-                    Ok(applied) => self.state = State::Level(applied),
-                    Err(error) => {
-                        self.fall_behind();
-                        return Err(error);
-                    }
+        let steps = self.index.steps();
+        match &mut self.state {
+            State::CatchingUp(filling) if filling.thread.is_finished() => return self.finish(),
+            State::CatchingUp(filling) => {
+                if filling.got_stuck(steps, now) {
+                    self.index.close();
+                    return Err(IndexError::Stuck);
                 }
             }
-            State::Behind(at, access) if at <= now => self.catch_up(access),
-            state @ (State::CatchingUp(_) | State::Level(_) | State::Behind(..)) => self.state = state,
+            &mut State::Behind(at, access) if at <= now => self.catch_up(access),
+            State::Level(_) | State::Behind(..) => {}
+        }
+        Ok(())
+    }
+
+    /// Takes what a thread that has ended, or is about to, gives.
+    fn finish(&mut self) -> Result<(), IndexError> {
+        let filling = match std::mem::replace(&mut self.state, State::Behind(Instant::ZERO, Access::Closed)) {
+            State::CatchingUp(filling) => filling,
+            state @ (State::Level(_) | State::Behind(..)) => {
+                self.state = state;
+                return Ok(());
+            }
+        };
+        match filling.thread.join().unwrap_or(Err(IndexError::Panicked)) {
+            // It was closed meanwhile.
+            Ok(_) if filling.is_stuck => self.catch_up(Access::Closed),
+            // Entries came in meanwhile: another round, short this time.
+            Ok(applied) if applied < self.last_seq => self.catch_up(Access::Open),
+            Ok(applied) => self.state = State::Level(applied),
+            Err(error) => {
+                self.fall_behind();
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -111,18 +167,32 @@ impl Indexing {
         matches!(self.state, State::Level(_))
     }
 
-    /// Ends: waits for a filling that is going on and notes how far the index is.
+    /// Ends: waits for a filling that is getting on and notes how far the index is.
     pub(super) fn close(&mut self) {
-        match std::mem::replace(&mut self.state, State::Behind(Instant::ZERO, Access::Closed)) {
-            State::CatchingUp(thread) => drop(thread.join()),
+        let filling = match std::mem::replace(&mut self.state, State::Behind(Instant::ZERO, Access::Closed)) {
+            State::CatchingUp(filling) => Some(filling),
             State::Level(applied) if applied < self.last_seq => {
-                if let Err(error) = self.index.apply(&[], Some(self.last_seq)) {
-                    tracing::warn!(%error, "index not level at the end; the next start fills it");
-                }
+                let (index, last_seq) = (self.index.clone(), self.last_seq);
+                let note = move || index.apply(&[], Some(last_seq)).map(|()| last_seq);
+                self.spawn("index-put", note).ok()
             }
-            State::Level(_) | State::Behind(..) => {}
+            State::Level(_) | State::Behind(..) => None,
+        };
+        if let Some(Err(error)) = filling.map(|filling| self.end(filling)) {
+            tracing::warn!(%error, "index not level at the end; the next start fills it");
         }
         self.index.close();
+    }
+
+    fn end(&self, mut filling: Filling) -> Result<u64, IndexError> {
+        while !filling.thread.is_finished() {
+            filling.got_stuck(self.index.steps(), self.clock.now());
+            if filling.is_stuck {
+                return Err(IndexError::Stuck);
+            }
+            thread::sleep(END_POLL);
+        }
+        filling.thread.join().unwrap_or(Err(IndexError::Panicked))
     }
 
     fn fall_behind(&mut self) {
@@ -133,7 +203,7 @@ impl Indexing {
     fn catch_up(&mut self, access: Access) {
         let (index, journal_dir) = (self.index.clone(), self.journal_dir.clone());
         let (wall, last_seq) = (self.clock.wall(), self.last_seq);
-        let thread = thread::Builder::new().name("index-fill".to_owned()).spawn(move || {
+        let filling = self.spawn("index-fill", move || {
             if access == Access::Closed {
                 index.open(&journal_dir, wall)?;
             }
@@ -141,9 +211,65 @@ impl Indexing {
             let applied = index.applied()?;
             index.catch_up(&journal_dir, if applied > last_seq { 0 } else { applied })
         });
-        self.state = match thread {
-            Ok(thread) => State::CatchingUp(thread),
+        self.state = match filling {
+            Ok(filling) => State::CatchingUp(filling),
             Err(_) => State::Behind(self.clock.now().after_ms(RETRY_MS), Access::Closed),
         };
+    }
+
+    fn spawn(
+        &self,
+        name: &str,
+        work: impl FnOnce() -> Result<u64, IndexError> + Send + 'static,
+    ) -> Result<Filling, IndexError> {
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(work)?;
+        Ok(Filling { thread, steps: self.index.steps(), since: self.clock.now(), is_stuck: false })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::WallTime;
+    use std::{
+        fs::File,
+        io,
+        sync::atomic::{AtomicBool, Ordering},
+    };
+
+    static IS_HANGING: AtomicBool = AtomicBool::new(false);
+
+    fn hang(_: &File) -> io::Result<()> {
+        IS_HANGING.store(true, Ordering::Release);
+        loop {
+            thread::park();
+        }
+    }
+
+    #[test]
+    fn an_index_that_hangs_is_noticed_once_and_nothing_waits_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join(JOURNAL_DIR)).unwrap();
+        let index = Index::synced_by(&dir.path().join("index"), hang);
+        let mut indexing = Indexing::new(index.clone(), dir.path(), Clock::start());
+        indexing.turn(Instant::ZERO).unwrap();
+        while !IS_HANGING.load(Ordering::Acquire) {
+            thread::yield_now();
+        }
+        // The first look sees what was done since the start.
+        let begun = indexing.clock.now();
+        indexing.turn(begun).unwrap();
+        indexing.turn(begun.after_ms(STUCK_MS - 1)).unwrap();
+        assert!(index.applied().is_ok(), "it is only slow yet");
+        let stuck = begun.after_ms(STUCK_MS);
+        assert!(matches!(indexing.turn(stuck), Err(IndexError::Stuck)));
+        assert!(matches!(index.page(None, 1), Err(IndexError::Closed)));
+        indexing.turn(stuck.after_ms(STUCK_MS)).unwrap();
+        indexing.put(Vec::new()).unwrap();
+        assert!(!indexing.is_level());
+        indexing.close();
+        // Another one, elsewhere, is not held up.
+        let other = Index::new(&dir.path().join("other"));
+        other.open(&dir.path().join(JOURNAL_DIR), WallTime(1)).unwrap();
     }
 }

@@ -428,11 +428,10 @@ impl Worker {
     }
 
     fn index(&mut self, now: Instant) {
-        let put = self.indexing.put(&self.fresh);
-        self.fresh.clear();
+        let put = self.indexing.put(std::mem::take(&mut self.fresh));
         for error in [put.err(), self.indexing.turn(now).err()].into_iter().flatten() {
             count(&self.counters.index_failures);
-            tracing::warn!(%error, "index failed; it is opened again and filled from the journal");
+            tracing::warn!(%error, "index failed; calls go on, it is opened again and filled from the journal");
         }
         self.events.drain(..).for_each(&*self.on_event);
     }

@@ -18,8 +18,8 @@ use crate::{
 };
 use std::{collections::BTreeMap, ops::Bound};
 
-/// Calls changed by one commit when the upstream has lost many.
-const CHUNK: usize = 500;
+/// Calls changed by one commit; see [`super::trees`] for why it is small.
+const CHUNK: usize = 100;
 /// Key in [`Tree::Meta`]: [`Counts`].
 const COUNTS: &[u8] = b"counts";
 
@@ -30,6 +30,9 @@ pub(super) fn apply(trees: &Trees, facts: &[Fact], applied: Option<u64>) -> Resu
         match fact {
             Fact::Call(kind, record) => fold.record(*kind, record)?,
             Fact::Note(note) => fold.note(note)?,
+        }
+        if fold.touched.len() >= CHUNK || fold.changes.len() >= CHUNK {
+            fold.commit()?;
         }
     }
     if let Some(seq) = applied {

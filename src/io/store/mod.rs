@@ -17,7 +17,8 @@
 //! ```
 //! Numbers in keys are big-endian u64: keys sort as what they mean, and every question is a walk over a range of keys.
 //! The rows from `by_time` to `erasures` follow from the states alone (`state`); facts change states (`fold`); all
-//! rows of a batch go in by one transaction (`trees`).
+//! rows of up to 100 calls go in by one transaction (`trees`). The rows of every tree but `calls` and `meta` lie many
+//! together in one row of sled (`blocks`).
 //!
 //! `flush()` of sled 0.34 does not survive a power cut: it writes without asking for the file's size and extents to
 //! be kept. A commit here is `flush()` and then `fdatasync` of `<dir>/db` by a descriptor of our own.
@@ -32,6 +33,7 @@
 //! end, one transaction over all trees, and a durable commit, which redb's is by itself. The lock, the cache's size and
 //! [`IndexError::is_passing`] go by sled's ways and would have to be looked at.
 
+mod blocks;
 mod fold;
 mod opening;
 mod outbox;
@@ -55,7 +57,10 @@ use std::{
     io,
     ops::Bound,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use trees::{Tree, Trees, number};
 
@@ -83,6 +88,9 @@ pub enum IndexError {
     /// sled did not open within 10 s.
     #[error("index: did not open within 10 s")]
     Slow,
+    /// It got nothing done for 30 s.
+    #[error("index: nothing done for 30 s; it is left alone until the daemon is started again")]
+    Stuck,
 }
 
 impl IndexError {
@@ -100,7 +108,7 @@ impl IndexError {
     fn io(&self) -> Option<&io::Error> {
         match self {
             Self::Sled(sled::Error::Io(error)) | Self::Io(error) => Some(error),
-            Self::Sled(_) | Self::Closed | Self::Json(_) | Self::Panicked | Self::Slow => None,
+            Self::Sled(_) | Self::Closed | Self::Json(_) | Self::Panicked | Self::Slow | Self::Stuck => None,
         }
     }
 }
@@ -138,6 +146,8 @@ struct Shared {
     trees: RwLock<Option<Trees>>,
     /// One writer at a time: a state is read and replaced under it.
     writing: Mutex<()>,
+    /// Counts what is done.
+    steps: Arc<AtomicU64>,
 }
 
 impl Index {
@@ -161,7 +171,8 @@ impl Index {
 
     fn with(dir: &Path, limits: Limits, sync: SyncFile) -> Self {
         let (trees, writing) = (RwLock::new(None), Mutex::new(()));
-        Self { shared: Arc::new(Shared { dir: dir.to_owned(), sync, limits, trees, writing }) }
+        let (dir, steps) = (dir.to_owned(), Arc::default());
+        Self { shared: Arc::new(Shared { dir, sync, limits, trees, writing, steps }) }
     }
 
     /// Opens it, replacing one that cannot be opened; `wall` names what is put aside. What has grown too large or is of
@@ -173,21 +184,27 @@ impl Index {
     pub fn open(&self, journal: &Path, wall: WallTime) -> Result<Opening, IndexError> {
         // sled locks its file: what is open has to go first.
         self.close();
-        let Shared { dir, limits, .. } = &*self.shared;
-        let (trees, opening) = opening::open(dir, journal, wall, limits)?;
+        let Shared { dir, limits, steps, .. } = &*self.shared;
+        let (trees, opening) = opening::open(dir, journal, wall, limits, steps)?;
         let is_due = guarded(|| rebuild::is_due(dir, &trees, limits)).unwrap_or(false);
         self.install(trees);
         if is_due {
-            match guarded(|| rebuild::build(dir, journal, limits)) {
+            match guarded(|| rebuild::build(dir, journal, limits, steps)) {
                 Ok(()) => {
                     self.close();
                     rebuild::finish(dir)?;
-                    self.install(opening::open_in_time(dir)?);
+                    self.install(opening::open_in_time(dir, steps)?);
                 }
                 Err(error) => tracing::warn!(%error, "the index is not made smaller; it works as it is"),
             }
         }
         Ok(opening)
+    }
+
+    /// Counts commits and journal entries read: while something is under way and this stands still, the index hangs.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.shared.steps.load(Ordering::Relaxed)
     }
 
     fn install(&self, trees: Trees) {
@@ -201,7 +218,7 @@ impl Index {
 
     /// Puts facts, in the order of the journal, and makes them durable at once. A record replaces one of a lower or
     /// equal revision, never of a higher one; calls in progress are left out. `applied` is the number of the last
-    /// journal entry that is in. What the upstream has lost is taken back in commits of 500 calls.
+    /// journal entry that is in. What the upstream has lost is taken back in commits of 100 calls.
     ///
     /// # Errors
     /// If sled or the disk fails; the index should be opened again.
@@ -279,6 +296,7 @@ impl Index {
         let mut last = after;
         for entry in reader::Reader::open(journal, reader::segment_with(journal, after + 1)?)? {
             let entry = entry?;
+            self.shared.steps.fetch_add(1, Ordering::Relaxed);
             if entry.seq <= after {
                 continue;
             }

@@ -9,13 +9,18 @@ use std::{
     fs, io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::mpsc::{RecvTimeoutError, sync_channel},
+    sync::{
+        Arc,
+        atomic::AtomicU64,
+        mpsc::{RecvTimeoutError, sync_channel},
+    },
     thread,
     time::Duration,
 };
 
-/// The schema that is written. Schema 1 was the same `calls` with a tree `by_id` and no states.
-const SCHEMA: u64 = 2;
+/// The schema that is written. Schema 1 was the same `calls` with a tree `by_id` and no states; schema 2 had every row
+/// of every tree by itself.
+const SCHEMA: u64 = 3;
 /// Keys in [`Tree::Meta`]: the schema, the oldest schema whose code may use this index, and the oldest schema whose
 /// code wrote to an index of a later one, which has to be rebuilt then.
 const SCHEMA_KEY: &[u8] = b"schema";
@@ -57,9 +62,10 @@ pub(super) fn open(
     journal: &Path,
     wall: WallTime,
     limits: &Limits,
+    steps: &Arc<AtomicU64>,
 ) -> Result<(Trees, Opening), IndexError> {
     rebuild::finish(dir)?;
-    let (trees, opening) = open_or_replace(dir, wall)?;
+    let (trees, opening) = open_or_replace(dir, wall, steps)?;
     match guarded(|| schema(&trees))? {
         Schema::Ours => Ok((trees, opening)),
         Schema::Later => {
@@ -71,15 +77,15 @@ pub(super) fn open(
         Schema::Older => {
             drop(trees);
             tracing::info!("the index is of an older schema and is rebuilt from the journal");
-            guarded(|| rebuild::build(dir, journal, limits))?;
+            guarded(|| rebuild::build(dir, journal, limits, steps))?;
             rebuild::finish(dir)?;
-            Ok((open_in_time(dir)?, Opening::Rebuilt))
+            Ok((open_in_time(dir, steps)?, Opening::Rebuilt))
         }
         Schema::TooLate(schema) => {
             drop(trees);
             put_aside(dir, &format!("schema-{schema}-{}", wall.0))?;
             tracing::warn!(schema, "the index is of a later schema; it is put aside and another one filled");
-            let trees = open_in_time(dir)?;
+            let trees = open_in_time(dir, steps)?;
             guarded(|| put_schema(&trees))?;
             Ok((trees, Opening::Replaced))
         }
@@ -118,18 +124,18 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, IndexError>) -> Result
 }
 
 /// Opens in a thread of its own, so that an index that never opens can be left behind.
-pub(super) fn open_in_time(dir: &Path) -> Result<Trees, IndexError> {
+pub(super) fn open_in_time(dir: &Path, steps: &Arc<AtomicU64>) -> Result<Trees, IndexError> {
     files::make_dir(dir)?;
     let (opened, opening) = sync_channel(1);
-    let path = dir.to_owned();
+    let (path, steps) = (dir.to_owned(), steps.clone());
     thread::Builder::new().name("index-open".to_owned()).spawn(move || {
-        let mut trees = guarded(|| Trees::open(&path));
+        let mut trees = guarded(|| Trees::open(&path, &steps));
         for _ in 0..LOCK_RETRIES {
             if !trees.as_ref().is_err_and(IndexError::is_locked) {
                 break;
             }
             thread::sleep(LOCK_PAUSE);
-            trees = guarded(|| Trees::open(&path));
+            trees = guarded(|| Trees::open(&path, &steps));
         }
         // Nobody listens after 10 s; the index is then dropped here.
         let _ = opened.send(trees);
@@ -144,8 +150,12 @@ pub(super) fn open_in_time(dir: &Path) -> Result<Trees, IndexError> {
     }
 }
 
-fn open_or_replace(dir: &Path, wall: WallTime) -> Result<(Trees, Opening), IndexError> {
-    let error = match open_in_time(dir) {
+fn open_or_replace(
+    dir: &Path,
+    wall: WallTime,
+    steps: &Arc<AtomicU64>,
+) -> Result<(Trees, Opening), IndexError> {
+    let error = match open_in_time(dir, steps) {
         Ok(trees) => return Ok((trees, Opening::Whole)),
         // sled does not open on a full disk, however good the index is.
         Err(error) if error.is_passing() => return Err(error),
@@ -153,7 +163,7 @@ fn open_or_replace(dir: &Path, wall: WallTime) -> Result<(Trees, Opening), Index
     };
     put_aside(dir, &format!("bad-{}", wall.0))?;
     tracing::error!(%error, dir = %dir.display(), "a bad index is put aside and rebuilt from the journal");
-    Ok((open_in_time(dir)?, Opening::Replaced))
+    Ok((open_in_time(dir, steps)?, Opening::Replaced))
 }
 
 /// The name is made longer while it is taken: a clock that stands still or is put back gives the same time again.

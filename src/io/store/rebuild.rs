@@ -22,6 +22,10 @@ use std::{
     fs, io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 /// Facts folded in at once.
@@ -41,10 +45,15 @@ pub(super) fn is_due(dir: &Path, trees: &Trees, limits: &Limits) -> Result<bool,
 }
 
 /// Builds `index.next` from the whole journal. Whatever fails, the index that is there is as it was.
-pub(super) fn build(dir: &Path, journal: &Path, limits: &Limits) -> Result<(), IndexError> {
+pub(super) fn build(
+    dir: &Path,
+    journal: &Path,
+    limits: &Limits,
+    steps: &Arc<AtomicU64>,
+) -> Result<(), IndexError> {
     let building = beside(dir, "building");
     remove(&building)?;
-    let built = fill(&building, journal, limits).and_then(|()| {
+    let built = fill(&building, journal, limits, steps).and_then(|()| {
         files::sync_dir(&building)?;
         Ok(files::rename(&building, &beside(dir, "next"))?)
     });
@@ -71,14 +80,15 @@ pub(super) fn finish(dir: &Path) -> io::Result<()> {
     remove(&old)
 }
 
-fn fill(building: &Path, journal: &Path, limits: &Limits) -> Result<(), IndexError> {
+fn fill(building: &Path, journal: &Path, limits: &Limits, steps: &Arc<AtomicU64>) -> Result<(), IndexError> {
     has_room(building, limits)?;
     files::make_dir(building)?;
-    let trees = Trees::open(building)?;
+    let trees = Trees::open(building, steps)?;
     let mut batch = Vec::with_capacity(BATCH_FACTS);
     let mut last = 0;
     for entry in Reader::open(journal, 0)? {
         let entry = entry?;
+        steps.fetch_add(1, Ordering::Relaxed);
         last = entry.seq;
         batch.extend(Some(entry.fact).filter(is_indexed));
         if batch.len() >= BATCH_FACTS {

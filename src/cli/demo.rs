@@ -1,6 +1,11 @@
-//! `ringside demo`: a simulated office, its SIP provider and a morning's calls, all in this process.
+//! `ringside demo`: a simulated office, its SIP provider, its upstream and a morning's calls, all in this process.
 
 mod play;
+#[cfg(feature = "upstream")]
+mod upstream;
+#[cfg(not(feature = "upstream"))]
+#[path = "demo/no_upstream.rs"]
+mod upstream;
 
 use super::{Failure, ask::RunningBox, calls, print};
 use crate::{
@@ -16,9 +21,10 @@ use std::{
     fmt, fs, io,
     net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
     path::{Path, PathBuf},
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread,
 };
+use upstream::Upstream;
 
 /// The box's files, carried along so that the demo runs from anywhere.
 const SITE: &str = include_str!("../../board/sim/demo.toml");
@@ -55,14 +61,16 @@ pub(super) fn demo(arguments: &Arguments) -> Result<(), Failure> {
     let board = fresh.join("board");
     unpack(&board, &data).map_err(|error| failed(format!("{}: {error}", fresh.display())))?;
     let provider = Provider::start(localhost(0), Account::default()).map_err(failed)?;
-    let (running, zone) = start_box(&provider, &board, &data)?;
+    let upstream = Arc::new(Upstream::start(&data)?);
+    let (running, zone) = start_box((&provider, &upstream), &board, &data)?;
     print(format_args!(
-        "The box is up: SIP on {}, live page on http://{}/\nIts SIP provider is on {}.\n",
+        "The box is up: SIP on {}, live page on http://{}/\nIts SIP provider is on {}.\n{}",
         running.sip(),
         running.web(),
         provider.address(),
+        upstream.greeting(),
     ));
-    let outcome = play_until_woken(arguments, provider, &running, &data);
+    let outcome = play_until_woken(arguments, (provider, &upstream), &running, &data);
     let untracked = RunningBox::at(running.web()).counters("ringside_untracked_calls_total");
     running.stop();
     // The board's files are read once, at the start.
@@ -76,7 +84,7 @@ pub(super) fn demo(arguments: &Arguments) -> Result<(), Failure> {
 /// Plays the scenario on a thread of its own; returns at its end, or at a signal.
 fn play_until_woken(
     arguments: &Arguments,
-    provider: Provider,
+    (provider, upstream): (Provider, &Arc<Upstream>),
     running: &Running,
     data: &Path,
 ) -> Result<(), Failure> {
@@ -90,9 +98,10 @@ fn play_until_woken(
     });
     let world = running.world().cloned().ok_or_else(|| failed("the demo's board is not simulated"))?;
     let (data, web, calls) = (data.to_owned(), running.web(), arguments.calls);
+    let upstream = Arc::clone(upstream);
     thread::spawn(move || {
-        let played = play::Play::new(provider, world, data, web).play(calls);
-        let _ = woken.send(Woken::Done(played));
+        let played = play::Play::new(provider, world, data.clone(), web).play(calls);
+        let _ = woken.send(Woken::Done(played.and_then(|()| upstream.check(&data, web))));
     });
     match wait.recv() {
         Ok(Woken::Done(played)) if arguments.exit || played.is_err() => played,
@@ -121,8 +130,13 @@ fn unpack(board: &Path, data: &Path) -> io::Result<()> {
 }
 
 /// Starts the daemon on the demo's site, registered at `provider`.
-fn start_box(provider: &Provider, board: &Path, data: &Path) -> Result<(Running, TimeZone), Failure> {
-    let mut config = Config::parse(SITE, "demo.toml").map_err(failed)?;
+fn start_box(
+    (provider, upstream): (&Provider, &Upstream),
+    board: &Path,
+    data: &Path,
+) -> Result<(Running, TimeZone), Failure> {
+    let site = SITE.to_owned() + &upstream.section();
+    let mut config = Config::parse(&site, "demo.toml").map_err(failed)?;
     for trunk in &mut config.trunks {
         if let TrunkMode::Register(account) = &mut trunk.mode {
             account.registrar.port = provider.address().port();

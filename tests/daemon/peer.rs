@@ -3,6 +3,7 @@
 use super::sound;
 use ringside::audio::g711::{self, Law};
 use std::{
+    collections::BTreeSet,
     f64::consts::TAU,
     net::{SocketAddr, UdpSocket},
     thread::sleep,
@@ -218,6 +219,12 @@ impl Peer {
 
     /// Talks for a while, in a tone, and listens; without a tone it only listens. What came before is forgotten.
     pub fn talk(&mut self, time: Duration, hz: Option<f64>) {
+        let started = Instant::now();
+        self.talk_while(hz, || started.elapsed() < time);
+    }
+
+    /// As [`Peer::talk`], until `goes_on` says no.
+    pub fn talk_while(&mut self, hz: Option<f64>, goes_on: impl Fn() -> bool) {
         self.heard.clear();
         while self.listen() {}
         self.heard.clear();
@@ -232,7 +239,7 @@ impl Peer {
             }
             sleep((PACKET * number).saturating_sub(started.elapsed()));
             while self.listen() {}
-            if started.elapsed() >= time {
+            if !goes_on() {
                 return;
             }
         }
@@ -278,6 +285,13 @@ impl Peer {
         let sound = buffer[12..length].iter().map(|code| g711::expand(Law::Mu, *code)).collect();
         self.heard.push((u16::from_be_bytes([buffer[2], buffer[3]]), sound));
         true
+    }
+
+    /// How many packets are missing between the first and the last that was heard.
+    pub fn missing(&self) -> usize {
+        let Some((first, _)) = self.heard.first() else { return 0 };
+        let places: BTreeSet<u16> = self.heard.iter().map(|(place, _)| place.wrapping_sub(*first)).collect();
+        places.last().map_or(0, |last| usize::from(*last) + 1 - places.len())
     }
 
     /// How many of the packets heard carry a tone.

@@ -24,7 +24,7 @@ use std::{
 const CALLER: &[u8] = include_bytes!("../../../board/sim/caller.wav");
 
 /// How long anything in the demo may take before it has failed.
-const PATIENCE: Duration = Duration::from_secs(40);
+pub(super) const PATIENCE: Duration = Duration::from_secs(40);
 /// How long the last records may take to be written.
 const STORAGE_PATIENCE: Duration = Duration::from_secs(15);
 /// Volts between the wires of a phone that is fed and on hook, at least.
@@ -255,7 +255,7 @@ impl Play {
 }
 
 /// Waits for something; `None` if it did not come in time.
-fn eventually<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+pub(super) fn eventually<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let until = Instant::now() + patience;
     loop {
         let found = look();

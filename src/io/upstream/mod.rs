@@ -18,7 +18,7 @@ use crate::{
     id::{BoxId, RecordingId},
     io::{box_key::BoxKey, clock::Clock, storage::Notes},
     note::Note,
-    record::CallRecord,
+    record::{CallRecord, Sync},
     recording::vault::Kek,
     status::{SyncState, SyncStatus},
     sync::{
@@ -353,7 +353,9 @@ impl Client {
             all_recordings: waiting.len() < recordings,
             last_call: self.outbox.last_call(),
         };
-        self.listed = waiting.into_iter().chain(unsent).map(|record| (record.seq, record)).collect();
+        // What the upstream has confirmed is no part of a revision: sent again, it has to be the same to the byte.
+        let as_written = |record: CallRecord| (record.seq, CallRecord { sync: Sync::default(), ..record });
+        self.listed = waiting.into_iter().chain(unsent).map(as_written).collect();
         listing
     }
 

@@ -18,6 +18,10 @@ use crate::{
 };
 use std::{
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
 };
 
@@ -109,6 +113,27 @@ impl Indexing {
     /// Whether every entry of the journal is in the index.
     pub(super) fn is_level(&self) -> bool {
         matches!(self.state, State::Level(_))
+    }
+
+    /// Builds a level index anew from the journal, so that nothing is left of what was erased there; sets `renewed` when
+    /// that is done. The old index answers meanwhile.
+    pub(super) fn renew(&mut self, renewed: Arc<AtomicBool>) {
+        let State::Level(applied) = self.state else { return };
+        let (index, journal_dir) = (self.index.clone(), self.journal_dir.clone());
+        let thread = thread::Builder::new().name("index-renew".to_owned()).spawn(move || {
+            match index.renew(&journal_dir) {
+                Ok(()) => renewed.store(true, Ordering::Relaxed),
+                Err(error) => {
+                    tracing::warn!(%error, "the index still holds what was erased; tried again tomorrow")
+                }
+            }
+            let applied = index.applied()?;
+            index.catch_up(&journal_dir, applied)
+        });
+        self.state = match thread {
+            Ok(thread) => State::CatchingUp(thread),
+            Err(_) => State::Level(applied),
+        };
     }
 
     /// Ends: waits for a filling that is going on and notes how far the index is.

@@ -28,12 +28,13 @@ pub(super) enum Tree {
     UnsentRecordings,
     Refused,
     Erasures,
+    Holds,
     Audit,
     Meta,
 }
 
 /// Names on the disk, in the order of [`Tree`].
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "calls",
     "states",
     "by_time",
@@ -44,6 +45,7 @@ const NAMES: [&str; 12] = [
     "unsent_recordings",
     "refused",
     "erasures",
+    "holds",
     "audit",
     "meta",
 ];

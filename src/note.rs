@@ -7,6 +7,25 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
+/// Who asks for an erasure when nobody does: the site's rules.
+pub const BY_RETENTION: &str = "retention";
+
+/// One line of the audit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// When.
+    pub at: WallTime,
+    /// Who.
+    pub by: String,
+    /// What.
+    pub did: String,
+    /// To what.
+    pub on: String,
+    /// Why, if a reason was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
 /// One note, as it is journaled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
@@ -97,6 +116,15 @@ pub enum What {
         /// Who.
         by: String,
     },
+    /// An erasure that was asked for need not wait for the upstream's receipt: a lawful request that must not wait.
+    ReceiptWaived {
+        /// The call.
+        call: CallId,
+        /// Who.
+        by: String,
+        /// Why.
+        why: String,
+    },
     /// Somebody did something that has to be accounted for: played, exported, changed.
     Audit {
         /// Who.
@@ -129,9 +157,41 @@ impl Note {
             | What::Held { call, .. }
             | What::Released { call, .. }
             | What::EraseAsked { call, .. }
-            | What::EraseCancelled { call, .. } => Some(call),
+            | What::EraseCancelled { call, .. }
+            | What::ReceiptWaived { call, .. } => Some(call),
             What::UpstreamLost { .. } | What::Audit { .. } => None,
         }
+    }
+
+    /// Whether somebody has to account for it: a person who held, released, erased, played or exported.
+    #[must_use]
+    pub fn is_accountable(&self) -> bool {
+        self.account().is_some_and(|account| account.by != BY_RETENTION)
+    }
+
+    /// Who did what to what, and why, in words; `None` if nobody did anything.
+    #[must_use]
+    pub fn account(&self) -> Option<Account> {
+        let (by, did, on, why) = match &self.what {
+            What::Held { call, by, why } => (by, "held", call.to_string(), Some(why)),
+            What::Released { call, by } => (by, "released", call.to_string(), None),
+            What::EraseAsked { call, part: Part::Recording, by, why, .. } => {
+                (by, "asked to erase the recording", call.to_string(), Some(why))
+            }
+            What::EraseAsked { call, part: Part::Record, by, why, .. } => {
+                (by, "asked to erase the record", call.to_string(), Some(why))
+            }
+            What::EraseCancelled { call, by } => (by, "called the erasure off", call.to_string(), None),
+            What::ReceiptWaived { call, by, why } => {
+                (by, "let it be erased without the upstream's receipt", call.to_string(), Some(why))
+            }
+            What::Audit { by, did, on } => (by, did.as_str(), on.clone(), None),
+            What::RecordReceived { .. }
+            | What::RecordingReceived { .. }
+            | What::Refused { .. }
+            | What::UpstreamLost { .. } => return None,
+        };
+        Some(Account { at: self.at, by: by.clone(), did: did.to_owned(), on, why: why.cloned() })
     }
 }
 

@@ -17,7 +17,7 @@ use ringside::{
     recording::{
         encoder::Encoding,
         lifecycle::{Command, Event},
-        request::{Answer, Refused, Request, Subject, When},
+        request::{Answer, Receipt, Refused, Request, Subject, When},
         retention::{self, Policy},
     },
 };
@@ -99,7 +99,7 @@ fn ask(storage: &Storage, request: &Request) -> Result<Answer, Refused> {
 
 fn erase(seq: u64, part: Part, when: When) -> Request {
     let (of, by, why) = (Subject::Call(call(seq)), "dana".to_owned(), "the caller asked".to_owned());
-    Request::Erase { of, part, by, why, when }
+    Request::Erase { of, part, by, why, when, receipt: Receipt::Needed }
 }
 
 fn text_below(dir: &Path) -> String {
@@ -148,6 +148,7 @@ fn of_an_erased_record_no_file_names_the_caller() {
         by: "dana".to_owned(),
         why: "the caller asked".to_owned(),
         when: When::Now,
+        receipt: Receipt::Needed,
     };
     assert_eq!(ask(&storage, &request).unwrap().calls, [call(1)]);
     until("erased", || retention::is_erased(&storage.index().get(call(1)).unwrap().unwrap()).then_some(()));

@@ -3,6 +3,7 @@
 use super::{CONFIG, Failure};
 use crate::{
     config::Config,
+    note::Account,
     recording::request::{Answer, Listing, Request},
     status::{BoxStatus, LineHealth},
 };
@@ -151,6 +152,29 @@ impl RunningBox {
         let post = self.agent.post(format!("http://{}/api/v1/retention", self.address));
         let post = post.header("Content-Type", "application/json").config();
         self.read(post.timeout_global(Some(TEST_PATIENCE)).build().send(json))
+    }
+
+    /// Has it noted that somebody did something that has to be accounted for: `opened`, `exported`.
+    pub(super) fn account(&self, by: &str, did: &str, on: &str) -> Result<(), NoAnswer> {
+        let json = serde_json::json!({ "by": by, "did": did, "on": on }).to_string();
+        let post = self.agent.post(format!("http://{}/api/v1/audit", self.address));
+        let post = post.header("Content-Type", "application/json").config();
+        let answer = post.timeout_global(Some(PATIENCE)).build().send(json);
+        if answer.as_ref().is_ok_and(|answer| answer.status().is_success()) {
+            return Ok(());
+        }
+        self.read(answer)
+    }
+
+    /// Who did what, at most `limit`, newest first.
+    pub(super) fn audit(&self, limit: usize) -> Result<Vec<Account>, NoAnswer> {
+        #[derive(Deserialize)]
+        struct Audit {
+            audit: Vec<Account>,
+        }
+        let request = self.agent.get(format!("http://{}/api/v1/audit?limit={limit}", self.address));
+        let answer: Audit = self.read(request.config().timeout_global(Some(PATIENCE)).build().call())?;
+        Ok(answer.audit)
     }
 
     fn read<T: for<'a> Deserialize<'a>>(

@@ -2,7 +2,7 @@
 
 use super::{
     CONFIG, DATA, Failure,
-    ask::{NoAnswer, RunningBox},
+    ask::{NoAnswer, RunningBox, Where},
     print,
 };
 use crate::{
@@ -10,15 +10,17 @@ use crate::{
     id::CallId,
     io::{
         clock::Clock,
+        files,
         storage::{self, Desk, Options, Storage, StorageError},
     },
+    note::Account,
     recording::request::{Answer, Listing, Refused, Request},
 };
 use clap::Args;
 use std::{
     net::SocketAddr,
     os::unix::fs::MetadataExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::Ordering,
     thread,
     time::{Duration, Instant},
@@ -26,6 +28,8 @@ use std::{
 
 /// An index of years is filled in a minute.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Instead of when it is erased.
+const WAITS: &str = "waits for the upstream's receipt; --without-receipt does not";
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Which box, or which data directory.
@@ -61,7 +65,7 @@ impl Place {
                 let answer = answer.unwrap_or(Err(Refused::Busy)).map_err(|why| refused(&why, command))?;
                 if done == Done::Wait {
                     let erased = || storage.counters().erased.load(Ordering::Relaxed);
-                    let all = answer.calls.len() as u64;
+                    let all = answer.calls.len().saturating_sub(answer.waiting.len()) as u64;
                     if wait(|| (erased() >= all).then_some(())).is_none() {
                         eprintln!(
                             "note: {} of {all} are erased; the rest follows when the box runs",
@@ -88,15 +92,38 @@ impl Place {
         }
     }
 
-    fn configuration(&self) -> Option<Config> {
-        let text = std::fs::read_to_string(&self.config).ok()?;
-        Config::parse(&text, "").ok()
+    /// Who did what, newest first.
+    pub(super) fn audit(&self, limit: usize, command: &str) -> Result<Vec<Account>, Failure> {
+        let running = self.running(self.configuration()?.as_ref());
+        match running.audit(limit) {
+            Ok(audit) => return Ok(audit),
+            Err(error @ NoAnswer::Problem { .. }) => return Err(error.failure(command)),
+            Err(error) if self.web.is_some() => return Err(error.failure(command)),
+            Err(NoAnswer::Unreachable(..) | NoAnswer::Stranger(_)) => {}
+        }
+        storage::audit(&self.data, limit).map_err(|error| Failure::failed(error, "ringside fsck"))
+    }
+
+    /// None if there is no such file: then nothing is configured. With one that is wrong, nobody knows whether there is
+    /// an upstream to wait for.
+    fn configuration(&self) -> Result<Option<Config>, Failure> {
+        let Ok(text) = std::fs::read_to_string(&self.config) else { return Ok(None) };
+        let shown = self.config.display();
+        let config = Config::parse(&text, &shown.to_string());
+        config.map(Some).map_err(|_| {
+            let message = format!("{shown} is wrong, and says how long things are kept");
+            Failure::failed(message, format!("ringside check-config {shown}"))
+        })
+    }
+
+    fn running(&self, config: Option<&Config>) -> RunningBox {
+        let configured = config.map(|config| config.web.listen);
+        RunningBox::at(self.web.or(configured).unwrap_or(super::ask::USUAL))
     }
 
     fn way(&self, command: &str) -> Result<Way, Failure> {
-        let config = self.configuration();
-        let configured = config.as_ref().map(|config| config.web.listen);
-        let running = RunningBox::at(self.web.or(configured).unwrap_or(super::ask::USUAL));
+        let config = self.configuration()?;
+        let running = self.running(config.as_ref());
         match running.listing() {
             Ok(_) | Err(NoAnswer::Problem { .. }) => return Ok(Way::Running(running)),
             Err(error) if self.web.is_some() => return Err(error.failure(command)),
@@ -123,13 +150,24 @@ pub(super) enum Done {
 /// Says for which calls something is in the journal, and for which it is not.
 pub(super) fn say(answer: &Answer, what: &str) {
     for call in &answer.calls {
-        print(format_args!("{call} {what}"));
+        let waits = answer.waiting.contains(call);
+        print(format_args!("{call} {}", if waits { WAITS } else { what }));
     }
     for (call, why) in &answer.left {
         print(format_args!("{call} left as it is: {why}"));
     }
     if answer.more {
         print(format_args!("there are more calls: ask again"));
+    }
+}
+
+/// Has the box that runs on a data directory note what was done here; without one there is nobody who notes.
+pub(super) fn account(of: &Where, data: &Path, did: &str, on: &str) {
+    if !files::is_in_use(data) {
+        return;
+    }
+    if let Err(error) = of.running().account(&user(), did, on) {
+        eprintln!("note: this is not in the audit: {error}");
     }
 }
 
@@ -150,7 +188,7 @@ pub(super) fn about(call: CallId, command: &str) -> String {
     format!("ringside {command} {call}")
 }
 
-fn open(data: &std::path::Path, options: &Options) -> Result<Storage, StorageError> {
+fn open(data: &Path, options: &Options) -> Result<Storage, StorageError> {
     let clock = Clock::start();
     storage::recover(data, options, clock)?;
     storage::start(data, options, clock, |_| {})

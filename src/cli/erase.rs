@@ -9,7 +9,7 @@ use crate::{
     id::CallId,
     note::Part,
     number::E164,
-    recording::request::{Listing, Request, Subject, When},
+    recording::request::{Listing, Receipt, Request, Subject, When},
 };
 use clap::{ArgGroup, Args, ValueEnum};
 
@@ -37,6 +37,9 @@ pub(super) struct Arguments {
     /// At once, not after the site's grace.
     #[arg(long)]
     now: bool,
+    /// Without the upstream's receipt: for a lawful request that must not wait. The audit says so.
+    #[arg(long)]
+    without_receipt: bool,
     #[command(flatten)]
     place: Place,
     /// Print JSON.
@@ -53,6 +56,8 @@ enum What {
 }
 
 const COMMAND: &str = "ringside erase";
+/// Behind an erasure whose time may come and go.
+const WAITS: &str = "; waits for the upstream's receipt";
 
 pub(super) fn erase(arguments: &Arguments) -> Result<(), Failure> {
     let of = match (&arguments.number, arguments.call, arguments.cancel) {
@@ -66,7 +71,8 @@ pub(super) fn erase(arguments: &Arguments) -> Result<(), Failure> {
         What::Record => Part::Record,
     };
     let (when, done) = if arguments.now { (When::Now, Done::Wait) } else { (When::AfterGrace, Done::Later) };
-    let request = Request::Erase { of, part, by: user(), why: arguments.why.clone(), when };
+    let receipt = if arguments.without_receipt { Receipt::Waived } else { Receipt::Needed };
+    let request = Request::Erase { of, part, by: user(), why: arguments.why.clone(), when, receipt };
     let answer = arguments.place.ask(&request, done, COMMAND)?;
     if arguments.json {
         return print_json(&answer);
@@ -99,11 +105,20 @@ fn text(listing: &Listing) -> String {
     };
     let asked = listing.asked.iter();
     let asked = asked.map(|one| {
-        format!("{} {} goes on {}: {}, asked by {}", one.call, part(one.part), one.due, one.why, one.by)
+        let waits = if listing.waiting.contains(&one.call) { WAITS } else { "" };
+        format!(
+            "{} {} goes on {}: {}, asked by {}{waits}",
+            one.call,
+            part(one.part),
+            one.due,
+            one.why,
+            one.by
+        )
     });
     let held = listing.held.iter();
     let held = held.map(|one| format!("{} held since {}: {}, by {}", one.call, one.since, one.why, one.by));
-    let lines: Vec<String> = asked.chain(held).collect();
+    let more = listing.more.then(|| "there are more than can be listed".to_owned());
+    let lines: Vec<String> = asked.chain(held).chain(more).collect();
     if lines.is_empty() {
         "nothing is to be erased, and nothing is held".to_owned()
     } else {
@@ -115,4 +130,36 @@ fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let json = serde_json::to_string(value).map_err(|error| Failure::failed(error, COMMAND))?;
     print(format_args!("{json}"));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        recording::standing::{Asked, Hold},
+        time::WallTime,
+    };
+
+    #[test]
+    fn the_list_says_what_goes_when_and_what_it_waits_for() {
+        assert_eq!(text(&Listing::default()), "nothing is to be erased, and nothing is held");
+        let call = |n| CallId::from_parts(WallTime(n), 1);
+        let asked = |n, part| {
+            let (by, why) = ("dana".to_owned(), "asked".to_owned());
+            Asked { call: call(n), part, by, why, due: WallTime(0) }
+        };
+        let (by, why, since) = ("dana".to_owned(), "court".to_owned(), WallTime(0));
+        let listing = Listing {
+            asked: vec![asked(1, Part::Recording), asked(2, Part::Record)],
+            held: vec![Hold { call: call(3), by, why, since }],
+            waiting: vec![call(2)],
+            more: true,
+        };
+        let (text, epoch) = (text(&listing), WallTime(0));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], format!("{} recording goes on {epoch}: asked, asked by dana", call(1)));
+        assert!(lines[1].ends_with("asked by dana; waits for the upstream's receipt"), "{text}");
+        assert_eq!(lines[2], format!("{} held since {epoch}: court, by dana", call(3)));
+        assert_eq!(lines[3..], ["there are more than can be listed"]);
+    }
 }

@@ -8,7 +8,7 @@
 //! ```
 //! Calls come in the order in which they were last changed.
 
-use super::{DATA, Failure, existing, print};
+use super::{DATA, Failure, ask::Where, desk, existing, print};
 use crate::{
     io::{
         box_key::BoxKey,
@@ -75,6 +75,8 @@ pub(super) struct Arguments {
     /// The recordings too.
     #[arg(long)]
     audio: bool,
+    #[command(flatten)]
+    of: Where,
 }
 
 /// How calls are written.
@@ -115,7 +117,7 @@ fn since(text: &str) -> Result<WallTime, String> {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { data, out, since, format, audio } = arguments;
+    let Arguments { data, out, since, format, audio, of } = arguments;
     existing(data, "export")?;
     let wanted = Wanted { since: since.unwrap_or(WallTime(0)), format: *format, audio: *audio };
     let exported = export(data, out, wanted).map_err(|error| {
@@ -125,6 +127,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         )
     })?;
     let Exported { calls, recordings, bad } = exported;
+    desk::account(of, data, "exported", &format!("{calls} calls and {recordings} recordings"));
     print(format_args!("{calls} calls and {recordings} recordings are in {}", out.display()));
     bad.iter().for_each(|path| eprintln!("not as it was recorded: {path}"));
     if bad.is_empty() {

@@ -4,6 +4,7 @@
 //! command to try. Colours appear on a terminal only, and never under `NO_COLOR`.
 
 mod ask;
+mod audit;
 mod calls;
 mod check_config;
 #[cfg(feature = "sim")]
@@ -81,6 +82,8 @@ enum Command {
     Hold(hold::Arguments),
     /// Lift the legal hold of a call.
     Release(release::Arguments),
+    /// Show who held, released, erased, played or exported what, newest first.
+    Audit(audit::Arguments),
     /// Prove that nothing was changed since the box wrote it: journal, recordings, sidecars.
     Verify(verify::Arguments),
     /// Look for what does not fit together in the data directory; changes nothing.
@@ -148,6 +151,7 @@ pub fn main() -> ExitCode {
         Command::Erase(arguments) => erase::erase(&arguments),
         Command::Hold(arguments) => hold::hold(&arguments),
         Command::Release(arguments) => release::release(&arguments),
+        Command::Audit(arguments) => audit::audit(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Fsck(arguments) => fsck::run(&arguments),
         Command::RebuildIndex(arguments) => rebuild_index::run(&arguments),

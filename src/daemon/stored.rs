@@ -3,7 +3,7 @@
 use crate::{
     id::CallId,
     io::{clock::Clock, recording_file::Audio, storage::Desk, store::Index},
-    note::Part,
+    note::{Account, Part},
     record::CallRecord,
     recording::{
         request::{Answer, Listing, Refused, Request},
@@ -74,5 +74,13 @@ impl RetentionDesk for Desk {
 
     fn kept_until(&self, record: &CallRecord) -> Option<(Part, WallTime)> {
         self.kept_until(record)
+    }
+
+    fn account(&self, by: &str, did: &str, on: &str) -> Result<(), Refused> {
+        self.account(by, did, on)
+    }
+
+    fn audit(&self, limit: usize) -> Option<Vec<Account>> {
+        self.audit(limit)
     }
 }

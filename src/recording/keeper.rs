@@ -95,8 +95,9 @@ impl Keeper {
                 continue;
             }
             self.begun.insert(asked.call, now);
-            let Some(record) = books.get(asked.call) else { continue };
-            let standing = books.standing(asked.call);
+            let (Some(record), Some(standing)) = (books.get(asked.call), books.standing(asked.call)) else {
+                continue;
+            };
             if retention::may_erase(&record, &standing, asked.part, &self.policy).is_ok() {
                 let left = Box::new(retention::erased(&record, &asked));
                 return Some(Step::Erase { asked, left });
@@ -113,7 +114,7 @@ impl Keeper {
             None => (self.at, self.rest_until) = (None, now.after_ms(REST_MS)),
         }
         for record in &old {
-            let standing = books.standing(record.id);
+            let Some(standing) = books.standing(record.id) else { continue };
             if let Ok(wanted) = retention::wanted(record, &standing, &self.policy, wall) {
                 out.push(Step::Ask(retention::ask(record.id, wanted, &self.policy, wall)));
             }

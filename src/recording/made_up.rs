@@ -73,8 +73,8 @@ impl Books for Ledger {
         self.calls.get(&call).cloned()
     }
 
-    fn standing(&self, call: CallId) -> Standing {
-        self.standings.of(call)
+    fn standing(&self, call: CallId) -> Option<Standing> {
+        Some(self.standings.of(call))
     }
 
     fn calls_of(&self, number: &E164, limit: usize) -> Option<Vec<CallId>> {
@@ -83,6 +83,6 @@ impl Books for Ledger {
     }
 
     fn listing(&self) -> Option<Listing> {
-        Some(Listing { asked: self.standings.asked(), held: self.standings.held() })
+        Some(Listing { asked: self.standings.asked(), held: self.standings.held(), ..Listing::default() })
     }
 }

@@ -1,7 +1,7 @@
 //! What an owner asks for: erase, call off, hold, release. Each becomes notes in the journal, or a reason why not.
 
 use super::{
-    retention::{self, Kept, Policy},
+    retention::{self, Kept, Policy, Upstream},
     standing::{Asked, Hold, Standing},
 };
 use crate::{
@@ -34,6 +34,9 @@ pub enum Request {
         why: String,
         /// How soon.
         when: When,
+        /// Whether it waits for the upstream's receipt, where there is an upstream.
+        #[serde(default)]
+        receipt: Receipt,
     },
     /// Call an erasure off.
     Cancel {
@@ -80,6 +83,17 @@ pub enum When {
     Now,
 }
 
+/// Whether an erasure waits for the upstream's receipt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Receipt {
+    /// It does.
+    #[default]
+    Needed,
+    /// A lawful request that must not wait.
+    Waived,
+}
+
 /// What came of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
@@ -87,6 +101,9 @@ pub struct Answer {
     pub calls: Vec<CallId>,
     /// Calls for which it is not, and why.
     pub left: Vec<(CallId, String)>,
+    /// Those of `calls` that wait for the upstream's receipt, however long that takes.
+    #[serde(default)]
+    pub waiting: Vec<CallId>,
     /// When an erasure is due.
     pub due: Option<WallTime>,
     /// Whether there are more calls than one request may name: ask again.
@@ -100,6 +117,12 @@ pub struct Listing {
     pub asked: Vec<Asked>,
     /// Legal holds.
     pub held: Vec<Hold>,
+    /// Calls of `asked` that wait for the upstream's receipt.
+    #[serde(default)]
+    pub waiting: Vec<CallId>,
+    /// Whether there is more than one listing may hold.
+    #[serde(default)]
+    pub more: bool,
 }
 
 /// Why nothing came of a request.
@@ -134,8 +157,8 @@ pub trait Books {
     /// The newest revision of a call.
     fn get(&self, call: CallId) -> Option<CallRecord>;
 
-    /// How a call stands.
-    fn standing(&self, call: CallId) -> Standing;
+    /// How a call stands; `None` while it cannot be told.
+    fn standing(&self, call: CallId) -> Option<Standing>;
 
     /// Calls from a number that are not erased yet, oldest first, at most `limit`.
     fn calls_of(&self, number: &E164, limit: usize) -> Option<Vec<CallId>>;
@@ -170,42 +193,54 @@ pub fn notes(
     now: WallTime,
 ) -> Result<(Vec<Note>, Answer), Refused> {
     match request {
-        Request::Erase { of, part, by, why, when } => {
+        Request::Erase { of, part, by, why, when, receipt } => {
             said([by, why])?;
+            let waives = *receipt == Receipt::Waived && policy.upstream == Upstream::Configured;
             let due = if *when == When::Now { now } else { policy.due(now) };
             let calls = subject(of, books)?;
             let more = calls.len() > MAX_CALLS;
             let mut answer = Answer { due: Some(due), more, ..Answer::default() };
             let mut notes = Vec::new();
             for call in calls.into_iter().take(MAX_CALLS) {
-                match erasable(call, *part, books) {
-                    Err(kept) => answer.left.push((call, kept.words().to_owned())),
-                    Ok(()) => {
-                        let (part, by, why) = (*part, by.clone(), why.clone());
-                        notes.push(What::EraseAsked { call, part, by, why, due });
-                        answer.calls.push(call);
-                    }
+                let standing = books.standing(call).ok_or(Refused::Busy)?;
+                let Some(record) = books.get(call) else { continue };
+                if let Err(kept) = retention::may_ask(&record, &standing, *part) {
+                    answer.left.push((call, kept.words().to_owned()));
+                    continue;
                 }
+                answer.calls.push(call);
+                let (by, why) = (by.clone(), why.clone());
+                if waives {
+                    notes.push(What::ReceiptWaived { call, by: by.clone(), why: why.clone() });
+                }
+                let granted = Standing { receipt_waived: standing.receipt_waived || waives, ..standing };
+                if retention::may_erase(&record, &granted, *part, policy) == Err(Kept::NotReceived) {
+                    answer.waiting.push(call);
+                }
+                notes.push(What::EraseAsked { call, part: *part, by, why, due });
             }
             Ok((notes.into_iter().map(|what| Note { at: now, what }).collect(), answer))
         }
         Request::Cancel { call, by } => {
             said([by])?;
-            let pending = books.standing(*call).asked.is_some();
+            let pending = books.standing(*call).ok_or(Refused::Busy)?.asked.is_some();
             let what = What::EraseCancelled { call: *call, by: by.clone() };
             one(what, *call, now, pending, "no erasure of it is to come")
         }
         Request::Hold { call, by, why } => {
             said([by, why])?;
             books.get(*call).ok_or(Refused::UnknownCall)?;
-            let free = books.standing(*call).held.is_none();
+            let standing = books.standing(*call).ok_or(Refused::Busy)?;
             let what = What::Held { call: *call, by: by.clone(), why: why.clone() };
-            one(what, *call, now, free, "it is held already")
+            let (notes, answer) = one(what, *call, now, standing.held.is_none(), "it is held already")?;
+            Ok((called_off(*call, by, &standing, now).into_iter().chain(notes).collect(), answer))
         }
         Request::Release { call, by } => {
             said([by])?;
-            let held = books.standing(*call).held.is_some();
-            one(What::Released { call: *call, by: by.clone() }, *call, now, held, "it is not held")
+            let standing = books.standing(*call).ok_or(Refused::Busy)?;
+            let what = What::Released { call: *call, by: by.clone() };
+            let (notes, answer) = one(what, *call, now, standing.held.is_some(), "it is not held")?;
+            Ok((called_off(*call, by, &standing, now).into_iter().chain(notes).collect(), answer))
         }
     }
 }
@@ -236,9 +271,10 @@ fn subject(of: &Subject, books: &dyn Books) -> Result<Vec<CallId>, Refused> {
     if calls.is_empty() { Err(Refused::UnknownCall) } else { Ok(calls) }
 }
 
-fn erasable(call: CallId, part: Part, books: &dyn Books) -> Result<(), Kept> {
-    let record = books.get(call).ok_or(Kept::Gone)?;
-    retention::may_ask(&record, &books.standing(call), part)
+/// A hold ends what was asked: once it is lifted, that has to be asked again.
+fn called_off(call: CallId, by: &str, standing: &Standing, now: WallTime) -> Option<Note> {
+    let what = What::EraseCancelled { call, by: by.to_owned() };
+    standing.asked.as_ref().map(|_| Note { at: now, what })
 }
 
 #[cfg(test)]
@@ -271,7 +307,8 @@ mod tests {
     }
 
     fn erase(of: Subject, when: When) -> Request {
-        Request::Erase { of, part: Part::Recording, by: "dana".to_owned(), why: "asked".to_owned(), when }
+        let (part, by, why) = (Part::Recording, "dana".to_owned(), "asked".to_owned());
+        Request::Erase { of, part, by, why, when, receipt: Receipt::Needed }
     }
 
     #[test]
@@ -308,6 +345,36 @@ mod tests {
         ask(&mut ledger, &hold).unwrap();
         assert!(matches!(ask(&mut ledger, &hold), Err(Refused::Not(_))));
         ask(&mut ledger, &release).unwrap();
+    }
+
+    #[test]
+    fn with_an_upstream_a_request_waits_for_the_receipt_unless_that_is_waived() {
+        let ledger = ledger();
+        let policy = Policy { upstream: Upstream::Configured, ..Policy::default() };
+        let ask = |receipt| {
+            let (of, part) = (Subject::Call(call(1)), Part::Recording);
+            let (by, why) = ("dana".to_owned(), "a judge".to_owned());
+            let request = Request::Erase { of, part, by, why, when: When::Now, receipt };
+            notes(&request, &ledger, &policy, WallTime(1_000)).unwrap()
+        };
+        let (notes, answer) = ask(Receipt::Needed);
+        assert_eq!((notes.len(), answer.calls, answer.waiting), (1, vec![call(1)], vec![call(1)]));
+        let (notes, answer) = ask(Receipt::Waived);
+        assert_eq!((answer.calls, answer.waiting), (vec![call(1)], vec![]));
+        let said: Vec<String> = notes.iter().filter_map(Note::account).map(|one| one.did).collect();
+        assert_eq!(said, ["let it be erased without the upstream's receipt", "asked to erase the recording"]);
+    }
+
+    #[test]
+    fn a_hold_calls_off_what_was_asked() {
+        let mut ledger = ledger();
+        ask(&mut ledger, &erase(Subject::Call(call(1)), When::Now)).unwrap();
+        let hold = Request::Hold { call: call(1), by: "dana".to_owned(), why: "court".to_owned() };
+        let (notes, _) = notes(&hold, &ledger, &Policy::default(), WallTime(1)).unwrap();
+        assert!(matches!(
+            notes[..],
+            [Note { what: What::EraseCancelled { .. }, .. }, Note { what: What::Held { .. }, .. }]
+        ));
     }
 
     #[test]

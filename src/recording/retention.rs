@@ -7,13 +7,11 @@
 use super::standing::{Asked, Standing};
 use crate::{
     id::CallId,
-    note::{Note, Part, What},
+    note::{BY_RETENTION, Note, Part, What},
     record::{CallRecord, ClockState, Ended, RecordingState},
     time::WallTime,
 };
 
-/// Who asks when nobody does.
-pub const BY_RETENTION: &str = "retention";
 /// The mark on a record of which only what names nobody is left.
 pub const ERASED: &str = "record_erased";
 
@@ -166,7 +164,7 @@ pub fn may_erase(record: &CallRecord, standing: &Standing, part: Part, policy: &
     may_ask(record, standing, part)?;
     match policy.upstream {
         Upstream::None => Ok(()),
-        Upstream::Configured if is_received(record) => Ok(()),
+        Upstream::Configured if is_received(record) || standing.receipt_waived => Ok(()),
         Upstream::Configured => Err(Kept::NotReceived),
     }
 }

@@ -50,6 +50,9 @@ pub struct Standing {
     pub asked: Option<Asked>,
     /// The hold that forbids one.
     pub held: Option<Hold>,
+    /// Whether it may go without the upstream's receipt.
+    #[serde(default)]
+    pub receipt_waived: bool,
 }
 
 /// How every call stands of which something was said.
@@ -63,7 +66,7 @@ impl Standings {
             What::Held { call, by, why } => {
                 // A hold ends what was asked: after it, it has to be asked again.
                 let hold = Hold { call: *call, by: by.clone(), why: why.clone(), since: note.at };
-                self.0.insert(*call, Standing { asked: None, held: Some(hold) });
+                self.0.insert(*call, Standing { asked: None, held: Some(hold), receipt_waived: false });
             }
             What::Released { call, .. } => {
                 if let Some(standing) = self.0.get_mut(call) {
@@ -79,6 +82,7 @@ impl Standings {
                 standing.asked = Some(Asked { call: *call, part, by, why, due: *due });
             }
             What::EraseCancelled { call, .. } => self.settle(*call),
+            What::ReceiptWaived { call, .. } => self.0.entry(*call).or_default().receipt_waived = true,
             What::RecordReceived { .. }
             | What::RecordingReceived { .. }
             | What::Refused { .. }
@@ -91,6 +95,7 @@ impl Standings {
     pub fn settle(&mut self, call: CallId) {
         if let Some(standing) = self.0.get_mut(&call) {
             standing.asked = None;
+            standing.receipt_waived = false;
         }
         self.tidy(call);
     }

@@ -8,6 +8,7 @@
 
 mod api;
 pub(crate) mod assets;
+mod audit;
 pub(crate) mod guard;
 mod health;
 mod live;
@@ -183,6 +184,7 @@ fn router(state: State, stop: watch::Receiver<bool>) -> Router {
         .route("/api/v1/status/events", get(status::events))
         .route("/api/v1/lines/{port}/test", post(status::test_line))
         .route("/api/v1/retention", get(retention::list).post(retention::ask))
+        .route("/api/v1/audit", get(audit::list).post(audit::account))
         .route("/api/v1/sync", get(sync::status))
         .route("/api/v1/sync/now", post(sync::now))
         .route("/healthz", get(api::health))

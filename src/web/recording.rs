@@ -11,7 +11,7 @@ use crate::{
 use axum::{
     body::Body,
     extract::{Path, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header, request},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request},
     response::{IntoResponse, Response},
 };
 use std::{io, path::PathBuf, sync::Arc};
@@ -44,7 +44,14 @@ pub(super) async fn audio(
     match audio.await {
         Some(Audio::File { path, hash, encrypted }) => {
             let calls = encrypted.then(|| Arc::clone(&site.state.calls));
-            file(path, hash, calls, request).await
+            let begins = is_beginning(&request);
+            let response = file(path, hash, calls, request).await;
+            let is_played = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
+            if let Some(desk) = site.state.retention.desk().filter(|_| begins && is_played) {
+                // The journal counts and logs what it refuses.
+                let _ = desk.account("page", "played", &id.to_string());
+            }
+            response
         }
         Some(other) => said(other),
         None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -130,6 +137,12 @@ async fn open(calls: Arc<dyn Calls>, path: PathBuf, asked: &request::Parts) -> i
     let opened = tokio::task::spawn_blocking(move || calls.open_sealed(&path)).await;
     let audio = opened.map_err(io::Error::other)??;
     Ok(sealed::answer(audio, &asked.method, &asked.headers))
+}
+
+/// Whether somebody begins to play: a player asks for the beginning first, and then for the rest in pieces.
+fn is_beginning(request: &Request) -> bool {
+    let range = request.headers().get(header::RANGE).map(HeaderValue::as_bytes);
+    *request.method() == Method::GET && range.is_none_or(|range| range.starts_with(b"bytes=0-"))
 }
 
 /// Takes the conditional headers out of a request; false if the client has this very file (RFC 9110 13.2.2).

@@ -2,7 +2,7 @@
 
 use super::{Site, api};
 use crate::{
-    note::Part,
+    note::{Account, Part},
     record::CallRecord,
     recording::request::{Answer, Listing, Refused, Request},
     time::WallTime,
@@ -28,6 +28,15 @@ pub trait RetentionDesk: Send + Sync {
 
     /// When the next part of a call goes, and which; `None` if it stays.
     fn kept_until(&self, record: &CallRecord) -> Option<(Part, WallTime)>;
+
+    /// Notes for the journal that somebody did something that has to be accounted for; never waits.
+    ///
+    /// # Errors
+    /// If the journal does not take it.
+    fn account(&self, by: &str, did: &str, on: &str) -> Result<(), Refused>;
+
+    /// Who did what, at most `limit`, newest first; `None` while it cannot be told.
+    fn audit(&self, limit: usize) -> Option<Vec<Account>>;
 }
 
 /// The way of requests to the daemon; a clone is the same way.
@@ -45,6 +54,10 @@ impl Retention {
     #[must_use]
     pub const fn unavailable() -> Self {
         Self(None)
+    }
+
+    pub(super) fn desk(&self) -> Option<&dyn RetentionDesk> {
+        self.0.as_deref()
     }
 
     pub(super) fn kept_until(&self, record: &CallRecord) -> Option<(Part, WallTime)> {
@@ -85,7 +98,7 @@ pub(super) async fn ask(
     }
 }
 
-fn refused(why: &Refused) -> Response {
+pub(super) fn refused(why: &Refused) -> Response {
     let (status, code) = match why {
         Refused::UnknownCall => (StatusCode::NOT_FOUND, "no_such_call"),
         Refused::Unsaid => (StatusCode::BAD_REQUEST, "unsaid"),
@@ -96,10 +109,10 @@ fn refused(why: &Refused) -> Response {
     api::problem(status, code, &why.to_string())
 }
 
-fn unavailable() -> Response {
+pub(super) fn unavailable() -> Response {
     api::problem(StatusCode::NOT_IMPLEMENTED, "not_available", "this box erases nothing")
 }
 
-fn unreadable() -> Response {
+pub(super) fn unreadable() -> Response {
     api::problem(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", "the call records could not be read")
 }

@@ -15,6 +15,7 @@ use ringside::{
     },
     note::{Note, Part, What},
     record::{CallRecord, Ended, Recording, RecordingState},
+    recording::retention::ERASED,
     time::WallTime,
 };
 use storage::{START, call, ended, recording, ringing};
@@ -227,10 +228,15 @@ fn erasures_come_due_in_order_but_not_on_hold() {
 
     index.apply(&[hold(3)], None).unwrap();
     assert_eq!(index.held(call(3)).unwrap().unwrap().by, "owner");
+    let holds: Vec<CallId> = index.holds(9).unwrap().into_iter().map(|(call, _)| call).collect();
+    assert_eq!(holds, [call(3)]);
+    let standing = index.standing(call(3)).unwrap();
+    assert_eq!((standing.hold.is_some(), standing.asked.len()), (true, 1), "it is asked for behind the hold");
     assert_eq!(due(300), [(call(2), Part::Record), (call(1), Part::Recording)]);
     let cancelled = note(50, What::EraseCancelled { call: call(1), by: "owner".to_owned() });
     index.apply(&[release(3), cancelled], None).unwrap();
     assert_eq!(index.held(call(3)).unwrap(), None);
+    assert!(index.holds(9).unwrap().is_empty());
     assert_eq!(due(300), [(call(3), Part::Recording), (call(2), Part::Record)]);
 
     // The recording goes first; the record is done when nobody is named in it any more.
@@ -239,6 +245,7 @@ fn erasures_come_due_in_order_but_not_on_hold() {
     index.apply(&[Fact::Call(Kind::Erased, record.clone())], None).unwrap();
     assert_eq!(due(300), [(call(3), Part::Recording), (call(2), Part::Record)]);
     (record.rev, record.customer_phone_number, record.customer_name) = (4, None, None);
+    record.attribution.warnings.push(ERASED.to_owned());
     index.apply(&[Fact::Call(Kind::Erased, record)], None).unwrap();
     assert_eq!(due(300), [(call(3), Part::Recording)]);
     assert_eq!(seqs(&index.calls_of("+13125550199", 9).unwrap()), [3, 1], "nor found by the number");

@@ -1,6 +1,9 @@
 //! `ringside recordings open`: the playable Opus file of a recording, also of an encrypted one.
 
-use super::{super::Failure, new_owner_key};
+use super::{
+    super::{Failure, ask::Where, desk},
+    new_owner_key,
+};
 use crate::{
     id::CallId,
     io::{box_key::BoxKey, files, files::JOURNAL_DIR, journal::reader::fold, recording_file::Audio},
@@ -34,6 +37,8 @@ pub(in super::super) struct Arguments {
     /// Where to write the Opus file; it must not exist.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    #[command(flatten)]
+    of: Where,
 }
 
 /// Any key that opens recordings.
@@ -43,7 +48,7 @@ enum Key {
 }
 
 pub(in super::super) fn open(arguments: &Arguments) -> Result<(), Failure> {
-    let Arguments { what, key, data, out } = arguments;
+    let Arguments { what, key, data, out, of } = arguments;
     let calls = format!("ringside calls --data {}", data.display());
     let (path, audio_hash) = find(what, data).map_err(|error| Failure::failed(error, calls))?;
     let copied = key_of(key.as_deref(), data).and_then(|key| {
@@ -53,6 +58,10 @@ pub(in super::super) fn open(arguments: &Arguments) -> Result<(), Failure> {
         });
         copy(&Audio::open(&path, key)?, audio_hash.as_deref(), out)
     });
+    if copied.is_ok() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        desk::account(of, data, "opened", &name);
+    }
     copied.map_err(|error| {
         let next = "give the right key with `--key FILE`, a new file with `--out FILE`, or look at the file with \
                     `ringside recordings verify`";

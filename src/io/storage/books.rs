@@ -1,118 +1,67 @@
-//! What retention and requests ask of the stored calls, answered by the index and the notes of the journal.
+//! What retention and requests ask of the stored calls, answered by the index; without a running box, by the notes of
+//! the whole journal.
 
 use crate::{
     id::CallId,
     io::{
-        files::JOURNAL_DIR,
         journal::{Fact, Kind, reader::Reader},
-        store::Index,
+        store::{Erasure, Index},
     },
-    note::Note,
+    note::Account,
     number::E164,
     record::CallRecord,
     recording::{
         request::{Books, Listing, Place},
-        retention,
-        standing::{Asked, Standing, Standings},
+        retention::{self, Kept, Policy},
+        standing::{Asked, Hold, Standing, Standings},
     },
     time::WallTime,
 };
 use std::{
+    collections::VecDeque,
     io,
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-/// Records read at once while looking for a number.
-const PAGE: usize = 500;
-/// Facts kept while the notes of years are read; with more, reading begins again.
-const MAX_LATER: usize = 10_000;
+/// Erasures and holds in one listing.
+const MAX_LISTED: usize = 1_000;
 
-/// The books of the running storage; a clone reads the same.
+/// The books of the running storage; a clone reads the same. They answer while every durable entry is in the index.
 #[derive(Clone)]
 pub(super) struct IndexBooks {
     index: Index,
-    journal_dir: PathBuf,
-    notes: Arc<Mutex<Notes>>,
-}
-
-struct Notes {
-    standings: Standings,
-    reading: Reading,
-}
-
-enum Reading {
-    /// Not begun, or given up.
-    Waiting,
-    /// The journal is being read; what came meanwhile.
-    Going(Vec<Fact>),
-    Done,
+    policy: Policy,
+    is_level: Arc<AtomicBool>,
 }
 
 impl IndexBooks {
-    pub(super) fn new(index: Index, data_dir: &Path) -> Self {
-        let notes = Notes { standings: Standings::default(), reading: Reading::Waiting };
-        Self { index, journal_dir: data_dir.join(JOURNAL_DIR), notes: Arc::new(Mutex::new(notes)) }
+    pub(super) fn new(index: Index, policy: Policy) -> Self {
+        Self { index, policy, is_level: Arc::default() }
     }
 
-    /// Reads the notes of the journal on a thread of its own, if that was not done yet.
-    pub(super) fn fill(&self) {
-        let mut notes = self.notes();
-        if !matches!(notes.reading, Reading::Waiting) {
-            return;
-        }
-        notes.reading = Reading::Going(Vec::new());
-        drop(notes);
-        let books = self.clone();
-        let thread = thread::Builder::new().name("notes-fill".to_owned()).spawn(move || {
-            let read = standings(&books.journal_dir);
-            books.notes().filled(read);
-        });
-        if thread.is_err() {
-            self.notes().reading = Reading::Waiting;
-        }
+    /// Takes whether every entry of the journal is in the index.
+    pub(super) fn set_level(&self, is_level: bool) {
+        self.is_level.store(is_level, Ordering::Relaxed);
     }
 
-    /// Takes an entry that is durable.
-    pub(super) fn saw(&self, fact: &Fact) {
-        if !says_something(fact) {
-            return;
-        }
-        let notes = &mut *self.notes();
-        match &mut notes.reading {
-            Reading::Waiting => {}
-            Reading::Going(later) if later.len() < MAX_LATER => later.push(fact.clone()),
-            Reading::Going(_) => notes.reading = Reading::Waiting,
-            Reading::Done => apply(&mut notes.standings, fact),
-        }
+    /// Who did what, newest first; `None` while it cannot be told.
+    pub(super) fn audit(&self, limit: usize) -> Option<Vec<Account>> {
+        let notes = self.level()?.audit(None, limit).ok()?;
+        Some(notes.iter().filter_map(|(_, note)| note.account()).collect())
     }
 
-    fn notes(&self) -> MutexGuard<'_, Notes> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn level(&self) -> Option<&Index> {
+        self.is_level.load(Ordering::Relaxed).then_some(&self.index)
     }
 
-    fn told<T>(&self, tell: impl FnOnce(&Standings) -> T) -> Option<T> {
-        let notes = self.notes();
-        matches!(notes.reading, Reading::Done).then(|| tell(&notes.standings))
-    }
-}
-
-impl Notes {
-    fn filled(&mut self, read: io::Result<Standings>) {
-        let later = std::mem::replace(&mut self.reading, Reading::Waiting);
-        match (read, later) {
-            (Ok(standings), Reading::Going(later)) => {
-                // What was read and came as well says the same twice, in the same order.
-                self.standings = standings;
-                later.iter().for_each(|fact| apply(&mut self.standings, fact));
-                self.reading = Reading::Done;
-            }
-            (Err(error), _) => {
-                tracing::warn!(%error, "nothing is erased: the journal's notes cannot be read")
-            }
-            (Ok(_), _) => {}
-        }
+    fn waits(&self, asked: &Asked) -> Option<bool> {
+        let (record, standing) = (self.get(asked.call)?, self.standing(asked.call)?);
+        let may = retention::may_erase(&record, &standing, asked.part, &self.policy);
+        Some(may == Err(Kept::NotReceived))
     }
 }
 
@@ -120,72 +69,74 @@ impl Notes {
 pub(super) fn standings(journal_dir: &Path) -> io::Result<Standings> {
     let mut standings = Standings::default();
     for entry in Reader::open(journal_dir, 0)? {
-        apply(&mut standings, &entry?.fact);
+        match entry?.fact {
+            Fact::Note(note) => standings.note(&note),
+            Fact::Call(Kind::Erased, record) => standings.settle(record.id),
+            Fact::Call(..) => {}
+        }
     }
     Ok(standings)
 }
 
-fn says_something(fact: &Fact) -> bool {
-    matches!(fact, Fact::Note(_) | Fact::Call(Kind::Erased, _))
+/// Who did what, at most `limit`, newest first, by the whole journal.
+pub(super) fn audit(journal_dir: &Path, limit: usize) -> io::Result<Vec<Account>> {
+    let mut accounts = VecDeque::new();
+    for entry in Reader::open(journal_dir, 0)? {
+        let Fact::Note(note) = entry?.fact else { continue };
+        let account = note.account().filter(|_| note.is_accountable());
+        accounts.extend(account);
+        if accounts.len() > limit {
+            accounts.pop_front();
+        }
+    }
+    Ok(accounts.into_iter().rev().collect())
 }
 
-fn apply(standings: &mut Standings, fact: &Fact) {
-    match fact {
-        Fact::Note(note @ Note { .. }) => standings.note(note),
-        Fact::Call(Kind::Erased, record) => standings.settle(record.id),
-        Fact::Call(..) => {}
-    }
+fn asked(erasure: Erasure) -> Asked {
+    let Erasure { call, part, by, why, due, at: _ } = erasure;
+    Asked { call, part, by, why, due }
 }
 
 impl Books for IndexBooks {
     fn due(&self, now: WallTime, limit: usize) -> Option<Vec<Asked>> {
-        let asked = self.told(Standings::asked)?.into_iter();
-        Some(asked.filter(|one| one.due <= now).take(limit).collect())
+        let due = self.level()?.erasures_due(now, limit).ok()?;
+        Some(due.into_iter().map(asked).collect())
     }
 
     fn expired(&self, before: WallTime, after: Option<Place>, limit: usize) -> Option<Vec<CallRecord>> {
-        let next = self.index.next_seq().ok()?;
-        let mut after = after.map_or(0, |place| place.seq);
-        // Numbers are contiguous but for records that were lost: a gap is stepped over.
-        while after + 1 < next {
-            let upto = after.saturating_add(limit as u64);
-            let mut page = self.index.page(Some(upto + 1), limit).ok()?;
-            page.retain(|record| record.seq > after && record.start_time < before);
-            page.reverse();
-            let newer = self.index.page(Some(upto + 1), 1).ok()?.pop();
-            if !page.is_empty() || newer.is_some_and(|record| record.seq > after) {
-                return Some(page);
-            }
-            after = upto;
-        }
-        Some(Vec::new())
+        let after = after.map(|place| (place.start_time, place.seq));
+        self.level()?.expired(before, after, limit).ok()
     }
 
     fn get(&self, call: CallId) -> Option<CallRecord> {
         self.index.get(call).ok().flatten()
     }
 
-    fn standing(&self, call: CallId) -> Standing {
-        self.notes().standings.of(call)
+    fn standing(&self, call: CallId) -> Option<Standing> {
+        let standing = self.level()?.standing(call).ok()?;
+        let held = standing.hold.map(|hold| Hold { call, by: hold.by, why: hold.why, since: hold.at });
+        let next = standing.asked.into_iter().min_by_key(|one| (one.due, one.part));
+        Some(Standing { asked: next.map(asked), held, receipt_waived: standing.receipt_waived })
     }
 
     fn calls_of(&self, number: &E164, limit: usize) -> Option<Vec<CallId>> {
-        let (mut found, mut before) = (Vec::new(), None);
-        loop {
-            let page = self.index.page(before, PAGE).ok()?;
-            let Some(last) = page.last() else { break };
-            before = Some(last.seq);
-            let meant = page.iter().filter(|one| {
-                one.customer_phone_number.as_ref() == Some(number) && !retention::is_erased(one)
-            });
-            found.extend(meant.map(|one| one.id));
-        }
-        found.reverse();
-        found.truncate(limit);
-        Some(found)
+        // What is erased has no number any more.
+        let calls = self.level()?.calls_of(&number.to_string(), limit).ok()?;
+        Some(calls.iter().rev().map(|record| record.id).collect())
     }
 
     fn listing(&self) -> Option<Listing> {
-        self.told(|standings| Listing { asked: standings.asked(), held: standings.held() })
+        let index = self.level()?;
+        let asked = self.due(WallTime(u64::MAX), MAX_LISTED)?;
+        let holds = index.holds(MAX_LISTED).ok()?.into_iter();
+        let held: Vec<Hold> =
+            holds.map(|(call, hold)| Hold { call, by: hold.by, why: hold.why, since: hold.at }).collect();
+        let more = asked.len() >= MAX_LISTED || held.len() >= MAX_LISTED;
+        let waits = |one: &&Asked| self.waits(one).unwrap_or(false);
+        let waiting = match self.policy.upstream {
+            retention::Upstream::None => Vec::new(),
+            retention::Upstream::Configured => asked.iter().filter(waits).map(|one| one.call).collect(),
+        };
+        Some(Listing { asked, held, waiting, more })
     }
 }

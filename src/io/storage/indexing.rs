@@ -20,7 +20,11 @@ use crate::{
 };
 use std::{
     path::{Path, PathBuf},
-    sync::mpsc::sync_channel,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::sync_channel,
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -165,6 +169,28 @@ impl Indexing {
     /// Whether every entry of the journal is in the index.
     pub(super) fn is_level(&self) -> bool {
         matches!(self.state, State::Level(_))
+    }
+
+    /// Builds a level index anew from the journal, so that nothing is left of what was erased there; sets `renewed` when
+    /// that is done. The old index answers meanwhile.
+    pub(super) fn renew(&mut self, renewed: Arc<AtomicBool>) {
+        if !self.is_level() {
+            return;
+        }
+        let (index, journal_dir) = (self.index.clone(), self.journal_dir.clone());
+        let filling = self.spawn("index-renew", move || {
+            match index.renew(&journal_dir) {
+                Ok(()) => renewed.store(true, Ordering::Relaxed),
+                Err(error) => {
+                    tracing::warn!(%error, "the index still holds what was erased; tried again tomorrow")
+                }
+            }
+            let applied = index.applied()?;
+            index.catch_up(&journal_dir, applied)
+        });
+        if let Ok(filling) = filling {
+            self.state = State::CatchingUp(filling);
+        }
     }
 
     /// Ends: waits for a filling that is getting on and notes how far the index is.

@@ -3,14 +3,17 @@
 //! An erasure is files first, then the entry. Cut off in between, its asking still stands, and it is done again: files
 //! that are gone are as good as removed.
 
-use super::books::{self, IndexBooks};
+use super::{
+    books::{self, IndexBooks},
+    erasing::Erasing,
+};
 use crate::{
     io::{
         clock::Clock,
         files,
         journal::{Kind, commit::Journal},
     },
-    note::Part,
+    note::{Account, Note, Part, What},
     record::CallRecord,
     recording::{
         keeper::{Keeper, Step},
@@ -37,11 +40,13 @@ pub(super) struct Keeping {
     books: IndexBooks,
     keeper: Keeper,
     steps: Vec<Step>,
+    erasing: Erasing,
 }
 
 impl Keeping {
     pub(super) fn new(data_dir: &Path, books: IndexBooks, policy: Policy) -> Self {
-        Self { data_dir: data_dir.to_owned(), books, keeper: Keeper::new(policy), steps: Vec::new() }
+        let (keeper, erasing) = (Keeper::new(policy), Erasing::open(data_dir));
+        Self { data_dir: data_dir.to_owned(), books, keeper, steps: Vec::new(), erasing }
     }
 
     /// The books, to be told what is durable.
@@ -51,14 +56,13 @@ impl Keeping {
 
     /// One slice of work; gives the number of calls of which something was erased.
     pub(super) fn turn(&mut self, journal: &Journal, room: Room, now: Instant, wall: WallTime) -> u64 {
-        self.books.fill();
         self.keeper.turn(&self.books, room, now, wall, &mut self.steps);
         let mut erased = 0;
-        for step in self.steps.drain(..) {
+        for step in std::mem::take(&mut self.steps) {
             match step {
                 // What the full queue refuses is found again in the next round.
                 Step::Ask(note) => drop(journal.note(note)),
-                Step::Erase { asked, left } => match remove_files(&self.data_dir, &asked, &left) {
+                Step::Erase { asked, left } => match self.remove(&asked, &left, now) {
                     Ok(()) => {
                         tracing::info!(call = %asked.call, part = ?asked.part, by = asked.by, "erased");
                         erased += u64::from(journal.append(Kind::Erased, left).is_ok());
@@ -69,10 +73,29 @@ impl Keeping {
         }
         erased
     }
+
+    /// The record of a call is erased, durably: so are its older frames soon.
+    pub(super) fn erase_frames(&mut self, record: &CallRecord, now: Instant) {
+        if let Err(error) = self.erasing.add(record.id, record.seq, now) {
+            tracing::warn!(call = %record.id, %error, "older frames in the journal still name a person");
+        }
+    }
+
+    /// One look at what is erased of the journal and the index.
+    pub(super) fn erasing(&mut self) -> &mut Erasing {
+        &mut self.erasing
+    }
+
+    fn remove(&mut self, asked: &Asked, left: &CallRecord, now: Instant) -> io::Result<()> {
+        if asked.part == Part::Record {
+            self.erasing.add(left.id, left.seq, now)?;
+        }
+        remove_files(&self.data_dir, asked, left)
+    }
 }
 
 /// Removes what was asked for from the disk; the entry in the journal comes after it.
-pub(super) fn remove_files(data_dir: &Path, asked: &Asked, left: &CallRecord) -> io::Result<()> {
+fn remove_files(data_dir: &Path, asked: &Asked, left: &CallRecord) -> io::Result<()> {
     files::remove_audio(data_dir, left.id, left.start_time)?;
     if asked.part == Part::Record {
         files::remove_sidecar(data_dir, left.id, left.start_time)?;
@@ -123,8 +146,33 @@ impl Desk {
     /// When the next part of a call goes, and which: what was asked for, else by its age; `None` if it stays.
     #[must_use]
     pub fn kept_until(&self, record: &CallRecord) -> Option<(Part, WallTime)> {
-        until(record, self.books.standing(record.id), &self.policy)
+        until(record, self.books.standing(record.id)?, &self.policy)
     }
+
+    /// Queues for the journal that somebody did something that has to be accounted for; never waits.
+    ///
+    /// # Errors
+    /// If the journal does not take it.
+    pub fn account(&self, by: &str, did: &str, on: &str) -> Result<(), Refused> {
+        let what = What::Audit { by: by.to_owned(), did: did.to_owned(), on: on.to_owned() };
+        let journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let journal = journal.ok_or(Refused::NotWritten)?;
+        journal.note(Note { at: self.clock.wall(), what }).map_err(|_| Refused::NotWritten)
+    }
+
+    /// Who did what, at most `limit`, newest first; `None` while it cannot be told.
+    #[must_use]
+    pub fn audit(&self, limit: usize) -> Option<Vec<Account>> {
+        self.books.audit(limit)
+    }
+}
+
+/// As [`Desk::audit`], from the journal of a data directory whether a box runs on it or not.
+///
+/// # Errors
+/// If the journal cannot be read.
+pub fn audit(data_dir: &Path, limit: usize) -> io::Result<Vec<Account>> {
+    books::audit(&data_dir.join(files::JOURNAL_DIR), limit)
 }
 
 /// As [`Desk::kept_until`], from the journal of a data directory whether a box runs on it or not.

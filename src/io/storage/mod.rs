@@ -9,6 +9,7 @@
 //! that cannot be written leaves its reason on the record.
 
 mod books;
+mod erasing;
 mod facts;
 mod indexing;
 mod keeping;
@@ -17,7 +18,7 @@ mod recorded;
 mod recovery;
 mod worker;
 
-pub use keeping::{Desk, kept_until};
+pub use keeping::{Desk, audit, kept_until};
 pub use recovery::{Recovered, recover};
 
 use crate::{
@@ -231,7 +232,7 @@ pub fn start_on(
     let counters = Arc::new(StorageCounters::default());
     let journal_counters = journal.counters().clone();
     let (ready, index_ready) = sync_channel(1);
-    let keeping = Keeping::new(data_dir, IndexBooks::new(index.clone(), data_dir), options.policy);
+    let keeping = Keeping::new(data_dir, IndexBooks::new(index.clone(), options.policy), options.policy);
     let desk = Desk::new(journal.clone(), keeping.books().clone(), options.policy, clock);
     let (of, work_on) = ((data_dir, key), (journal.clone(), ballast, index.clone()));
     let mut worker = Worker::new(of, clock, work_on, (keeping, options.encoding), on_event, counters.clone())

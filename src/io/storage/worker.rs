@@ -6,7 +6,9 @@
 //! ```
 
 use super::{
-    OnEvent, Options, StorageCounters, facts,
+    OnEvent, Options, StorageCounters,
+    erasing::Next,
+    facts,
     indexing::Indexing,
     keeping::Keeping,
     recorded::{Active, Fault, Progress},
@@ -194,6 +196,10 @@ impl Worker {
         };
         let erased = self.keeping.turn(journal, self.room, now, self.clock.wall());
         self.counters.erased.fetch_add(erased, Ordering::Relaxed);
+        let erasing = self.keeping.erasing();
+        if erasing.turn(journal, self.active.is_empty(), now) == Next::RenewIndex {
+            self.indexing.renew(erasing.renewed());
+        }
     }
 
     /// One round; false when there is nothing more to come.
@@ -215,6 +221,7 @@ impl Worker {
         self.write_recordings(now);
         self.send_unsent();
         self.index(now);
+        self.keeping.books().set_level(self.indexing.is_level());
         self.keep(now);
         if self.closing && self.active.is_empty() && self.unsent.is_empty() {
             self.let_go_of_journal();
@@ -233,7 +240,6 @@ impl Worker {
                 if self.indexing.wants(durable.seq, &durable.fact) {
                     self.fresh.push(durable.fact.clone());
                 }
-                self.keeping.books().saw(&durable.fact);
                 match durable.fact {
                     Fact::Call(Kind::Ringing | Kind::Answered, _) | Fact::Note(_) => {}
                     Fact::Call(Kind::Ended | Kind::Interrupted, record) => self.ended(record),
@@ -314,14 +320,9 @@ impl Worker {
     fn erased(&mut self, record: Box<CallRecord>) {
         self.write_sidecar(&record);
         if retention::is_erased(&record) {
-            self.erase_frames(record.id);
+            self.keeping.erase_frames(&record, self.clock.now());
         }
         self.events.push(Event::Saved { call: record.id });
-    }
-
-    /// The one place that asks the journal to erase what its older frames say of a call.
-    fn erase_frames(&self, call: CallId) {
-        tracing::debug!(%call, "older frames of the call in the journal name a person");
     }
 
     fn write_sidecar(&self, record: &CallRecord) {

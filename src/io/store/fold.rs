@@ -137,12 +137,18 @@ impl<'a> Fold<'a> {
                 let asked = Asked { at, by: by.clone(), why: why.clone(), due: *due };
                 self.state(*call)?.asked.insert(*part, asked);
             }
-            What::EraseCancelled { call, by: _ } => self.state(*call)?.asked.clear(),
-            What::Audit { .. } => {
-                let json = serde_json::to_vec(note)?;
-                let key = AuditKey::of(at, &json).bytes().to_vec();
-                self.changes.insert((Tree::Audit, key), Some(json));
+            What::EraseCancelled { call, by: _ } => {
+                let state = self.state(*call)?;
+                state.asked.clear();
+                state.receipt_waived = false;
             }
+            What::ReceiptWaived { call, .. } => self.state(*call)?.receipt_waived = true,
+            What::Audit { .. } => {}
+        }
+        if note.is_accountable() {
+            let json = serde_json::to_vec(note)?;
+            let key = AuditKey::of(at, &json).bytes().to_vec();
+            self.changes.insert((Tree::Audit, key), Some(json));
         }
         Ok(())
     }

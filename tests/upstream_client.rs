@@ -1,5 +1,8 @@
 //! The sync client on real sockets, against an upstream that misbehaves.
 
+#![allow(clippy::disallowed_methods, reason = "tests look at files and wait")]
+
+#[cfg(feature = "upstream")]
 #[path = "sync/certificates.rs"]
 mod certificates;
 #[path = "sync/server.rs"]

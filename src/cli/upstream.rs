@@ -3,7 +3,7 @@
 use super::{Failure, print, run::tracing_to_stderr};
 use crate::{
     id::BoxId,
-    upstream::{self, Bucket, Metrics, Objects, Operator, Receiver, Records, access, site, tls},
+    upstream::{self, Bounds, Bucket, Metrics, Objects, Operator, Receiver, Records, access, site, tls},
 };
 use clap::{Args, Subcommand};
 use std::{
@@ -128,6 +128,12 @@ pub(super) struct RunArguments {
     /// Pieces of recordings in work at once.
     #[arg(long, value_name = "N", default_value_t = 64)]
     max_pieces: usize,
+    /// Connections at once; the next ones wait until one is gone.
+    #[arg(long, value_name = "N", default_value_t = 4096)]
+    max_connections: usize,
+    /// How long the headers of a request may take, and how long an idle connection is kept.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    header_patience: u64,
     /// Seconds that a batch or a piece may take to arrive; the longest piece beside a call, at 64 kbit/s, takes 131.
     #[arg(long, value_name = "S", default_value_t = 180)]
     patience: u64,
@@ -201,6 +207,10 @@ async fn run(arguments: RunArguments) -> Result<(), Failure> {
         pieces: Semaphore::new(arguments.max_pieces),
         signing_in: Semaphore::new(1),
         patience: Duration::from_secs(arguments.patience),
+        bounds: Bounds {
+            connections: arguments.max_connections,
+            headers: Duration::from_secs(arguments.header_patience),
+        },
     };
     let files = arguments.tls_cert.zip(arguments.tls_key).map(|(certificate, key)| {
         let client_ca = arguments.client_ca;

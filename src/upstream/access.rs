@@ -44,7 +44,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
-/// Lets a box at its own things and nobody else.
+/// Lets a box at its own things and nobody else. Whoever is sent away hears why, also one who is about to send a piece.
 pub(super) async fn boxes(
     State(receiver): State<Arc<Receiver>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
@@ -53,24 +53,38 @@ pub(super) async fn boxes(
     next: Next,
 ) -> Response {
     let named = path.iter().find(|(name, _)| *name == "box").and_then(|(_, id)| id.parse::<BoxId>().ok());
-    let Some(id) = named else { return stranger(&receiver) };
+    match admitted(&receiver, &peer, named, request.headers()).await {
+        Ok(id) => {
+            request.extensions_mut().insert(id);
+            next.run(request).await
+        }
+        Err(response) => {
+            answer::drain(request.into_body(), receiver.patience).await;
+            *response
+        }
+    }
+}
+
+async fn admitted(
+    receiver: &Receiver,
+    peer: &Peer,
+    named: Option<BoxId>,
+    headers: &HeaderMap,
+) -> Result<BoxId, Box<Response>> {
+    let id = named.ok_or_else(|| Box::new(stranger(receiver)))?;
     if peer.certified.is_some_and(|certified| certified != id) {
         receiver.metrics.denied.inc();
-        return answer::problem(StatusCode::FORBIDDEN, "not allowed", "");
+        return Err(Box::new(answer::problem(StatusCode::FORBIDDEN, "not allowed", "")));
     }
-    let known = match receiver.records.fleet_box(id).await {
-        Ok(known) => known,
-        Err(error) => return answer::unavailable(&receiver, &error),
-    };
+    let known = receiver.records.fleet_box(id).await;
+    let known = known.map_err(|error| Box::new(answer::unavailable(receiver, &error)))?;
     let token = known.and_then(|known| known.token);
     // A digest is compared in any case: a stranger cannot tell by the time that a box exists.
-    let shown = digest(bearer(request.headers()).unwrap_or_default());
-    let by_token = same(shown, token.unwrap_or_default());
+    let by_token = same(digest(bearer(headers).unwrap_or_default()), token.unwrap_or_default());
     if token.is_some() && (by_token || peer.certified == Some(id)) {
-        request.extensions_mut().insert(id);
-        next.run(request).await
+        Ok(id)
     } else {
-        stranger(&receiver)
+        Err(Box::new(stranger(receiver)))
     }
 }
 

@@ -9,6 +9,7 @@
 pub mod access;
 mod answer;
 mod batch;
+mod connections;
 mod directory;
 mod metrics;
 mod objects;
@@ -22,6 +23,7 @@ pub mod tls;
 mod upload;
 
 pub use access::Operator;
+pub use connections::Bounds;
 pub use metrics::Metrics;
 pub use objects::{Bucket, Objects};
 pub use records::Records;
@@ -68,6 +70,8 @@ pub struct Receiver {
     pub signing_in: Semaphore,
     /// How long a body may take to arrive.
     pub patience: Duration,
+    /// Room for connections.
+    pub bounds: Bounds,
 }
 
 /// Serves boxes and operators until `shutdown` is ready, then lets what is in work come to its end.
@@ -82,7 +86,8 @@ pub async fn serve(
 ) -> io::Result<()> {
     let receiver = Arc::new(receiver);
     let sweeping = tokio::spawn(sweep(receiver.objects.clone()));
-    let router = router(receiver).into_make_service_with_connect_info::<tls::Peer>();
+    let bounds = receiver.bounds;
+    let router = router(receiver);
     let (stopping, stopped) = tokio::sync::oneshot::channel();
     let shutdown = async move {
         shutdown.await;
@@ -96,10 +101,11 @@ pub async fn serve(
         match tls {
             Some(files) => {
                 let listener = tls::TlsListener::new(listener, files)?;
-                axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+                connections::serve(listener, router, bounds, shutdown).await;
             }
-            None => axum::serve(listener, router).with_graceful_shutdown(shutdown).await,
+            None => connections::serve(listener, router, bounds, shutdown).await,
         }
+        Ok(())
     };
     let ended = tokio::select! {
         ended = served => ended,

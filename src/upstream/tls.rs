@@ -3,11 +3,9 @@
 //! A box may show a certificate instead of a token: one that the given authority has signed and that names the box's id
 //! as a DNS name or as its common name. Browsers show none and are let in without; what they may see is another matter.
 
+use super::connections::Known;
 use crate::id::BoxId;
-use axum::{
-    extract::connect_info::Connected,
-    serve::{IncomingStream, Listener},
-};
+use axum::serve::Listener;
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
@@ -55,17 +53,17 @@ pub struct Peer {
     pub encrypted: bool,
 }
 
-impl Connected<IncomingStream<'_, TcpListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
-        Self { address: *stream.remote_addr(), certified: None, encrypted: false }
+impl Known for TcpStream {
+    fn peer(&self, address: SocketAddr) -> Peer {
+        Peer { address, certified: None, encrypted: false }
     }
 }
 
-impl Connected<IncomingStream<'_, TlsListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
-        let (_, session) = stream.io().get_ref();
+impl Known for TlsStream<TcpStream> {
+    fn peer(&self, address: SocketAddr) -> Peer {
+        let (_, session) = self.get_ref();
         let certificate = session.peer_certificates().and_then(<[_]>::first);
-        Self { address: *stream.remote_addr(), certified: certificate.and_then(named_box), encrypted: true }
+        Peer { address, certified: certificate.and_then(named_box), encrypted: true }
     }
 }
 

@@ -89,12 +89,12 @@ pub(super) async fn piece(
         answer::drain(body, receiver.patience).await;
         return answer::busy(&receiver);
     };
-    let Some(recording) = named(&path) else {
-        return answer::problem(StatusCode::BAD_REQUEST, "not understood", "that is no recording's id");
-    };
-    let piece = match Piece::read(&head.headers, from, recording) {
+    let piece = match Piece::read(&head.headers, from, named(&path)) {
         Ok(piece) => piece,
-        Err(response) => return *response,
+        Err(response) => {
+            answer::drain(body, receiver.patience).await;
+            return *response;
+        }
     };
     let bytes = match answer::body(&head.headers, body, MAX_PIECE_BYTES, receiver.patience).await {
         Ok(bytes) => bytes,
@@ -110,11 +110,11 @@ pub(super) async fn piece(
 }
 
 impl Piece {
-    fn read(headers: &HeaderMap, from: BoxId, recording: RecordingId) -> Result<Self, Box<Response>> {
-        let wrong = |name| {
-            let why = format!("the header {name} is missing or wrong");
-            move || Box::new(answer::problem(StatusCode::BAD_REQUEST, "not understood", why))
-        };
+    fn read(headers: &HeaderMap, from: BoxId, recording: Option<RecordingId>) -> Result<Self, Box<Response>> {
+        let not_understood =
+            |why: String| Box::new(answer::problem(StatusCode::BAD_REQUEST, "not understood", why));
+        let wrong = |name| move || not_understood(format!("the header {name} is missing or wrong"));
+        let recording = recording.ok_or_else(|| not_understood("that is no recording's id".to_owned()))?;
         let number = |name| header(headers, name).and_then(|text| text.parse::<u64>().ok());
         let offset = number(UPLOAD_OFFSET).ok_or_else(wrong(UPLOAD_OFFSET))?;
         let bytes = number(UPLOAD_LENGTH).filter(|bytes| *bytes > 0).ok_or_else(wrong(UPLOAD_LENGTH))?;

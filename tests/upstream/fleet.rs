@@ -260,3 +260,12 @@ fn fifty_boxes_lose_nothing_while_everything_behind_them_is_killed() {
     let kills = nothing_is_lost(database, Store::Garage(Garage::start()), size);
     assert!(kills.receivers > 0 && kills.postgresql > 0 && kills.garage > 0, "{kills:?} is no test");
 }
+
+#[test]
+#[ignore = "wants Garage: tests/run --long fleet"]
+fn ten_boxes_lose_nothing_while_garage_is_killed_too() {
+    let Some(database) = Database::start() else { return };
+    let size = Size { boxes: 10, calls: 40, kills: 10 };
+    let kills = nothing_is_lost(database, Store::Garage(Garage::start()), size);
+    assert!(kills.receivers > 0 && kills.postgresql > 0 && kills.garage > 0, "{kills:?} is no test");
+}

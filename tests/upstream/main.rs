@@ -5,6 +5,7 @@
 
 mod certificates;
 mod conformance;
+mod connections;
 mod dice;
 mod fleet;
 mod fleet_pages;

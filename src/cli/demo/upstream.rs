@@ -14,7 +14,7 @@ use crate::{
     record::CallRecord,
     status::{BoxStatus, LedColour, LedPattern, SyncState},
     sync::wire::Gaps,
-    upstream::{Metrics, Objects, Operator, Receiver, Records, access, serve},
+    upstream::{Bounds, Metrics, Objects, Operator, Receiver, Records, access, serve},
     web::status_wording as words,
 };
 use std::{
@@ -68,6 +68,7 @@ impl Upstream {
             pieces: Semaphore::new(AT_ONCE),
             signing_in: Semaphore::new(1),
             patience: ARRIVES_WITHIN,
+            bounds: Bounds { connections: 2 * AT_ONCE, headers: ARRIVES_WITHIN },
         };
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(failed)?;
         let digest = Some(access::digest(&token));

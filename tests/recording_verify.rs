@@ -114,7 +114,7 @@ fn a_sidecar_that_differs_from_the_journal_is_found() {
     let dir = three_calls();
     let sidecar = path(dir.path(), 2, SIDECAR);
     let json = fs::read_to_string(&sidecar).unwrap();
-    let changed = ["good", "good", "good", "changed"].map(str::to_owned).to_vec();
+    let changed = ["good", "good", "changed_sidecar", "good"].map(str::to_owned).to_vec();
     fs::write(&sidecar, json.replace("+13125550199", "+13125550198")).unwrap();
     assert_eq!(verdicts(dir.path()), (1, changed));
     // As written before a field was known.

@@ -79,7 +79,7 @@ mod tests {
             gap_ms,
             ..Recording::default()
         };
-        record.legs = packets.map(|packets| leg(packets)).into_iter().collect();
+        record.legs = packets.map(leg).into_iter().collect();
         judge(&mut record);
         record
     }

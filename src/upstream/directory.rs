@@ -37,12 +37,14 @@ pub struct Directory {
     _lock: Option<File>,
 }
 
+/// Number of a call, the recording that its record promises, and that one's other digest.
+type Promised = (u64, Option<(RecordingId, String)>, Option<String>);
+
 /// One box's files, as they are on the disk.
 #[derive(Default)]
 struct Shelf {
     kept: BTreeMap<CallId, Kept>,
-    /// Number of each call, the recording that its record promises, and its other digest.
-    calls: BTreeMap<CallId, (u64, Option<(RecordingId, String)>, Option<String>)>,
+    calls: BTreeMap<CallId, Promised>,
     received: BTreeMap<(RecordingId, String), RecordingReceipt>,
     last: u64,
     head: Option<ChainHead>,

@@ -71,7 +71,7 @@ fn seq_of(call: CallId, calls: &BTreeMap<u64, (u32, u64)>) -> u64 {
 
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
-        let settings = Settings { seed, takes_sites: seed % 2 == 0, pauses_in_calls: false, last_hq_seq: 0 };
+        let settings = Settings { seed, takes_sites: seed.is_multiple_of(2), pauses_in_calls: false, last_hq_seq: 0 };
         Self {
             machine: Machine::new(settings, Instant::ZERO),
             dice: Dice(seed),
@@ -311,7 +311,7 @@ impl World {
         let now = self.now;
         let (ripe, rest) = std::mem::take(&mut self.notes).into_iter().partition(|(at, _)| *at <= now);
         self.notes = rest;
-        for (_, what) in Vec::<(u64, What)>::from(ripe) {
+        for (_, what) in ripe {
             match what {
                 What::RecordReceived { call, rev, hq_seq, .. } => {
                     let there = self.received.entry(seq_of(call, &self.calls)).or_insert((0, 0));

@@ -78,7 +78,7 @@ pub(super) fn mend(
     let records: BTreeMap<CallId, CallRecord> = records.into_iter().map(|one| (one.id, one)).collect();
     let standings = books::standings(&journal_dir)?;
     let orphans = Orphans { data_dir, kek, kept, records, standings, now };
-    let mut entries = orphans.from_sidecars();
+    let mut entries = orphans.restored();
     entries.extend(orphans.without_recording());
     let known = entries.iter().filter_map(Fact::record).chain(orphans.records.values()).map(|one| one.seq);
     let next_call = known.max().unwrap_or(0) + 1;
@@ -128,7 +128,7 @@ fn read_sidecar(path: &Path) -> Option<CallRecord> {
 
 impl Orphans<'_> {
     /// Records that only a sidecar has.
-    fn from_sidecars(&self) -> Vec<Fact> {
+    fn restored(&self) -> Vec<Fact> {
         let lost = self.kept.iter().filter(|(call, _)| !self.records.contains_key(call));
         let found = lost.filter_map(|(_, kept)| {
             let mut record = read_sidecar(&self.data_dir.join(kept.sidecar.as_ref()?))?;

@@ -121,8 +121,9 @@ fn repair_parts(data_dir: &Path, files: &[PathBuf], kek: Option<&Kek>) -> BTreeM
 
 /// Removes what was cut off in the middle of being written.
 fn remove_cut_off(data_dir: &Path, files: &[PathBuf]) -> io::Result<()> {
-    let cut_off = files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "tmp"));
-    cut_off.map(|path| fs::remove_file(data_dir.join(path))).collect()
+    let mut cut_off =
+        files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "tmp"));
+    cut_off.try_for_each(|path| fs::remove_file(data_dir.join(path)))
 }
 
 /// Adds calls that were closed without their recording, as after a failed sync: they are in the whole journal only.

@@ -20,7 +20,7 @@ use std::{thread::sleep, time::Duration};
 /// From the caller's BYE to a phone that rings again.
 const SETTLE: Duration = Duration::from_millis(2500);
 /// How soon after its end a call is upstream.
-const SOON: Duration = Duration::from_secs(15);
+const SOON: Duration = Duration::from_secs(75);
 
 /// A call that is answered and recorded; its record once it is closed.
 pub(crate) fn talk(site: &Site, provider: &Provider, nth: usize) -> CallRecord {

@@ -71,7 +71,8 @@ fn seq_of(call: CallId, calls: &BTreeMap<u64, (u32, u64)>) -> u64 {
 
 impl World {
     pub(crate) fn new(seed: u64) -> Self {
-        let settings = Settings { seed, takes_sites: seed.is_multiple_of(2), pauses_in_calls: false, last_hq_seq: 0 };
+        let settings =
+            Settings { seed, takes_sites: seed.is_multiple_of(2), pauses_in_calls: false, last_hq_seq: 0 };
         Self {
             machine: Machine::new(settings, Instant::ZERO),
             dice: Dice(seed),

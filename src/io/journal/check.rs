@@ -139,6 +139,11 @@ impl Walk<'_> {
     fn segment(&mut self, number: u32, bytes: &[u8]) {
         self.segment = number;
         self.checked.segments += 1;
+        // Given up before its first commit: the next one follows the one before. Had it held entries, their numbers
+        // would be missing, and the next header would name another digest.
+        if number < self.last_segment && !pieces_of(bytes).any(|piece| matches!(piece, Piece::Frame(_))) {
+            return;
+        }
         let mut linking = Linking::default();
         let mut has_header = false;
         let mut at = bytes.len() - pieces_of(bytes).map(|piece| piece.size()).sum::<usize>();

@@ -417,7 +417,8 @@ fn open_journal(data_dir: &Path, disk: Box<dyn Disk>, clock: Clock) -> Result<Op
     getrandom::fill(&mut random).map_err(io::Error::other).map_err(failed("draw a random number"))?;
     let [for_box @ .., _, _, _, _, _, _, _, _] = random;
     let fresh = BoxId::from_parts(clock.wall(), u128::from_le_bytes(for_box));
-    let key = BoxKey::open_locked(data_dir);
+    // A disk that fails once must not leave a whole run unsigned.
+    let key = BoxKey::open_locked(data_dir).or_else(|_| BoxKey::open_locked(data_dir));
     let key = key.inspect_err(|error| tracing::error!(%error, "nothing is signed: no key")).ok();
     let public_key = key.as_ref().map(BoxKey::public_key);
     let box_id = files::identity(data_dir, fresh, public_key.as_deref());

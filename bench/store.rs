@@ -49,7 +49,6 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     let run = match &arguments[..] {
         [_, what, number] if what == "--journal" => journal_commits(number),
-        [_, what, number] if what == "--index" => index_commits(number),
         [_, what, dir] if what == "--memory" => memory(Path::new(dir)),
         _ => measure(),
     };
@@ -71,7 +70,6 @@ fn print(metric: &'static str, value: f64, unit: &'static str, goal: Option<f64>
 fn measure() -> Outcome<()> {
     let per_entry = |what| count::instructions(&[what, COMMITS[0]], &[what, COMMITS[1]], 500);
     print("journal_instructions_per_commit_of_1", per_entry("--journal")?, "instructions", Some(100_000.0));
-    print("index_instructions_per_commit_of_1", per_entry("--index")?, "instructions", Some(1_000_000.0));
     print("journal_fdatasyncs_per_commit", fdatasyncs()?, "syscalls", Some(1.0));
 
     let dir = tempfile::tempdir_in(in_memory())?;
@@ -198,16 +196,6 @@ fn journal_commits(number: &str) -> Outcome<()> {
     let (mut writer, _) = Writer::open(&dir.path().join("journal"), box_id, 1, Box::new(RealDisk))?;
     for seq in 1..=number.parse()? {
         writer.commit(&[finished(seq)])?;
-    }
-    Ok(())
-}
-
-fn index_commits(number: &str) -> Outcome<()> {
-    let dir = tempfile::tempdir_in(in_memory())?;
-    let index = Index::new(&dir.path().join("index"));
-    index.open(&dir.path().join("journal"), START)?;
-    for seq in 1..=number.parse()? {
-        index.apply(&[finished(seq)], Some(seq))?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use ringside::{
     io::{clock::Clock, files, journal::reader::fold},
     record::{Ended, RecordingState},
     recording::{lifecycle::Command, tap::TAP_RING_FRAMES},
+    status::Room,
 };
 use std::{
     fs::File,
@@ -95,6 +96,8 @@ fn fill_up(dir: &Path) {
     assert_eq!((refused.state, refused.why_none.as_deref()), (RecordingState::None, Some("disk_full")));
 
     std::fs::remove_file(&filler).unwrap();
+    // The thread looks at the disk in each of its turns.
+    until("the room is seen", || storage.counters().room.load(Ordering::Relaxed) != Room::Full.code());
     calls::recorded(&storage, 3 + MEANWHILE, 2_000);
     let whole = wait_recorded(&events, call(3 + MEANWHILE));
     assert_eq!((whole.state, whole.duration_ms), (RecordingState::Closed, 2_000), "{whole:?}");

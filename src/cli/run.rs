@@ -4,7 +4,7 @@ use super::{
     CONFIG, DATA, Failure, Listen, colours,
     load::{Loaded, load},
 };
-use crate::{config::Colours, daemon};
+use crate::{config::Colours, daemon, io::realtime};
 use clap::Args;
 use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
@@ -35,6 +35,7 @@ pub(super) fn run(arguments: Arguments) -> Result<(), Failure> {
         return Err(Failure::failed(message, format!("ringside run --web 127.0.0.1:{}", web.port())));
     }
     tracing_to_stderr();
+    realtime::share_heap();
     daemon::run(daemon::Options {
         config,
         config_dir,

@@ -1,4 +1,4 @@
-//! Real-time scheduling and locked memory for the thread that calls, as far as the system permits.
+//! Real-time scheduling for the thread that calls, and the memory of the process, as far as the system permits.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -42,6 +42,14 @@ pub fn lock_memory() -> Result<(), Denied> {
     // SAFETY: flags only; no memory of ours is handed over.
     let done = unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE | libc::MCL_ONFAULT) };
     if done == 0 { Ok(()) } else { Err(Denied::Memory(io::Error::last_os_error())) }
+}
+
+/// Lets all threads share one heap. glibc gives each thread one of its own, and what was freed there stays with it:
+/// 10,000 records brought upstream cost 58 MB that way, 14 MB this way. The media thread allocates nothing.
+pub fn share_heap() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: two numbers; before the first thread, as mallopt(3) asks.
+    let _ = unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
 }
 
 #[cfg(test)]

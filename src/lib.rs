@@ -5,6 +5,8 @@
 //! [`upstream`], [`daemon`], [`cli`] and [`sim`]; a module imports only lower layers, which `tests/tidy.rs` enforces.
 
 // Words.
+pub mod access;
+pub mod handling;
 pub mod hex;
 pub mod id;
 pub mod note;

@@ -5,6 +5,7 @@
 //! the public CallRail v3 call resource where it has one.
 
 use crate::{
+    handling::Handling,
     id::{BoxId, CallId, RecordingId},
     number::E164,
     time::WallTime,
@@ -79,6 +80,9 @@ pub struct CallRecord {
     /// First fax or modem tone that was heard: `cng`, `ced`, `ansam`, `v21_preamble`.
     #[serde(default)]
     pub fax: Option<String>,
+    /// What the office made of the call.
+    #[serde(default, skip_serializing_if = "Handling::is_empty")]
+    pub handling: Handling,
     /// What the upstream has confirmed.
     pub sync: Sync,
     /// Milliseconds from the INVITE until the call's first journal entry was durable.

@@ -9,7 +9,9 @@ use std::{
 };
 
 /// Rank of each top-level module; a module imports lower ranks only.
-const RANKS: [(&str, u8); 29] = [
+const RANKS: [(&str, u8); 31] = [
+    ("access", 0),
+    ("handling", 0),
     ("hex", 0),
     ("id", 0),
     ("note", 0),
@@ -45,11 +47,12 @@ const RANKS: [(&str, u8); 29] = [
 const TOP: u8 = 6;
 
 /// Imports between equals, each for its reason.
-const EQUALS: [(&str, &str); 12] = [
+const EQUALS: [(&str, &str); 13] = [
     ("id", "time"), // an id begins with the time it was made
     ("note", "id"), // a note is about a call
     ("note", "time"),
-    ("record", "id"), // a record is made of the other words
+    ("record", "handling"), // the office has its say in a record
+    ("record", "id"),       // a record is made of the other words
     ("record", "number"),
     ("record", "time"),
     ("dialling", "audio"), // what is dialled is keys

@@ -10,6 +10,7 @@ use crate::{
         fax::FaxTone,
         sound_report::{SoundReport, from_tenths},
     },
+    handling::Handling,
     record::{
         CallRecord, Consent, Direction, Ended, FarEnd, Hop, Leg, LegKind, Outcome, Presentation, Recording,
         SCHEMA, Sync, Timing,
@@ -52,6 +53,7 @@ pub(super) fn begin(identity: &Identity, incoming: Incoming, route: &Route, poli
         consent: Consent { policy: policy.to_owned(), ..Consent::default() },
         recording: Recording { why_none: Some("not_answered".to_owned()), ..Recording::default() },
         fax: None,
+        handling: Handling::default(),
         sync: Sync::default(),
         journaled_ms: None,
         sip_call_id: incoming.sip_call_id,

@@ -5,13 +5,15 @@
 //! `Host` must be a loopback one too. Nor may such a page make the browser change something here: a request that is
 //! not a mere look must come from our own pages or from a program.
 
+use super::access::Asking;
+use crate::access::Who;
 use axum::{
     extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 /// Sent with every answer. `data:` images are Pico's icons; nothing may be inline, framed or from elsewhere.
 const HEADERS: [(HeaderName, &str); 7] = [
@@ -29,7 +31,8 @@ const HEADERS: [(HeaderName, &str); 7] = [
 ];
 
 /// Refuses foreign hosts and adds the headers.
-pub(super) async fn guard(request: Request, next: Next) -> Response {
+pub(super) async fn guard(mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(Asking(Arc::new(Who::this_box())));
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let mut response = if host.is_some_and(is_loopback) {
         if is_look(request.method()) || is_own_page_or_program(request.headers()) {

@@ -2,6 +2,7 @@
 
 use crate::{
     call::bubble::{Bubble, BubbleState},
+    handling::Handling,
     id::{BoxId, CallId},
     record::{
         AnsweredBy, Attribution, CallRecord, Campaign, Consent, Direction, Ended, FarEnd, Hop, Leg, LegKind,
@@ -114,6 +115,7 @@ pub(crate) fn record(n: u64, ended: Ended) -> CallRecord {
         consent: Consent::default(),
         recording: Recording::default(),
         fax: None,
+        handling: Handling::default(),
         sync: Sync::default(),
         journaled_ms: Some(3),
         sip_call_id: "abc@192.0.2.1".to_owned(),

@@ -6,9 +6,11 @@
 //! records into the office's words; `guard` keeps the page on this machine. `status` is the state of the box and the
 //! way of line tests, `panel` its strip on the live page, `status_wording` the words for both.
 
+mod access;
 mod api;
 pub(crate) mod assets;
 mod audit;
+mod bar;
 pub(crate) mod guard;
 mod health;
 mod live;
@@ -37,7 +39,8 @@ pub use retention::{Retention, RetentionDesk};
 pub use status::{LineTestOrder, LineTestRefused, LineTests, StatusBoard};
 pub use sync::SyncNow;
 
-use crate::{id::CallId, record::CallRecord, time::WallTime};
+use crate::{access::Task, id::CallId, record::CallRecord, time::WallTime};
+use access::needs;
 use axum::{
     Router, middleware,
     routing::{get, post},
@@ -173,28 +176,52 @@ pub async fn serve(
 fn router(state: State, stop: watch::Receiver<bool>) -> Router {
     let site = Site { state, streams: Arc::new(Semaphore::new(MAX_STREAMS)), stop };
     Router::new()
-        .route("/", get(pages::live))
-        .route("/events", get(stream::events))
-        .route("/calls/{id}", get(pages::call))
-        .route("/calls/{id}/recording", get(recording::audio))
-        .route("/api/v1/calls", get(api::calls))
-        .route("/api/v1/calls/{id}", get(api::call))
-        .route("/api/v1/bubbles", get(api::bubbles))
-        .route("/api/v1/status", get(status::status))
-        .route("/api/v1/status/events", get(status::events))
-        .route("/api/v1/lines/{port}/test", post(status::test_line))
-        .route("/api/v1/retention", get(retention::list).post(retention::ask))
-        .route("/api/v1/audit", get(audit::list).post(audit::account))
-        .route("/api/v1/sync", get(sync::status))
-        .route("/api/v1/sync/now", post(sync::now))
-        .route("/healthz", get(api::health))
-        .route("/metrics", get(api::metrics))
-        .route("/ui.js", get(assets::js))
-        .route("/ui.css", get(assets::css))
-        .route("/favicon.svg", get(assets::favicon))
+        .merge(live_routes())
+        .merge(call_routes())
+        .merge(box_routes())
+        .merge(open_routes())
         .fallback(pages::not_found)
         .layer(middleware::from_fn(guard::guard))
         .with_state(Arc::new(site))
+}
+
+/// What is on the screens now.
+fn live_routes() -> Router<Arc<Site>> {
+    Router::new()
+        .route("/", needs(Task::Watch, get(pages::live)))
+        .route("/events", needs(Task::Watch, get(stream::events)))
+        .route("/api/v1/bubbles", needs(Task::Watch, get(api::bubbles)))
+}
+
+/// The calls of before.
+fn call_routes() -> Router<Arc<Site>> {
+    Router::new()
+        .route("/calls/{id}", needs(Task::Handle, get(pages::call)))
+        .route("/calls/{id}/recording", needs(Task::Listen, get(recording::audio)))
+        .route("/api/v1/calls", needs(Task::Handle, get(api::calls)))
+        .route("/api/v1/calls/{id}", needs(Task::Handle, get(api::call)))
+        .route("/api/v1/retention", needs(Task::Administer, get(retention::list).post(retention::ask)))
+        .route("/api/v1/audit", needs(Task::Administer, get(audit::list).post(audit::account)))
+}
+
+/// The box itself.
+fn box_routes() -> Router<Arc<Site>> {
+    Router::new()
+        .route("/api/v1/status", needs(Task::Watch, get(status::status)))
+        .route("/api/v1/status/events", needs(Task::Watch, get(status::events)))
+        .route("/api/v1/lines/{port}/test", needs(Task::Install, post(status::test_line)))
+        .route("/api/v1/sync", needs(Task::Watch, get(sync::status)))
+        .route("/api/v1/sync/now", needs(Task::Install, post(sync::now)))
+        .route("/metrics", needs(Task::Watch, get(api::metrics)))
+}
+
+/// What anyone may have who reaches the box.
+fn open_routes() -> Router<Arc<Site>> {
+    Router::new()
+        .route("/healthz", get(api::health))
+        .route("/ui.js", get(assets::js))
+        .route("/ui.css", get(assets::css))
+        .route("/favicon.svg", get(assets::favicon))
 }
 
 async fn sweep(live: LiveBubbles, pulse: Pulse) {

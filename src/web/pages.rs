@@ -2,6 +2,8 @@
 
 use super::{
     Site, State,
+    access::Asking,
+    bar::{Bar, Page},
     panel::PanelView,
     view::{self, BubbleView, CallDetail, CallView, Player, Summary},
 };
@@ -28,7 +30,7 @@ pub(super) fn row(record: &CallRecord, state: &State) -> CallView {
     CallView::new(record, &state.recordings, ROW_COLUMNS)
 }
 
-pub(super) async fn live(extract::State(site): extract::State<Arc<Site>>) -> Response {
+pub(super) async fn live(extract::State(site): extract::State<Arc<Site>>, asking: Asking) -> Response {
     // The version is taken before the records: a record saved in between is sent once more, never missed.
     let records = site.state.live.records_version();
     let board = site.state.live.snapshot();
@@ -37,6 +39,7 @@ pub(super) async fn live(extract::State(site): extract::State<Arc<Site>>) -> Res
         let today = state.calls.today(MAX_CALLS);
         let now = super::wall_now();
         LivePage {
+            bar: Bar::new(Page::Live, &asking.0),
             title: view::title(state.live.counts()),
             records,
             panel,
@@ -50,14 +53,17 @@ pub(super) async fn live(extract::State(site): extract::State<Arc<Site>>) -> Res
 
 pub(super) async fn call(
     extract::State(site): extract::State<Arc<Site>>,
+    asking: Asking,
     Path(id): Path<String>,
 ) -> Response {
-    let Ok(id) = id.parse::<CallId>() else { return no_such_call() };
+    let Ok(id) = id.parse::<CallId>() else { return no_such_call(&asking) };
+    let who = Arc::clone(&asking.0);
     let page = site.read(move |state| {
         let record = state.calls.get(id)?;
         let call = CallView::new(&record, &state.recordings, PAGE_COLUMNS);
         let has_player = matches!(call.player, Player::Ready { .. });
         Some(CallPage {
+            bar: Bar::new(Page::Other, &who),
             call,
             has_player,
             detail: CallDetail::new(&record, state.retention.kept_until(&record)),
@@ -65,23 +71,33 @@ pub(super) async fn call(
     });
     match page.await {
         Some(Some(page)) => drawn(StatusCode::OK, Some(page)),
-        Some(None) => no_such_call(),
+        Some(None) => no_such_call(&asking),
         None => drawn(StatusCode::OK, None::<CallPage>),
     }
 }
 
-pub(super) async fn not_found() -> Response {
-    let page = Problem { title: "There is no such page", remedy: "The calls of today are on the live page." };
-    drawn(StatusCode::NOT_FOUND, Some(page))
+pub(super) async fn not_found(asking: Asking) -> Response {
+    let remedy = "The calls of today are on the live page.";
+    problem(StatusCode::NOT_FOUND, &asking, "There is no such page", remedy)
 }
 
-fn no_such_call() -> Response {
+fn no_such_call(asking: &Asking) -> Response {
     let remedy = "Its address may be mistyped, or the call may belong to another box.";
-    drawn(StatusCode::NOT_FOUND, Some(Problem { title: "There is no such call", remedy }))
+    problem(StatusCode::NOT_FOUND, asking, "There is no such call", remedy)
+}
+
+/// A page that says what is the matter and what to do.
+pub(super) fn problem(
+    status: StatusCode,
+    asking: &Asking,
+    title: &'static str,
+    remedy: &'static str,
+) -> Response {
+    drawn(status, Some(Problem { bar: Bar::new(Page::Other, &asking.0), title, remedy }))
 }
 
 /// A page as an answer; `None` means that reading what it shows has failed.
-fn drawn(status: StatusCode, page: Option<impl Template>) -> Response {
+pub(super) fn drawn(status: StatusCode, page: Option<impl Template>) -> Response {
     match page.map(|page| page.render()) {
         Some(Ok(html)) => (status, Html(html)).into_response(),
         Some(Err(error)) => {
@@ -96,6 +112,7 @@ fn drawn(status: StatusCode, page: Option<impl Template>) -> Response {
 #[derive(Template)]
 #[template(path = "live.html")]
 struct LivePage {
+    bar: Bar,
     title: String,
     records: String,
     panel: Option<PanelView>,
@@ -107,6 +124,7 @@ struct LivePage {
 #[derive(Template)]
 #[template(path = "call.html")]
 struct CallPage {
+    bar: Bar,
     call: CallView,
     has_player: bool,
     detail: CallDetail,
@@ -115,6 +133,7 @@ struct CallPage {
 #[derive(Template)]
 #[template(path = "problem.html")]
 struct Problem {
+    bar: Bar,
     title: &'static str,
     remedy: &'static str,
 }

@@ -4,6 +4,7 @@
 
 use ringside::{
     audio::tap_frame::{TAP_SAMPLES, TapFrame},
+    handling::Handling,
     id::{BoxId, CallId, RecordingId},
     record::{
         Attribution, CallRecord, Consent, Direction, Ended, Outcome, Presentation, Recording, RecordingState,
@@ -71,6 +72,7 @@ pub(crate) fn ringing(seq: u64) -> Box<CallRecord> {
         consent: Consent::default(),
         recording: Recording::default(),
         fax: None,
+        handling: Handling::default(),
         sync: Sync::default(),
         journaled_ms: None,
         sip_call_id: format!("{seq}@trunk"),

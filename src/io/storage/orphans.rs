@@ -11,6 +11,7 @@
 
 use super::{books, facts, recovery::commit};
 use crate::{
+    handling::Handling,
     id::{BoxId, CallId},
     io::{
         files::{self, Ballast, JOURNAL_DIR, SIDECAR},
@@ -277,6 +278,7 @@ fn blank(tags: &Tags, box_id: BoxId) -> Option<CallRecord> {
         consent: Consent::default(),
         recording: Recording::default(),
         fax: None,
+        handling: Handling::default(),
         sync: Sync::default(),
         journaled_ms: None,
         sip_call_id: String::new(),

@@ -339,6 +339,8 @@ impl BoxState {
             ok: self.threads().iter().all(|thread| thread.ok || thread.name != STORAGE_THREAD),
             free_percent: percent.and_then(|percent| u8::try_from(percent).ok()),
             failed_recordings: storage.failed_recordings.load(Ordering::Relaxed),
+            index_failed: storage.index_behind.load(Ordering::Relaxed)
+                && storage.index_failures.load(Ordering::Relaxed) > 0,
             room: Room::from_code(storage.room.load(Ordering::Relaxed)),
         }
     }

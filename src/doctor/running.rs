@@ -176,6 +176,10 @@ pub(super) fn storage(status: &BoxStatus) -> Finding {
         }
         Room::Enough => {}
     }
+    if storage.index_failed {
+        let fix = "it is filled from the journal by itself; if that takes more than 10 minutes: systemctl restart ringside";
+        return Finding::warn("the index of calls failed: calls are taken and recorded, but not listed", fix);
+    }
     if storage.failed_recordings > 0 {
         return Finding::warn(format!("{} failed since the start", storage.failed_recordings), fix);
     }

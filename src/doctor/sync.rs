@@ -10,7 +10,7 @@ const CLOCK: &str = "check the network, the clock of the box (timedatectl) and `
 
 pub(super) fn sync(status: &BoxStatus) -> Finding {
     let sync = &status.sync;
-    let waiting = format!("{} records and {} recordings wait", sync.records_waiting, sync.recordings_waiting);
+    let waiting = sync.waiting().unwrap_or_else(|| "nothing waits".to_owned());
     let why = sync.last_error.as_deref().map_or_else(String::new, |error| format!(": {error}"));
     if let Some(error) = &sync.site_error {
         let fix = "correct the numbers and campaigns at the upstream; those in force stay meanwhile";

@@ -112,7 +112,13 @@ pub(crate) fn idle() -> BoxStatus {
         set_up: false,
         lifeline: Some(Lifeline::Parted),
         media: MediaStatus { card_up: true, cpu_percent: Some(1.4), xruns: 0, periods: 1_152_500 },
-        storage: StorageStatus { ok: true, free_percent: Some(82), failed_recordings: 0, room: Room::Enough },
+        storage: StorageStatus {
+            ok: true,
+            free_percent: Some(82),
+            failed_recordings: 0,
+            index_failed: false,
+            room: Room::Enough,
+        },
         sync: SyncStatus::default(),
         threads: ["line-io", "media", "signalling", "storage", "web"]
             .map(|name| ThreadStatus { name: name.to_owned(), ok: true, restarts: 0 })

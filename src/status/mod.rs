@@ -177,6 +177,9 @@ pub struct StorageStatus {
     pub free_percent: Option<u8>,
     /// Recordings since the start that were cut short or not written.
     pub failed_recordings: u64,
+    /// Whether the index of calls failed and is not level with the journal again: lists and pages wait, calls do not.
+    #[serde(default)]
+    pub index_failed: bool,
     /// What a full disk costs.
     #[serde(default)]
     pub room: Room,

@@ -29,6 +29,22 @@ pub struct SyncStatus {
     pub site_error: Option<String>,
 }
 
+impl SyncStatus {
+    /// What waits, in words: `3 records and 1 recording wait`; `None` if nothing does.
+    #[must_use]
+    pub fn waiting(&self) -> Option<String> {
+        let counted = |count: u64, what: &str| match count {
+            0 => None,
+            1 => Some(format!("1 {what}")),
+            count => Some(format!("{count} {what}s")),
+        };
+        let parts = [counted(self.records_waiting, "record"), counted(self.recordings_waiting, "recording")];
+        let verb = if self.records_waiting + self.recordings_waiting == 1 { "waits" } else { "wait" };
+        let what = parts.into_iter().flatten().collect::<Vec<_>>().join(" and ");
+        (!what.is_empty()).then(|| format!("{what} {verb}"))
+    }
+}
+
 /// Syncing in one word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -48,4 +64,25 @@ pub enum SyncState {
     UnknownBox,
     /// Nothing is wrong but that the upstream refuses some of it.
     Refusing,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_counted_as_people_count() {
+        let table = [
+            ((0, 0), None),
+            ((1, 0), Some("1 record waits")),
+            ((0, 1), Some("1 recording waits")),
+            ((1, 1), Some("1 record and 1 recording wait")),
+            ((3, 2), Some("3 records and 2 recordings wait")),
+            ((0, 12), Some("12 recordings wait")),
+        ];
+        for ((records_waiting, recordings_waiting), words) in table {
+            let sync = SyncStatus { records_waiting, recordings_waiting, ..SyncStatus::default() };
+            assert_eq!(sync.waiting().as_deref(), words);
+        }
+    }
 }

@@ -106,10 +106,7 @@ pub fn sync(sync: &SyncStatus) -> String {
         SyncState::UnknownBox => "the upstream does not know this box",
         SyncState::Refusing => "the upstream refuses some",
     };
-    let waits = match (sync.records_waiting, sync.recordings_waiting) {
-        (0, 0) => String::new(),
-        (records, recordings) => format!(": {records} records and {recordings} recordings wait"),
-    };
+    let waits = sync.waiting().map_or_else(String::new, |waits| format!(": {waits}"));
     let refused = if sync.refused > 0 { format!(", {} refused", sync.refused) } else { String::new() };
     format!("{state}{waits}{refused}")
 }

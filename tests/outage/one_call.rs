@@ -84,7 +84,7 @@ fn a_call_and_its_recording_are_upstream_soon_and_an_outage_is_caught_up() {
     let told = sync_status(&site);
     assert_eq!((told.records_waiting, told.recordings_waiting), (1, 1));
     assert!(told.last_error.is_some(), "{told:?}");
-    strip_says(&site, "the upstream does not answer: 1 records and 1 recordings wait");
+    strip_says(&site, "the upstream does not answer: 1 record and 1 recording wait");
     assert!(eventually(SOON, || sync_lamp(&site) == (LedColour::Amber, LedPattern::Slow)).is_some());
 
     receiver.start();

@@ -16,7 +16,7 @@ use crate::{
         journal::Fact,
         store::{self, Index, IndexError},
     },
-    time::Instant,
+    time::{Instant, WallTime},
 };
 use std::{
     path::{Path, PathBuf},
@@ -36,6 +36,9 @@ const RETRY_MS: u64 = 10_000;
 const PUT_PATIENCE: Duration = Duration::from_secs(2);
 /// A thread that gets nothing done for so long is left behind.
 const STUCK_MS: u64 = 30_000;
+/// How often what the upstream refused is looked at, and how long it rests.
+const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
 /// Pause between two looks at a thread that is waited for at the end.
 const END_POLL: Duration = Duration::from_millis(10);
 
@@ -83,12 +86,15 @@ pub(super) struct Indexing {
     state: State,
     /// Number of the last entry known to be in the journal.
     last_seq: u64,
+    /// When what was refused is looked at next.
+    retry_at: Instant,
 }
 
 impl Indexing {
     pub(super) fn new(index: Index, data_dir: &Path, clock: Clock) -> Self {
         let state = State::Behind(Instant::ZERO, Access::Closed);
-        Self { index, journal_dir: data_dir.join(JOURNAL_DIR), clock, state, last_seq: 0 }
+        let (journal_dir, retry_at) = (data_dir.join(JOURNAL_DIR), clock.now().after_ms(HOUR_MS));
+        Self { index, journal_dir, clock, state, last_seq: 0, retry_at }
     }
 
     /// Notes that the journal goes up to entry `seq`, which says `fact`; tells whether it is to be put. While the index
@@ -138,9 +144,27 @@ impl Indexing {
                 }
             }
             &mut State::Behind(at, access) if at <= now => self.catch_up(access),
+            &mut State::Level(applied) if self.retry_at <= now => self.retry_refused(applied, now),
             State::Level(_) | State::Behind(..) => {}
         }
         Ok(())
+    }
+
+    /// Puts what the upstream refused a day ago among the unsent again.
+    fn retry_refused(&mut self, applied: u64, now: Instant) {
+        self.retry_at = now.after_ms(HOUR_MS);
+        let index = self.index.clone();
+        let day_ago = WallTime(self.clock.wall().0.saturating_sub(DAY_MS));
+        let filling = self.spawn("index-retry", move || {
+            let retried = index.retry_refused(day_ago)?;
+            if retried > 0 {
+                tracing::info!(retried, "what the upstream refused a day ago is sent again");
+            }
+            Ok(applied)
+        });
+        if let Ok(filling) = filling {
+            self.state = State::CatchingUp(filling);
+        }
     }
 
     /// Takes what a thread that has ended, or is about to, gives.
@@ -256,7 +280,6 @@ impl Indexing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::WallTime;
     use std::{
         fs::File,
         io,
@@ -297,5 +320,29 @@ mod tests {
         // Another one, elsewhere, is not held up.
         let other = Index::new(&dir.path().join("other"));
         other.open(&dir.path().join(JOURNAL_DIR), WallTime(1)).unwrap();
+    }
+    #[test]
+    fn what_the_upstream_refused_is_looked_at_every_hour_and_the_index_is_level_again() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join(JOURNAL_DIR)).unwrap();
+        let index = Index::new(&dir.path().join("index"));
+        let mut indexing = Indexing::new(index, dir.path(), Clock::start());
+        let begun = indexing.clock.now();
+        let settle = |indexing: &mut Indexing, now| {
+            while !indexing.is_level() {
+                indexing.turn(now).unwrap();
+                thread::yield_now();
+            }
+        };
+        settle(&mut indexing, begun);
+        indexing.turn(begun.after_ms(HOUR_MS - 1_000)).unwrap();
+        assert!(indexing.is_level(), "not before its time");
+        let due = begun.after_ms(HOUR_MS + 1_000);
+        indexing.turn(due).unwrap();
+        assert!(!indexing.is_level(), "it is being looked at");
+        settle(&mut indexing, due);
+        indexing.turn(due.after_ms(HOUR_MS - 1_000)).unwrap();
+        assert!(indexing.is_level(), "once is enough for an hour");
+        indexing.close();
     }
 }

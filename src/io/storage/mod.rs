@@ -55,7 +55,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
         mpsc::{SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
@@ -159,6 +159,8 @@ pub struct StorageCounters {
     pub gap_ms: AtomicU64,
     /// Times the index failed and was opened again.
     pub index_failures: AtomicU64,
+    /// Whether the index is not level with the journal.
+    pub index_behind: AtomicBool,
     /// Sidecars that could not be written.
     pub failed_sidecars: AtomicU64,
     /// Panics caught.

@@ -222,6 +222,7 @@ impl Worker {
         self.send_unsent();
         self.index(now);
         self.keeping.books().set_level(self.indexing.is_level());
+        self.counters.index_behind.store(!self.indexing.is_level(), Ordering::Relaxed);
         self.keep(now);
         if self.closing && self.active.is_empty() && self.unsent.is_empty() {
             self.let_go_of_journal();

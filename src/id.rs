@@ -67,6 +67,9 @@ prefixed_ulid!(
 prefixed_ulid!(
     /// This box: `box_…`.
     BoxId, "box_");
+prefixed_ulid!(
+    /// One proof that an advertised number forwards to a tracking number: `fwp_…`.
+    ProofId, "fwp_");
 
 /// One analog jack: its index in the board profile, 0-based.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

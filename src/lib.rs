@@ -31,6 +31,7 @@ pub mod call;
 pub mod line;
 pub mod media;
 pub mod panel;
+pub mod proving;
 pub mod recording;
 pub mod sip;
 pub mod sync;

@@ -6,7 +6,7 @@
 
 use crate::{
     handling::Handling,
-    id::{BoxId, CallId, RecordingId},
+    id::{BoxId, CallId, ProofId, RecordingId},
     number::E164,
     time::WallTime,
 };
@@ -91,6 +91,17 @@ pub struct CallRecord {
     pub sip_call_id: String,
 }
 
+impl CallRecord {
+    /// Whether the network vouches for the number that is shown. Anything else that it says of it is not shown: a
+    /// number that failed or was not checked is no worse than one of a trunk that tells nothing.
+    #[must_use]
+    pub fn is_caller_verified(&self) -> bool {
+        // 3GPP TS 24.229 7.2A.20; some networks append what they passed it by: `TN-Validation-Passed-A`.
+        let passed = |verdict: &str| verdict.starts_with("TN-Validation-Passed");
+        self.customer_phone_number.is_some() && self.verstat.as_deref().is_some_and(passed)
+    }
+}
+
 /// The box's clocks at the INVITE. The order of calls is that of their numbers, whatever the clocks say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockStamp {
@@ -156,10 +167,31 @@ pub struct Attribution {
     pub method: String,
     /// Whether the trunk shows that an advertised number was forwarded to the tracking number.
     pub double_forwarded: bool,
+    /// How sure the campaign is, by the rule of `call::attribution`; records of before say nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
+    /// The newest proof that the advertised number forwards here (`fwp_…`), if there was one when the call came in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof_id: Option<ProofId>,
+    /// Attestation of the caller's number that the trunk states (RFC 8588 4): `A`, `B`, `C`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attestation: Option<String>,
     /// Diverting parties, first diverter first (RFC 5806, RFC 7044).
     pub diversion: Vec<Diverter>,
-    /// Things a person should look at: `caller_is_diverter`, `conditional_forward`.
+    /// Things a person should look at, the words of `call::attribution`: `caller_is_diverter`, `conditional_forward` …
     pub warnings: Vec<String>,
+}
+
+/// How sure it is which campaign brought a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confidence {
+    /// Two readings are possible: a person should look.
+    Unsure,
+    /// One reading, with something missing.
+    Likely,
+    /// Nothing speaks against it.
+    Certain,
 }
 
 /// One party that forwarded the call.

@@ -1,6 +1,7 @@
 //! Ladders of the whole control plane: time-ordered message files a telephony person can read and write.
 //!
 //! `> 2600 PHONE1 lifts` is something that happens at 2,600 ms, the lines below it are what the box does about it.
+//! Lines that begin with `|` are headers of the request above them: they take the place of its own or are added.
 //! `BLESS=1 cargo test --test ladders` writes down what the box does now; read the difference before keeping it.
 
 #![allow(clippy::disallowed_methods, reason = "ladders are files")]
@@ -31,11 +32,12 @@ use std::{fs, net::IpAddr, path::Path};
 /// Phones of the ladders' box, which has one office line.
 const PHONES: u8 = 2;
 
-fn play(script: &str, site: impl Fn(&mut Settings)) -> String {
+fn play(script: &str, site: impl Fn(&mut Settings), tells_attribution: bool) -> String {
     let mut rig = Rig::with(PHONES, 1, 7, site);
+    rig.tells_attribution = tells_attribution;
     let mut text = String::new();
-    let keep = |line: &&str| line.starts_with('>') || line.starts_with('#');
-    for line in script.lines().filter(keep) {
+    let mut lines = script.lines().filter(|line| line.starts_with(['>', '#', '|'])).peekable();
+    while let Some(line) = lines.next() {
         if line.starts_with('#') {
             text += &format!("{line}\n");
             continue;
@@ -45,10 +47,29 @@ fn play(script: &str, site: impl Fn(&mut Settings)) -> String {
         rig.until(ms);
         flush(&mut rig, &mut text);
         text += &format!("{line}\n");
-        happen(&mut rig, words.next().unwrap_or_default(), &words.collect::<Vec<_>>());
+        let mut headers = Vec::new();
+        while let Some(header) = lines.next_if(|line| line.starts_with('|')) {
+            text += &format!("{header}\n");
+            headers.push(header.trim_start_matches('|').trim());
+        }
+        happen(&mut rig, words.next().unwrap_or_default(), &words.collect::<Vec<_>>(), &headers);
         flush(&mut rig, &mut text);
     }
     text
+}
+
+/// The request with these headers in place of its own, or beside them.
+fn with_headers(request: &str, headers: &[&str]) -> String {
+    let (head, body) = request.split_once("\r\n\r\n").expect("a whole request");
+    let mut lines: Vec<&str> = head.split("\r\n").collect();
+    for header in headers {
+        let name = |line: &str| line.split([':', ' ']).next().unwrap_or_default().to_owned();
+        match lines.iter_mut().find(|line| name(line) == name(header)) {
+            Some(line) => *line = header,
+            None => lines.push(header),
+        }
+    }
+    format!("{}\r\n\r\n{body}", lines.join("\r\n"))
 }
 
 fn flush(rig: &mut Rig, text: &mut String) {
@@ -57,7 +78,7 @@ fn flush(rig: &mut Rig, text: &mut String) {
     }
 }
 
-fn happen(rig: &mut Rig, who: &str, what: &[&str]) {
+fn happen(rig: &mut Rig, who: &str, what: &[&str], headers: &[&str]) {
     match (who, what) {
         ("trunk", ["ANSWER", status @ ..]) => rig.answer(&status.join(" ")),
         ("trunk", ["LOOP", name, to]) => {
@@ -65,7 +86,9 @@ fn happen(rig: &mut Rig, who: &str, what: &[&str]) {
             rig.datagram(&text.replace("+13125551234", "+13125550190"));
         }
         ("trunk", [method, name, rest @ ..]) => {
-            rig.send(method, name, rest.first().copied().unwrap_or("13125550100"));
+            let to = rest.first().copied().unwrap_or("13125550100");
+            let request = rig.request(method, name, to);
+            rig.datagram(&with_headers(&request, headers));
         }
         ("media", ["unpatched", rtp]) => rig.unpatched(RtpPort(rtp.parse().expect("an RTP port"))),
         ("media", ["two-way", rtp]) => {
@@ -175,13 +198,19 @@ fn every_ladder_in_front_of_a_pbx_is_climbed_as_written() {
     });
 }
 
+#[test]
+fn every_ladder_of_attribution_is_climbed_as_written() {
+    climb("attribution", |settings| settings.call_waiting = false);
+}
+
 fn climb(folder: &str, site: impl Fn(&mut Settings)) {
+    let tells_attribution = folder == "attribution";
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ladders").join(folder);
     let mut differ = Vec::new();
     for entry in fs::read_dir(folder).expect("the ladders") {
         let path = entry.expect("a ladder").path();
         let want = fs::read_to_string(&path).expect("text");
-        let got = play(&want, &site);
+        let got = play(&want, &site, tells_attribution);
         if std::env::var_os("BLESS").is_some() {
             fs::write(&path, got).expect("written");
         } else if got != want {

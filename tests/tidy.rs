@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Rank of each top-level module; a module imports lower ranks only.
-const RANKS: [(&str, u8); 31] = [
+const RANKS: [(&str, u8); 32] = [
     ("access", 0),
     ("handling", 0),
     ("hex", 0),
@@ -32,6 +32,7 @@ const RANKS: [(&str, u8); 31] = [
     ("line", 2),
     ("media", 2),
     ("panel", 2),
+    ("proving", 2),
     ("recording", 2),
     ("sip", 2),
     ("sync", 2),

@@ -1,5 +1,6 @@
 //! One tracked call: its state machine, its record, its bubble.
 
+pub mod attribution;
 pub mod bubble;
 pub mod event;
 pub mod incoming;

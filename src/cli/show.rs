@@ -6,7 +6,7 @@ use crate::{
     number::E164,
     record::{CallRecord, LegKind, RecordingState},
     time::WallTime,
-    web::wording,
+    web::{attribution_wording, wording},
 };
 use jiff::tz::TimeZone;
 use std::fmt::Write as _;
@@ -26,6 +26,9 @@ pub(super) fn show(record: &CallRecord, until: Option<(Part, WallTime)>, zone: &
         ("caller", Some(wording::caller(record.customer_phone_number.as_ref(), presentation))),
         ("name", wording::caller_name(record.customer_name.as_deref(), presentation)),
         ("tracking number", Some(wording::number(&record.tracking_phone_number))),
+        ("found by", Some(attribution_wording::method(&record.attribution.method))),
+        ("confidence", record.attribution.confidence.map(attribution_wording::confidence)),
+        ("verified", record.is_caller_verified().then(|| "the caller's number, by the network".to_owned())),
         ("advertised number", number(&record.advertised_phone_number)),
         ("forwarding number", number(&record.business_phone_number)),
         ("campaign", record.campaign.as_ref().map(|campaign| campaign.name.clone())),

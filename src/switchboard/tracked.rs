@@ -55,7 +55,7 @@ impl Switchboard {
             self.ring_group(&route.ports, !self.rtp_free.is_empty())
         };
         let rtp = matches!(group, RingGroup::Rings(_)).then(|| self.rtp_free.pop()).flatten();
-        let incoming = translate::incoming(offered, called, tracker);
+        let incoming = translate::incoming(offered, called, tracker, &directory);
         let mut commands = Vec::new();
         let call = Call::offer(&identity, incoming, &route, group, &self.settings.call, now, &mut commands);
         self.calls.insert(identity.call, Placed { call, dialog, rtp, patched: false });

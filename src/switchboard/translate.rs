@@ -4,6 +4,7 @@ use super::Output;
 use crate::{
     audio::caller_id::{Absence, CallerId, LocalTime, Received},
     call::{
+        attribution::{Way, attribute},
         event::{Event as CallEvent, Evidence, LineFault, TrunkEnd},
         incoming::{Incoming, Route},
         machine::Call,
@@ -11,14 +12,14 @@ use crate::{
         ring_group::Port,
         untracked::Event as Passing,
     },
-    directory::Tracker,
+    directory::{Directory, Tracker},
     id::{PortId, RtpPort, Slot},
     line::{
         fxo::{self, HangUp, Refusal, Urgency},
         fxs,
     },
     media::control as media,
-    record::{Attribution, CallRecord, Presentation},
+    record::{CallRecord, Presentation},
     recording::lifecycle::{Command as StorageCommand, Tags},
     rtp::quality::{Loss, Quality, mos_cq_hundredths},
     sip::{
@@ -29,33 +30,32 @@ use crate::{
 };
 
 /// The facts of an INVITE as the call keeps them.
-pub(super) fn incoming(offered: &Offered, called: &Called, tracker: &Tracker) -> Incoming {
+pub(super) fn incoming(
+    offered: &Offered,
+    called: &Called,
+    tracker: &Tracker,
+    directory: &Directory,
+) -> Incoming {
     let (caller, diversions) = (&offered.caller, &offered.diversions);
-    let is_ours = |number: &_| {
-        tracker.advertised.contains(number)
-            || tracker.forwarding_number.as_ref() == Some(number)
-            || tracker.number == *number
+    let way = Way {
+        method: called.method.as_str(),
+        called: offered.called.iter().map(|called| &called.number).collect(),
+        caller: caller.number.as_ref(),
+        diversion: diversions.to_record(),
+        first: diversions.advertised(),
+        times: diversions.times(),
+        is_conditional: diversions.is_conditional(),
+        attestation: caller.attest.as_deref(),
     };
-    let mut warnings = Vec::new();
-    if diversions.hide_the_caller(caller, is_ours) {
-        warnings.push("caller_is_diverter".to_owned());
-    }
-    if diversions.is_conditional() {
-        warnings.push("conditional_forward".to_owned());
-    }
+    let (advertised_number, attribution) = attribute(&way, tracker, directory);
     Incoming {
         caller_number: caller.number.clone(),
         presentation: caller.presentation,
         caller_name: caller.name.clone(),
         verstat: caller.verstat.clone(),
         tracking_number: tracker.number.clone(),
-        advertised_number: diversions.advertised().cloned(),
-        attribution: Attribution {
-            method: called.method.as_str().to_owned(),
-            double_forwarded: diversions.is_double_forwarded(),
-            diversion: diversions.to_record(),
-            warnings,
-        },
+        advertised_number,
+        attribution,
         via: offered.vias.clone(),
         sip_call_id: offered.sip_call_id.clone(),
         media_refused: matches!(offered.media, OfferedMedia::Refused(_)).then_some("no_common_codec"),

@@ -9,6 +9,7 @@
 mod access;
 mod api;
 pub(crate) mod assets;
+pub mod attribution_wording;
 mod audit;
 mod bar;
 pub(crate) mod guard;

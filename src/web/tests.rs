@@ -311,9 +311,16 @@ async fn a_call_has_a_page_of_its_own() {
     let office = Office::new(dir.path(), vec![record]);
     let (status, page) = office.get(&format!("/calls/{}", made_up::call(1))).await;
     assert_eq!(status, StatusCode::OK);
-    for shown in
-        ["Call route", "Legs", "PCMU", "request uri", "Postcard", "caller is diverter", "ab12", "Download"]
-    {
+    for shown in [
+        "Call route",
+        "Legs",
+        "PCMU",
+        "the called address",
+        "Postcard",
+        "the office’s own",
+        "ab12",
+        "Download",
+    ] {
         assert!(page.contains(shown), "{shown} is missing");
     }
     assert_eq!(office.get(&format!("/calls/{}", made_up::call(9))).await.0, StatusCode::NOT_FOUND);

@@ -1,6 +1,7 @@
 //! What the templates show: calls and bubbles in the office's words, nothing left to decide in HTML.
 
 use super::{
+    attribution_wording,
     live::{Counts, Shown},
     waveform::{self, Waveform},
     wording::{self, Tone},
@@ -296,7 +297,7 @@ fn facts(record: &CallRecord) -> Vec<Fact> {
         ("Final SIP status", status),
         ("Reason", record.outcome.why.as_deref().map(wording::plain)),
         ("SIP Call-ID", Some(record.sip_call_id.clone())),
-        ("Caller verified (verstat)", record.verstat.clone()),
+        ("Caller’s number", record.is_caller_verified().then(|| "verified by the network".to_owned())),
         ("Proof of answer", record.answered_by.as_ref().map(|by| wording::plain(&by.evidence))),
     ])
 }
@@ -313,7 +314,8 @@ fn attribution(record: &CallRecord) -> Vec<Fact> {
         ("Source", campaign.and_then(|campaign| campaign.source_name.clone())),
         ("Medium", campaign.and_then(|campaign| campaign.medium.clone())),
         ("Tracking number", Some(wording::number(&record.tracking_phone_number))),
-        ("Found by", Some(wording::plain(&record.attribution.method))),
+        ("Found by", Some(attribution_wording::method(&record.attribution.method))),
+        ("Confidence", record.attribution.confidence.map(attribution_wording::confidence)),
         ("Double forwarded", record.attribution.double_forwarded.then(|| "yes".to_owned())),
         ("Forwarded by", (!diverted.is_empty()).then(|| diverted.join(", then "))),
     ])
@@ -335,7 +337,7 @@ fn timing(record: &CallRecord) -> Vec<Fact> {
 
 /// What a person should look at.
 fn warnings(record: &CallRecord) -> Vec<String> {
-    let attribution = record.attribution.warnings.iter().map(|warning| wording::plain(warning));
+    let attribution = record.attribution.warnings.iter().map(|warning| attribution_wording::warning(warning));
     let one_way = record.legs.iter().filter(|leg| leg.one_way).map(|leg| {
         let words = wording::not_heard(leg.kind).to_lowercase();
         format!("{words}, for 10 seconds or more while the other side talked")

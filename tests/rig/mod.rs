@@ -81,6 +81,8 @@ pub struct Rig {
     pub log: Vec<String>,
     /// What came out since it was last taken.
     pub out: Vec<Output>,
+    /// Whether the log tells how each call was attributed.
+    pub tells_attribution: bool,
 }
 
 impl Rig {
@@ -124,6 +126,7 @@ impl Rig {
             placed: None,
             log: Vec::new(),
             out: Vec::new(),
+            tells_attribution: false,
         };
         rig.give(Input::WallTime(WallTime(1_795_352_400_000)));
         for n in 0..phones {
@@ -363,6 +366,12 @@ impl Rig {
     }
 
     fn watch(&mut self, output: &Output) {
+        if let Output::Store(storage::Command::Ringing(record)) = output
+            && self.tells_attribution
+        {
+            let told = words::attributed(record).into_iter();
+            self.log.extend(told.map(|line| format!("  {:<7} record < {line}", self.ms)));
+        }
         let (who, what) = match output {
             Output::Sip { bytes, .. } => ("trunk".to_owned(), self.trunk_hears(bytes)),
             Output::Fxs { port, feed } => {

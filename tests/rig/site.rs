@@ -34,11 +34,13 @@ name = "Web site"
 id = "trk-100"
 number = "+13125550100"
 campaign = "spring"
+advertised = ["+13125550150"]
 
 [[tracking_number]]
 id = "trk-101"
 number = "+13125550101"
 campaign = "web"
+advertised = ["+13125550160"]
 
 [[ring_group]]
 name = "phones"

@@ -5,6 +5,8 @@ use ringside::{
     audio::{caller_id::CallerId, tone_plan::TonePlan},
     call::untracked::Via,
     media::control as media,
+    number::E164,
+    record::{CallRecord, Presentation},
     switchboard::Report,
 };
 
@@ -63,6 +65,27 @@ impl Rig {
             }
         }
     }
+}
+
+/// How a call was attributed, as an office would say it: one fact a line.
+pub fn attributed(record: &CallRecord) -> Vec<String> {
+    let number = |number: &Option<E164>| number.as_ref().map_or("unknown".to_owned(), E164::to_string);
+    let attribution = &record.attribution;
+    let campaign = record.campaign.as_ref().map_or("no campaign", |campaign| campaign.name.as_str());
+    let confidence = attribution.confidence.map_or("?".to_owned(), |c| format!("{c:?}").to_lowercase());
+    let caller = match record.customer_number_presentation {
+        Presentation::Restricted => "anonymous".to_owned(),
+        Presentation::Allowed | Presentation::Unavailable => number(&record.customer_phone_number),
+    };
+    let name = record.customer_name.as_deref().map(|name| format!(", {name}")).unwrap_or_default();
+    let verified = if record.is_caller_verified() { ", verified" } else { "" };
+    let mut lines = vec![
+        format!("tracking {} by {}: {campaign}", record.tracking_phone_number, attribution.method),
+        format!("advertised {}, {confidence}", number(&record.advertised_phone_number)),
+        format!("caller {caller}{name}{verified}"),
+    ];
+    lines.extend(attribution.warnings.iter().map(|warning| format!("warning {warning}")));
+    lines
 }
 
 pub fn shown(id: &CallerId) -> String {

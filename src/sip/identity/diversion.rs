@@ -6,7 +6,6 @@ use super::super::{
     message::{Message, NameAddr},
     uri::Uri,
 };
-use super::Caller;
 use crate::{
     number::{Dialplan, E164},
     record::Diverter,
@@ -113,12 +112,6 @@ impl Diversions {
         self.0.first()?.number.as_ref()
     }
 
-    /// Whether an advertised number was forwarded to the tracking number.
-    #[must_use]
-    pub fn is_double_forwarded(&self) -> bool {
-        !self.0.is_empty()
-    }
-
     /// Whether some party forwards only sometimes; then calls it takes itself are never tracked.
     #[must_use]
     pub fn is_conditional(&self) -> bool {
@@ -138,13 +131,6 @@ impl Diversions {
     #[must_use]
     pub fn times(&self) -> u32 {
         self.0.iter().fold(0, |sum, diversion| sum.saturating_add(diversion.times))
-    }
-
-    /// Whether the caller's number is a diverter's or, by `is_office_number`, one of the office's own: the forwarding
-    /// carrier put it in place of the caller's, who is lost.
-    pub fn hide_the_caller(&self, caller: &Caller, is_office_number: impl Fn(&E164) -> bool) -> bool {
-        let Some(number) = &caller.number else { return false };
-        is_office_number(number) || self.0.iter().any(|diversion| diversion.number.as_ref() == Some(number))
     }
 
     /// The parties as the call record keeps them.

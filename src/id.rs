@@ -15,6 +15,12 @@ macro_rules! prefixed_ulid {
             pub const fn from_parts(at: WallTime, random: u128) -> Self {
                 Self(ulid::Ulid::from_parts(at.0, random).0)
             }
+
+            /// The lowest bits, which were drawn at random: they spread ids evenly.
+            #[must_use]
+            pub const fn lowest_bits(self) -> usize {
+                self.0 as usize
+            }
         }
 
         impl fmt::Display for $name {
@@ -70,6 +76,18 @@ prefixed_ulid!(
 prefixed_ulid!(
     /// One proof that an advertised number forwards to a tracking number: `fwp_…`.
     ProofId, "fwp_");
+prefixed_ulid!(
+    /// One customer of the office: `cus_…`.
+    CustomerId, "cus_");
+prefixed_ulid!(
+    /// One job for a customer: `job_…`.
+    JobId, "job_");
+prefixed_ulid!(
+    /// One campaign that was made on the box: `cmp_…`.
+    CampaignId, "cmp_");
+prefixed_ulid!(
+    /// One number of the directory that was added on the box: `trk_…`, whatever it is used for.
+    NumberId, "trk_");
 
 /// One analog jack: its index in the board profile, 0-based.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

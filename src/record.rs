@@ -251,7 +251,7 @@ pub struct Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
-    /// Still going on (revision 0 entries only).
+    /// Still going on (entries before the end only).
     InProgress,
     /// The caller gave up while the phones rang (CANCEL).
     Cancelled,

@@ -40,6 +40,7 @@ fn victim() {
         start(dir, &Options { ballast_bytes: 0, ..Options::default() }, clock, |event| match event {
             Event::Journaled { call, .. } => println!("JOURNALED {call}"),
             Event::Saved { call } => println!("SAVED {call}"),
+            Event::Handled { .. } => {}
             Event::Recorded { call, .. } => println!("RECORDED {call}"),
         })
         .unwrap();

@@ -56,7 +56,7 @@ fn saved(seq: u64) -> impl Fn(Event) -> Option<()> {
 fn recorded(event: Event) -> Option<Box<ringside::record::Recording>> {
     match event {
         Event::Recorded { recording, .. } => Some(recording),
-        Event::Journaled { .. } | Event::Saved { .. } => None,
+        Event::Journaled { .. } | Event::Saved { .. } | Event::Handled { .. } => None,
     }
 }
 

@@ -198,6 +198,7 @@ impl Edges {
                 self.state.recorded(*call, recording);
                 self.live.record_changed(*call);
             }
+            lifecycle::Event::Handled { .. } => {}
             lifecycle::Event::Journaled { ms, .. } => self.metrics.journaled_seconds.observe(seconds(*ms)),
         }
     }

@@ -1,6 +1,7 @@
 //! What the switchboard asks of storage, and what storage reports.
 
 use crate::{
+    handling::Handling,
     id::{CallId, RecordingId},
     record::{CallRecord, Recording},
     time::WallTime,
@@ -63,6 +64,13 @@ pub enum Event {
         call: CallId,
         /// The recording section as stored.
         recording: Box<Recording>,
+    },
+    /// What the office has of a call changed; it is on the disk, but for what the box itself found out.
+    Handled {
+        /// The call.
+        call: CallId,
+        /// All of it.
+        handling: Box<Handling>,
     },
     /// The final record is on the disk and in the index.
     Saved {

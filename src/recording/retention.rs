@@ -220,6 +220,9 @@ pub fn erased(record: &CallRecord, asked: &Asked) -> CallRecord {
         left.attribution.diversion.clear();
         left.route.clear();
         left.sip_call_id.clear();
+        let handling = &mut left.handling;
+        (handling.customer, handling.job, handling.note, handling.prior_calls) = (None, None, None, None);
+        handling.tags.clear();
         left.attribution.warnings.push(ERASED.to_owned());
     }
     left

@@ -145,7 +145,11 @@ impl Switchboard {
             Input::Storage(storage::Event::Journaled { call, ms }) => {
                 self.tell_call(call, CallEvent::Journaled(ms), now);
             }
-            Input::Storage(storage::Event::Recorded { .. } | storage::Event::Saved { .. }) => {}
+            Input::Storage(
+                storage::Event::Recorded { .. }
+                | storage::Event::Saved { .. }
+                | storage::Event::Handled { .. },
+            ) => {}
             Input::BubbleShown(call) => self.tell_call(call, CallEvent::BubbleShown, now),
             Input::Announce(prompt) => self.announce(prompt, now),
             Input::WallTime(wall) => self.wall.set(wall, now),

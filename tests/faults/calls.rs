@@ -55,7 +55,7 @@ pub(crate) fn wait_saved(events: &Receiver<Event>, seq: u64) {
     loop {
         match events.recv_timeout(WAIT).expect("the call is saved") {
             Event::Saved { call: saved } if saved == call(seq) => return,
-            Event::Saved { .. } | Event::Journaled { .. } | Event::Recorded { .. } => {}
+            _ => {}
         }
     }
 }
@@ -65,7 +65,7 @@ pub(crate) fn wait_recorded(events: &Receiver<Event>, call: CallId) -> Recording
     loop {
         match events.recv_timeout(WAIT).expect("the recording is closed") {
             Event::Recorded { call: recorded, recording } if recorded == call => return *recording,
-            Event::Saved { .. } | Event::Journaled { .. } | Event::Recorded { .. } => {}
+            _ => {}
         }
     }
 }

@@ -55,6 +55,7 @@ impl Mouth {
         self.say(&match event {
             Event::Journaled { call, .. } => format!("JOURNALED {call}"),
             Event::Saved { call } => format!("SAVED {call}"),
+            Event::Handled { call, .. } => format!("HANDLED {call}"),
             Event::Recorded { call, recording } => {
                 let hash = recording.hash.as_deref().unwrap_or("-");
                 format!("RECORDED {call} {:?} {} {hash}", recording.state, recording.duration_ms)

@@ -89,6 +89,7 @@ pub(crate) fn say(event: Event) {
     match event {
         Event::Journaled { call, .. } => println!("JOURNALED {call}"),
         Event::Saved { call } => println!("SAVED {call}"),
+        Event::Handled { .. } => {}
         Event::Recorded { call, recording } => {
             let hash = recording.hash.unwrap_or_else(|| "-".to_owned());
             println!("RECORDED {call} {:?} {} {hash}", recording.state, recording.duration_ms);

@@ -55,15 +55,16 @@ pub enum Kind {
     Interrupted = 5,
     /// Its recording, or what of its record names a person, was erased lawfully: the record as it is left.
     Erased = 7,
+    /// The office made something of it.
+    Handled = 10,
 }
 
 impl Kind {
     /// The kind of a frame; `None` for the header, for notes and for kinds of a later version.
     #[must_use]
     pub fn from_code(code: u8) -> Option<Self> {
-        [Self::Ringing, Self::Answered, Self::Ended, Self::Recorded, Self::Interrupted, Self::Erased]
-            .into_iter()
-            .find(|&kind| kind as u8 == code)
+        let kinds = [Self::Ringing, Self::Answered, Self::Ended, Self::Recorded, Self::Interrupted];
+        kinds.into_iter().chain([Self::Erased, Self::Handled]).find(|&kind| kind as u8 == code)
     }
 }
 

@@ -54,6 +54,16 @@ impl IndexBooks {
         Some(notes.iter().filter_map(|(_, note)| note.account()).collect())
     }
 
+    /// The record of a call as it is in the index; the outer `None` while the index may be behind the journal.
+    pub(super) fn level_get(&self, call: CallId) -> Option<Option<CallRecord>> {
+        self.level()?.get(call).ok()
+    }
+
+    /// How many calls from a number are over, at most `most`; `None` while it cannot be told.
+    pub(super) fn count_of(&self, number: &E164, most: usize) -> Option<usize> {
+        self.level()?.count_of(&number.to_string(), most).ok()
+    }
+
     fn level(&self) -> Option<&Index> {
         self.is_level.load(Ordering::Relaxed).then_some(&self.index)
     }

@@ -6,8 +6,11 @@
 use super::{
     books::{self, IndexBooks},
     erasing::Erasing,
+    handled::{By, Handlings},
 };
 use crate::{
+    handling::{Edit, EditRefused},
+    id::CallId,
     io::{
         clock::Clock,
         files,
@@ -41,12 +44,19 @@ pub(super) struct Keeping {
     keeper: Keeper,
     steps: Vec<Step>,
     erasing: Erasing,
+    handlings: Handlings,
 }
 
 impl Keeping {
     pub(super) fn new(data_dir: &Path, books: IndexBooks, policy: Policy) -> Self {
         let (keeper, erasing) = (Keeper::new(policy), Erasing::open(data_dir));
-        Self { data_dir: data_dir.to_owned(), books, keeper, steps: Vec::new(), erasing }
+        let (steps, handlings) = (Vec::new(), Handlings::default());
+        Self { data_dir: data_dir.to_owned(), books, keeper, steps, erasing, handlings }
+    }
+
+    /// What the office has of calls.
+    pub(super) fn handlings(&self) -> &Handlings {
+        &self.handlings
     }
 
     /// The books, to be told what is durable.
@@ -65,7 +75,8 @@ impl Keeping {
                 Step::Erase { asked, left } => match self.remove(&asked, &left, now) {
                     Ok(()) => {
                         tracing::info!(call = %asked.call, part = ?asked.part, by = asked.by, "erased");
-                        erased += u64::from(journal.append(Kind::Erased, left).is_ok());
+                        let queued = self.handlings.append_after(journal, Kind::Erased, left);
+                        erased += u64::from(queued.is_ok());
                     }
                     Err(error) => tracing::warn!(call = %asked.call, %error, "not erased; tried again later"),
                 },
@@ -108,13 +119,34 @@ fn remove_files(data_dir: &Path, asked: &Asked, left: &CallRecord) -> io::Result
 pub struct Desk {
     journal: Arc<Mutex<Option<Journal>>>,
     books: IndexBooks,
+    handlings: Handlings,
     policy: Policy,
     clock: Clock,
 }
 
 impl Desk {
-    pub(super) fn new(journal: Journal, books: IndexBooks, policy: Policy, clock: Clock) -> Self {
-        Self { journal: Arc::new(Mutex::new(Some(journal))), books, policy, clock }
+    pub(super) fn new(journal: Journal, keeping: &Keeping, policy: Policy, clock: Clock) -> Self {
+        let (books, handlings) = (keeping.books().clone(), keeping.handlings().clone());
+        Self { journal: Arc::new(Mutex::new(Some(journal))), books, handlings, policy, clock }
+    }
+
+    /// Makes a person's change to what the office has of a call, which may be up, and writes it into the audit log. It
+    /// is on the disk when this returns the record, and goes upstream as its next revision. It may wait for the disk.
+    ///
+    /// # Errors
+    /// Why it was not made, or is not known to be on the disk.
+    pub fn edit(&self, call: CallId, edit: &Edit, by: &str) -> Result<CallRecord, EditRefused> {
+        let journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let journal = journal.ok_or(EditRefused::NotWritten)?;
+        let by = By { name: by, at: self.clock.wall() };
+        let record = self.handlings.edit((&journal, &self.books), call, edit, by)?;
+        if journal.wait_at_most(PATIENCE) { Ok(record) } else { Err(EditRefused::NotWritten) }
+    }
+
+    /// The newest record of a call, also of one that is up; `None` if there is none, or it cannot be read.
+    #[must_use]
+    pub fn newest(&self, call: CallId) -> Option<CallRecord> {
+        self.handlings.newest(call).or_else(|| self.books.get(call))
     }
 
     /// Nobody is served any more.

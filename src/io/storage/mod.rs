@@ -11,6 +11,7 @@
 mod books;
 mod erasing;
 mod facts;
+mod handled;
 mod indexing;
 mod keeping;
 mod orphans;
@@ -47,6 +48,7 @@ use crate::{
     },
 };
 use books::IndexBooks;
+use handled::Handlings;
 use keeping::Keeping;
 use std::{
     collections::BTreeMap,
@@ -183,6 +185,7 @@ pub struct Storage {
     journal_counters: Arc<JournalCounters>,
     counters: Arc<StorageCounters>,
     desk: Desk,
+    handlings: Handlings,
     worker: Option<JoinHandle<()>>,
     /// Keeps a second daemon out of the data directory.
     _lock: File,
@@ -223,8 +226,15 @@ pub fn start_on(
     let last_seq = writer.next_seq() - 1;
     let (forward, report) = (inbox.clone(), on_event.clone());
     let journal = Journal::start(writer, clock, ballast.clone(), move |durable| {
-        if let Fact::Call(Kind::Ringing, record) = &durable.fact {
-            report(Event::Journaled { call: record.id, ms: durable.ms });
+        match &durable.fact {
+            Fact::Call(Kind::Ringing, record) => {
+                report(Event::Journaled { call: record.id, ms: durable.ms });
+            }
+            Fact::Call(Kind::Handled, record) => {
+                let handling = Box::new(record.handling.clone());
+                report(Event::Handled { call: record.id, handling });
+            }
+            Fact::Call(..) | Fact::Note(_) => {}
         }
         // A full inbox is no loss: the gap in the numbers makes the storage thread read the journal.
         let _ = forward.try_send(Work::Durable(durable));
@@ -235,7 +245,8 @@ pub fn start_on(
     let journal_counters = journal.counters().clone();
     let (ready, index_ready) = sync_channel(1);
     let keeping = Keeping::new(data_dir, IndexBooks::new(index.clone(), options.policy), options.policy);
-    let desk = Desk::new(journal.clone(), keeping.books().clone(), options.policy, clock);
+    let desk = Desk::new(journal.clone(), &keeping, options.policy, clock);
+    let handlings = keeping.handlings().clone();
     let (of, work_on) = ((data_dir, key), (journal.clone(), ballast, index.clone()));
     let mut worker = Worker::new(of, clock, work_on, (keeping, options.encoding), on_event, counters.clone())
         .encrypting(options);
@@ -253,6 +264,7 @@ pub fn start_on(
         journal_counters,
         counters,
         desk,
+        handlings,
         worker: Some(worker),
         _lock: lock,
     })
@@ -331,7 +343,7 @@ impl Storage {
 
     fn append(&self, kind: Kind, record: Box<CallRecord>) {
         // The journal counts and logs what it refuses; there is nobody else to tell.
-        let _ = self.journal.as_ref().map(|journal| journal.append(kind, record));
+        let _ = self.journal.as_ref().map(|journal| self.handlings.append(journal, kind, record));
     }
 
     fn begin(&self, call: CallId, recording: RecordingId, tags: Tags, tap: Option<rtrb::Consumer<TapFrame>>) {

@@ -24,10 +24,11 @@ use crate::{
         journal::{
             Fact, Kind,
             commit::{Durable, Journal},
+            is_settled,
         },
         store::Index,
     },
-    record::{CallRecord, Recording, RecordingState},
+    record::{CallRecord, Ended, Recording, RecordingState},
     recording::{
         encoder::Encoding,
         lifecycle::{Event, Tags},
@@ -64,6 +65,9 @@ const TAP_POLL: Duration = Duration::from_millis(100);
 const IDLE_POLL: Duration = Duration::from_secs(1);
 /// After its call is over a tap should run dry at once; the recording is closed after this long anyway.
 const TAP_GRACE_MS: u64 = 10_000;
+
+/// Earlier calls of one number that are counted.
+const MAX_PRIOR_CALLS: usize = 10_000;
 
 pub(super) enum Work {
     Start { call: CallId, recording: RecordingId, tags: Tags, tap: Option<rtrb::Consumer<TapFrame>> },
@@ -223,6 +227,9 @@ impl Worker {
         self.index(now);
         self.keeping.books().set_level(self.indexing.is_level());
         self.counters.index_behind.store(!self.indexing.is_level(), Ordering::Relaxed);
+        if self.indexing.is_level() {
+            self.keeping.handlings().is_level();
+        }
         self.keep(now);
         if self.closing && self.active.is_empty() && self.unsent.is_empty() {
             self.let_go_of_journal();
@@ -241,11 +248,14 @@ impl Worker {
                 if self.indexing.wants(durable.seq, &durable.fact) {
                     self.fresh.push(durable.fact.clone());
                 }
+                durable.fact.record().inspect(|record| self.keeping.handlings().is_durable(record));
                 match durable.fact {
-                    Fact::Call(Kind::Ringing | Kind::Answered, _) | Fact::Note(_) => {}
+                    Fact::Call(Kind::Answered, _) | Fact::Note(_) => {}
+                    Fact::Call(Kind::Ringing, record) => self.count_prior_calls(&record),
                     Fact::Call(Kind::Ended | Kind::Interrupted, record) => self.ended(record),
                     Fact::Call(Kind::Recorded, record) => self.recorded(record),
                     Fact::Call(Kind::Erased, record) => self.erased(record),
+                    Fact::Call(Kind::Handled, record) => self.handled(&record),
                 }
             }
             Work::Close => {
@@ -310,6 +320,26 @@ impl Worker {
         } else if let Some(recording) = self.closed.remove(&call) {
             self.save_recorded(record, recording);
         }
+    }
+
+    /// The phones ring already, and the call's first entry is safe: now there is time to look who calls.
+    fn count_prior_calls(&mut self, record: &CallRecord) {
+        let Some(number) = &record.customer_phone_number else { return };
+        let Some(prior) = self.keeping.books().count_of(number, MAX_PRIOR_CALLS) else { return };
+        let prior = u32::try_from(prior).unwrap_or(u32::MAX);
+        let handling = self.keeping.handlings().found_prior_calls(record.id, prior).map(Box::new);
+        self.events.extend(handling.map(|handling| Event::Handled { call: record.id, handling }));
+    }
+
+    /// A person changed something; of a call that is up nobody else is to be told.
+    fn handled(&mut self, record: &CallRecord) {
+        if record.outcome.ended == Ended::InProgress {
+            return;
+        }
+        if record.recording.path.is_some() && is_settled(record) {
+            self.write_sidecar(record);
+        }
+        self.events.push(Event::Saved { call: record.id });
     }
 
     fn recorded(&mut self, record: Box<CallRecord>) {
@@ -401,7 +431,10 @@ impl Worker {
 
     fn send_unsent(&mut self) {
         let Some(journal) = &self.journal else { return };
-        self.unsent.retain(|record| journal.append(Kind::Recorded, Box::new(record.clone())).is_err());
+        let handlings = self.keeping.handlings();
+        self.unsent.retain(|record| {
+            handlings.append_after(journal, Kind::Recorded, Box::new(record.clone())).is_err()
+        });
     }
 
     /// What is left on a full disk is the journal's.

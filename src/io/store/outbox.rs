@@ -229,6 +229,18 @@ impl Index {
         })
     }
 
+    /// Number of calls from `number` (E.164), at most `most`.
+    ///
+    /// # Errors
+    /// If sled fails.
+    pub fn count_of(&self, number: &str, most: usize) -> Result<usize, IndexError> {
+        self.read(|trees| {
+            let (start, end) = (state::by_caller(number, 0), state::by_caller(number, u64::MAX));
+            let (start, end) = (Bound::Included(start.as_slice()), Bound::Included(end.as_slice()));
+            Ok(trees.range(Tree::ByCaller, start, end)?.take(most).filter(Result::is_ok).count())
+        })
+    }
+
     /// At most `limit` calls that came in before `before`, oldest first; after the call of that start time and number
     /// if `after` is given.
     ///

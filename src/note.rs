@@ -125,6 +125,15 @@ pub enum What {
         /// Why.
         why: String,
     },
+    /// Entries of the office's directory, after a change; a large change is in several notes.
+    Directory {
+        /// Number of the change on this box, 1-based.
+        edit: u64,
+        /// Who.
+        by: String,
+        /// Each as `directory::Changed` writes it.
+        changed: Vec<serde_json::Value>,
+    },
     /// Somebody did something that has to be accounted for: played, exported, changed.
     Audit {
         /// Who.
@@ -159,7 +168,7 @@ impl Note {
             | What::EraseAsked { call, .. }
             | What::EraseCancelled { call, .. }
             | What::ReceiptWaived { call, .. } => Some(call),
-            What::UpstreamLost { .. } | What::Audit { .. } => None,
+            What::UpstreamLost { .. } | What::Directory { .. } | What::Audit { .. } => None,
         }
     }
 
@@ -189,7 +198,9 @@ impl Note {
             What::RecordReceived { .. }
             | What::RecordingReceived { .. }
             | What::Refused { .. }
-            | What::UpstreamLost { .. } => return None,
+            | What::UpstreamLost { .. }
+            // The audit has its own line of it.
+            | What::Directory { .. } => return None,
         };
         Some(Account { at: self.at, by: by.clone(), did: did.to_owned(), on, why: why.cloned() })
     }

@@ -131,6 +131,7 @@ impl Office {
             line_tests: LineTests::unavailable(),
             retention: web::Retention::unavailable(),
             sync: SyncNow::default(),
+            directory: web::DirectoryWay::unavailable(),
         };
         // A box with every lamp, every state and two alarms.
         let status = include_str!("data/status.json");

@@ -10,6 +10,8 @@
 mod dialled;
 #[path = "daemon/direct.rs"]
 mod direct;
+#[path = "daemon/edited.rs"]
+mod edited;
 #[path = "daemon/emergency.rs"]
 mod emergency;
 #[path = "daemon/killed.rs"]

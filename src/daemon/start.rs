@@ -2,6 +2,7 @@
 
 use super::{
     Options, Running, StartError, Threads,
+    directory::OfficeDirectory,
     edges::Edges,
     hardware::{self, Front, LineLoop, Opened},
     line_book::LineBook,
@@ -20,7 +21,6 @@ use crate::{
     board::Profile,
     call::incoming::Numbering,
     config::{Config, RecordingPolicy},
-    directory::Directory,
     io::{
         box_key::BoxKey,
         clock::Clock,
@@ -79,15 +79,16 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let stored = storage_options(config, data);
     let kek = stored.vault.as_ref().map(|vault| vault.kek.clone());
     let (recovered, storage) = open_storage(data, &stored, clock, outbox.clone())?;
-    let phones: Vec<String> = profile.fxs_ports().map(|(_, port)| port.name.clone()).collect();
-    let Sockets { runtime, sip: socket, web: listener, rtp } = sockets(&options, phones.len())?;
+    let phones = profile.fxs_ports().count();
+    let Sockets { runtime, sip: socket, web: listener, rtp } = sockets(&options, phones)?;
     let (sip, web) = (socket.local_addr()?, listener.local_addr()?);
 
     let boot = random()?;
+    let directory = OfficeDirectory::open(data, (config, &profile), &storage, clock, &outbox)?;
     let book = LineBook::open(data, config, &profile, clock)?;
     let switchboard = Switchboard::new(
         book.taught(site::switchboard(config, &profile, rtp.addresses().to_vec())?),
-        Arc::new(Directory::from_config(config, &phones)),
+        directory.newest(),
         Endpoint::new(site::sip(config, sip)?, random()?),
         Numbering::new(recovered.box_id, recovered.next_seq, random()?).in_run(boot),
     );
@@ -101,8 +102,10 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let desk = web::Retention::new(storage.desk());
     let (mut state, line_tests) = page_state(calls, desk, data.clone(), health);
     let box_state = BoxState::new(config, &profile, clock, state.status.clone(), state.health.clone());
+    let apply = upstream::directory_swap(&options, &profile, directory.clone());
+    state.directory = web::DirectoryWay::new(directory);
     let (upstream, orders) =
-        upstream::start(&options, &profile, (&recovered, boot), &storage, (clock, &box_state), &outbox)?;
+        upstream::start(&options, apply, (&recovered, boot), &storage, (clock, &box_state))?;
     state.sync = upstream::now(orders.clone());
     let (ready, begun) = channel();
     let starting = Starting::new(profile.fxs_ports().map(|(id, _)| id), clock.now(), ready);
@@ -221,6 +224,7 @@ fn page_state(
         line_tests,
         retention,
         sync: web::SyncNow::default(),
+        directory: web::DirectoryWay::unavailable(),
     };
     (state, orders)
 }

@@ -1,10 +1,14 @@
 //! The sync client as the site wants it, and what a site from the upstream does to the running box.
 
-use super::{Options, StartError, signalling::Message, status::BoxState};
+use super::{
+    Options, StartError,
+    directory::{self, OfficeDirectory},
+    status::BoxState,
+};
 use crate::{
     board::Profile,
-    config::{self, Config, Ports},
-    directory::Directory,
+    config::{self, Config},
+    directory::Base,
     io::{
         clock::Clock,
         storage::{Recovered, Storage},
@@ -17,12 +21,7 @@ use crate::{
     record::CallRecord,
     sync::{Backlog, budget::Rates},
 };
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
-use tokio::sync::mpsc;
+use std::{fs, path::Path};
 
 /// Starts the client, if the configuration names an upstream.
 ///
@@ -30,16 +29,14 @@ use tokio::sync::mpsc;
 /// A file of the access cannot be used.
 pub(super) fn start(
     options: &Options,
-    profile: &Profile,
+    apply: Apply,
     (recovered, boot): (&Recovered, u64),
     storage: &Storage,
     (clock, state): (Clock, &BoxState),
-    signalling: &mpsc::Sender<Message>,
 ) -> Result<(Option<Upstream>, Option<Orders>), StartError> {
     let Some(wanted) = &options.config.upstream else { return Ok((None, None)) };
     let box_id = recovered.box_id;
     let access = access(wanted, &options.config_dir)?;
-    let apply = directory_swap(options.config_file.clone(), ports(profile), signalling.clone());
     let sites = wanted.site_key.and_then(|key| Sites::new(&key, box_id, &options.data, apply));
     let rates = Rates {
         uplink_kbps: wanted.uplink_kbps,
@@ -89,21 +86,14 @@ fn access(wanted: &config::Upstream, folder: &Path) -> Result<Access, StartError
     })
 }
 
-fn ports(profile: &Profile) -> Ports {
-    Ports {
-        phones: profile.fxs_ports().map(|(_, port)| port.name.clone()).collect(),
-        lines: profile.fxo_ports().map(|(_, port)| port.name.clone()).collect(),
-    }
-}
-
-/// Lays a site over the configuration file and gives the directory of both to the signalling thread.
-fn directory_swap(file: Option<PathBuf>, ports: Ports, signalling: mpsc::Sender<Message>) -> Apply {
+/// Lays a site over the configuration file, and the office's own book over both.
+pub(super) fn directory_swap(options: &Options, profile: &Profile, office: OfficeDirectory) -> Apply {
+    let (file, ports) = (options.config_file.clone(), directory::ports(profile));
     Box::new(move |site| {
         let file = file.as_ref().ok_or("there is no configuration file to lay it over")?;
         let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
         let config = Config::with_site(&text, site, Ok(ports.clone()))?;
-        let directory = Arc::new(Directory::from_config(&config, &ports.phones));
-        signalling.try_send(Message::Directory(directory)).map_err(|_| "the box is too busy".to_owned())
+        office.lay_under(Base::new(&config, &ports))
     })
 }
 

@@ -5,6 +5,7 @@
 //! box.key                           its secret, see `io::box_key`
 //! lock                              held by the running daemon
 //! lines.json                        what is known of the lines, see `io::lines_file`
+//! directory.book, directory.log     the office's directory, see `io::directory_file`
 //! ballast                           free space for the journal when the disk is full
 //! journal/000001.rj                 the truth, see `io::journal`
 //! rec/2026/11/22/<call>.opus        a recording; `.opus.part` while it is written
@@ -267,7 +268,14 @@ pub fn erase(data_dir: &Path) -> io::Result<()> {
     };
     // A new index that waits to take the old one's place would bring the calls back.
     let waiting = ["next", "old"].map(|name| remove(&format!("{INDEX_DIR}.{name}")));
-    [RECORDINGS_DIR, JOURNAL_DIR, INDEX_DIR].map(remove).into_iter().chain(waiting).collect()
+    // Who the office's customers are is nobody's business after it.
+    let customers = super::directory_file::remove(data_dir);
+    [RECORDINGS_DIR, JOURNAL_DIR, INDEX_DIR]
+        .map(remove)
+        .into_iter()
+        .chain(waiting)
+        .chain([customers])
+        .collect()
 }
 
 /// What `box.json` says.

@@ -6,6 +6,7 @@ pub mod box_key;
 pub mod button;
 pub mod clock;
 pub mod cpu;
+pub mod directory_file;
 pub mod disk;
 pub mod files;
 pub mod front_panel;

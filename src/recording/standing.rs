@@ -87,6 +87,7 @@ impl Standings {
             | What::RecordingReceived { .. }
             | What::Refused { .. }
             | What::UpstreamLost { .. }
+            | What::Directory { .. }
             | What::Audit { .. } => {}
         }
     }

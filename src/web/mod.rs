@@ -12,6 +12,7 @@ pub(crate) mod assets;
 pub mod attribution_wording;
 mod audit;
 mod bar;
+mod directory;
 pub(crate) mod guard;
 mod health;
 mod live;
@@ -33,6 +34,7 @@ mod view;
 mod waveform;
 pub mod wording;
 
+pub use directory::{DirectoryDesk, DirectoryWay};
 pub use health::{Health, Pulse, Report, ThreadReport};
 pub use live::{Counts, ENDED_STAYS, LiveBubbles, MAX_BUBBLES, Shown};
 pub use metrics::Metrics;
@@ -118,6 +120,8 @@ pub struct State {
     pub retention: Retention,
     /// The way of "now" to the sync client.
     pub sync: SyncNow,
+    /// The office's directory.
+    pub directory: DirectoryWay,
 }
 
 /// The state and what belongs to one running server.

@@ -50,6 +50,7 @@ impl Office {
             line_tests: LineTests::unavailable(),
             retention: Retention::unavailable(),
             sync: SyncNow::default(),
+            directory: DirectoryWay::unavailable(),
         };
         Self { state, shelf, stopping: watch::channel(false).0 }
     }

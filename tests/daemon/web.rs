@@ -12,8 +12,28 @@ use std::{
 /// # Errors
 /// Nobody listens, or the answer is none.
 pub fn get(server: SocketAddr, path: &str) -> io::Result<(u16, String)> {
+    read(ask(server, path)?)
+}
+
+/// The same for a request with a JSON body.
+///
+/// # Errors
+/// As [`get`].
+pub fn send(server: SocketAddr, method: &str, path: &str, json: &str) -> io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(server)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{json}",
+        json.len()
+    )?;
+    read(stream)
+}
+
+fn read(mut stream: TcpStream) -> io::Result<(u16, String)> {
     let mut answer = String::new();
-    ask(server, path)?.read_to_string(&mut answer)?;
+    stream.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::InvalidData)?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
     let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");

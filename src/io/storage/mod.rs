@@ -389,6 +389,12 @@ impl Notes {
         self.journal.upgrade()?.head_at_most(HEAD_PATIENCE)
     }
 
+    /// Waits until what was noted before is durable, but no longer than `patience`; tells whether it is.
+    #[must_use]
+    pub fn wait_at_most(&self, patience: Duration) -> bool {
+        self.journal.upgrade().is_some_and(|journal| journal.wait_at_most(patience))
+    }
+
     /// Waits until what was noted before is durable.
     pub fn wait(&self) {
         if let Some(journal) = self.journal.upgrade() {

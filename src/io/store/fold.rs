@@ -143,7 +143,7 @@ impl<'a> Fold<'a> {
                 state.receipt_waived = false;
             }
             What::ReceiptWaived { call, .. } => self.state(*call)?.receipt_waived = true,
-            What::Audit { .. } => {}
+            What::Directory { .. } | What::Audit { .. } => {}
         }
         if note.is_accountable() {
             let json = serde_json::to_vec(note)?;

@@ -67,6 +67,12 @@ prefixed_ulid!(
 prefixed_ulid!(
     /// This box: `box_…`.
     BoxId, "box_");
+prefixed_ulid!(
+    /// A person who signs in: `usr_…`.
+    UserId, "usr_");
+prefixed_ulid!(
+    /// A program's or a wall display's way in: `tok_…`; not the secret itself.
+    TokenId, "tok_");
 
 /// One analog jack: its index in the board profile, 0-based.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

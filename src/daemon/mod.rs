@@ -15,6 +15,7 @@
 //! | `web` | the live page |
 //! | `upstream` | records and recordings on their way upstream |
 
+mod accounts;
 mod edges;
 mod hardware;
 mod incomplete;

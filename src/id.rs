@@ -88,6 +88,12 @@ prefixed_ulid!(
 prefixed_ulid!(
     /// One number of the directory that was added on the box: `trk_…`, whatever it is used for.
     NumberId, "trk_");
+prefixed_ulid!(
+    /// A person who signs in: `usr_…`.
+    UserId, "usr_");
+prefixed_ulid!(
+    /// A program's or a wall display's way in: `tok_…`; not the secret itself.
+    TokenId, "tok_");
 
 /// One analog jack: its index in the board profile, 0-based.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

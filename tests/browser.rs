@@ -11,7 +11,9 @@ use ringside::{
     id::CallId,
     record::{CallRecord, Ended, LegKind, Presentation},
     time::WallTime,
-    web::{self, Calls, Health, LineTests, LiveBubbles, Metrics, State, StatusBoard, SyncNow},
+    web::{
+        self, Accounts, Calls, Health, LineTests, LiveBubbles, Metrics, Names, State, StatusBoard, SyncNow,
+    },
 };
 use serde_json::json;
 use std::{
@@ -132,6 +134,8 @@ impl Office {
             retention: web::Retention::unavailable(),
             sync: SyncNow::default(),
             directory: web::DirectoryWay::unavailable(),
+            accounts: Accounts::loopback_only(),
+            names: Names::default(),
         };
         // A box with every lamp, every state and two alarms.
         let status = include_str!("data/status.json");

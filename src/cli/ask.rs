@@ -1,19 +1,22 @@
-//! Asks the running box, at the address of its page.
+//! Asks the running box: over its own socket, or at the address of its page.
 
-use super::{CONFIG, Failure};
+use super::{CONFIG, DATA, Failure, hatch::Hatch};
 use crate::{
     config::Config,
     note::Account,
     recording::request::{Answer, Listing, Request},
     status::{BoxStatus, LineHealth},
+    web,
 };
 use clap::Args;
 use serde::Deserialize;
 use std::{
+    fmt,
     net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
+use ureq::unversioned::resolver::DefaultResolver;
 
 /// Where the page is if no configuration says otherwise.
 pub(super) const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8480);
@@ -27,9 +30,12 @@ const MAX_ANSWER: u64 = 4 << 20;
 /// Which box is asked.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Where {
-    /// Address of the box's page, instead of the configuration's.
+    /// Address of the box's page, to ask there and not at its own socket.
     #[arg(long, value_name = "ADDR", global = true)]
     web: Option<SocketAddr>,
+    /// The box's own socket, `ctl.sock` in its data directory.
+    #[arg(long, value_name = "FILE", global = true)]
+    socket: Option<PathBuf>,
     /// The configuration file that names the address.
     #[arg(long, value_name = "FILE", default_value = CONFIG, global = true)]
     pub(super) config: PathBuf,
@@ -45,14 +51,43 @@ impl Where {
         self.web.or_else(configured).unwrap_or(USUAL)
     }
 
-    /// The box there.
+    /// The box there: behind its own socket in the usual data directory if there is one, else behind its page.
     pub(super) fn running(&self) -> RunningBox {
-        RunningBox::at(self.address())
+        self.running_on(Path::new(DATA))
+    }
+
+    /// The same for a box on `data`.
+    pub(super) fn running_on(&self, data: &Path) -> RunningBox {
+        match (self.web, &self.socket) {
+            (Some(page), _) => RunningBox::at(page),
+            (None, Some(socket)) => RunningBox::inside(socket),
+            (None, None) => RunningBox::on(data).unwrap_or_else(|| RunningBox::at(self.address())),
+        }
+    }
+}
+
+/// Where a box is asked.
+#[derive(Clone, Debug)]
+pub(super) enum At {
+    /// Its page.
+    Page(SocketAddr),
+    /// Its own socket.
+    Socket(PathBuf),
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Page(address) => address.fmt(f),
+            Self::Socket(path) => path.display().fmt(f),
+        }
     }
 }
 
 /// A box that may answer.
 pub(super) struct RunningBox {
+    at: At,
+    /// As a URL has it: of its own socket, any.
     address: SocketAddr,
     agent: ureq::Agent,
 }
@@ -62,10 +97,10 @@ pub(super) struct RunningBox {
 pub(super) enum NoAnswer {
     /// Nobody listens, or the answer breaks off.
     #[error("the box does not answer on {0}: {1}")]
-    Unreachable(SocketAddr, String),
+    Unreachable(At, String),
     /// Somebody answers, but not as a box does.
     #[error("what answers on {0} is not a box of this version")]
-    Stranger(SocketAddr),
+    Stranger(At),
     /// The box says why not.
     #[error("{title}")]
     Problem {
@@ -74,6 +109,14 @@ pub(super) enum NoAnswer {
         /// What is the matter.
         title: String,
     },
+}
+
+/// What a box is to do, with the path of its API.
+pub(super) enum Order<'a> {
+    Get(&'a str),
+    Post(&'a str, serde_json::Value),
+    Patch(&'a str, serde_json::Value),
+    Delete(&'a str),
 }
 
 /// The box's own words for an error (RFC 9457).
@@ -88,6 +131,9 @@ impl NoAnswer {
         let next = match self {
             Self::Unreachable(..) => "ringside doctor".to_owned(),
             Self::Stranger(_) => format!("name the address of the box's page: {command} --web ADDR"),
+            Self::Problem { status: 401, .. } => {
+                format!("as the box’s user: {command} --socket {DATA}/{}", web::HATCH)
+            }
             Self::Problem { status: 409 | 503 | 504, .. } => format!("in a moment, {command}"),
             Self::Problem { .. } => "ringside status".to_owned(),
         };
@@ -100,7 +146,42 @@ impl RunningBox {
     pub(super) fn at(address: SocketAddr) -> Self {
         // What a proxy can reach is not this machine's loopback.
         let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build();
-        Self { address, agent: agent.into() }
+        Self { at: At::Page(address), address, agent: agent.into() }
+    }
+
+    /// The box whose own socket is `socket`.
+    pub(super) fn inside(socket: &Path) -> Self {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build();
+        let agent = ureq::Agent::with_parts(config, Hatch(socket.to_owned()), DefaultResolver::default());
+        Self { at: At::Socket(socket.to_owned()), address: USUAL, agent }
+    }
+
+    /// The box that runs, or ran, on a data directory.
+    pub(super) fn on(data: &Path) -> Option<Self> {
+        let socket = data.join(web::HATCH);
+        socket.exists().then(|| Self::inside(&socket))
+    }
+
+    /// Gives it something to do and waits for the answer: users, tokens.
+    pub(super) fn order<T: for<'a> Deserialize<'a>>(&self, order: &Order<'_>) -> Result<T, NoAnswer> {
+        let url = |path: &str| format!("http://{}{path}", self.address);
+        let answer = match order {
+            Order::Get(path) => {
+                self.agent.get(url(path)).config().timeout_global(Some(PATIENCE)).build().call()
+            }
+            Order::Delete(path) => {
+                self.agent.delete(url(path)).config().timeout_global(Some(TEST_PATIENCE)).build().call()
+            }
+            Order::Post(path, body) | Order::Patch(path, body) => {
+                let request = match order {
+                    Order::Patch(..) => self.agent.patch(url(path)),
+                    Order::Get(_) | Order::Delete(_) | Order::Post(..) => self.agent.post(url(path)),
+                };
+                let request = request.header("Content-Type", "application/json").config();
+                request.timeout_global(Some(TEST_PATIENCE)).build().send(body.to_string())
+            }
+        };
+        self.read(answer)
     }
 
     /// The newest snapshot.
@@ -114,7 +195,7 @@ impl RunningBox {
     pub(super) fn counters(&self, name: &str) -> Result<Vec<(String, u64)>, NoAnswer> {
         let request = self.agent.get(format!("http://{}/metrics", self.address));
         let answer = request.config().timeout_global(Some(PATIENCE)).build().call();
-        let unreachable = |error: ureq::Error| NoAnswer::Unreachable(self.address, error.to_string());
+        let unreachable = |error: ureq::Error| NoAnswer::Unreachable(self.at.clone(), error.to_string());
         let mut answer = answer.map_err(unreachable)?;
         let text = answer.body_mut().with_config().limit(MAX_ANSWER).read_to_string().map_err(unreachable)?;
         let series = |line: &str| {
@@ -181,10 +262,10 @@ impl RunningBox {
         &self,
         answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
     ) -> Result<T, NoAnswer> {
-        let unreachable = |error: ureq::Error| NoAnswer::Unreachable(self.address, error.to_string());
+        let unreachable = |error: ureq::Error| NoAnswer::Unreachable(self.at.clone(), error.to_string());
         let mut answer = answer.map_err(unreachable)?;
         let text = answer.body_mut().with_config().limit(MAX_ANSWER).read_to_string().map_err(unreachable)?;
-        let stranger = |_| NoAnswer::Stranger(self.address);
+        let stranger = |_| NoAnswer::Stranger(self.at.clone());
         if answer.status().is_success() {
             return serde_json::from_str(&text).map_err(stranger);
         }

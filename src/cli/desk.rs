@@ -35,7 +35,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Which box, or which data directory.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Place {
-    /// Address of the box's page, instead of the configuration's.
+    /// Address of the box's page, to ask there and not at its own socket.
     #[arg(long, value_name = "ADDR")]
     web: Option<SocketAddr>,
     /// The configuration file, for the address and how long things are kept.
@@ -117,8 +117,8 @@ impl Place {
     }
 
     fn running(&self, config: Option<&Config>) -> RunningBox {
-        let configured = config.map(|config| config.web.listen);
-        RunningBox::at(self.web.or(configured).unwrap_or(super::ask::USUAL))
+        let page = || RunningBox::at(config.map_or(super::ask::USUAL, |config| config.web.listen));
+        self.web.map(RunningBox::at).or_else(|| RunningBox::on(&self.data)).unwrap_or_else(page)
     }
 
     fn way(&self, command: &str) -> Result<Way, Failure> {
@@ -166,7 +166,7 @@ pub(super) fn account(of: &Where, data: &Path, did: &str, on: &str) {
     if !files::is_in_use(data) {
         return;
     }
-    if let Err(error) = of.running().account(&user(), did, on) {
+    if let Err(error) = of.running_on(data).account(&user(), did, on) {
         eprintln!("note: this is not in the audit: {error}");
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn gather(asked: &Where, data: &Path) -> Evidence {
         data_writable: try_writing(data).map_err(|error| error.to_string()),
         disk: disk::room(data),
         now: Clock::start().wall(),
-        running: asked.running().status().map_err(|error| error.to_string()),
+        running: asked.running_on(data).status().map_err(|error| error.to_string()),
     }
 }
 

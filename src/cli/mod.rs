@@ -15,6 +15,7 @@ mod erase;
 mod evidence;
 pub mod export;
 pub mod fsck;
+mod hatch;
 mod hold;
 mod lines;
 mod load;
@@ -26,9 +27,11 @@ mod said;
 mod show;
 mod status;
 mod sync;
+mod token;
 mod top;
 #[cfg(feature = "upstream")]
 mod upstream;
+mod users;
 pub mod verify;
 
 use crate::{config::Colours, id::CallId};
@@ -82,6 +85,12 @@ enum Command {
     Hold(hold::Arguments),
     /// Lift the legal hold of a call.
     Release(release::Arguments),
+    /// Users: who signs in, as what, with which handset.
+    #[command(subcommand)]
+    Users(users::Command),
+    /// Tokens for programs and wall displays.
+    #[command(subcommand)]
+    Token(token::Command),
     /// Show who held, released, erased, played or exported what, newest first.
     Audit(audit::Arguments),
     /// Prove that nothing was changed since the box wrote it: journal, recordings, sidecars.
@@ -151,6 +160,8 @@ pub fn main() -> ExitCode {
         Command::Erase(arguments) => erase::erase(&arguments),
         Command::Hold(arguments) => hold::hold(&arguments),
         Command::Release(arguments) => release::release(&arguments),
+        Command::Users(command) => users::users(&command),
+        Command::Token(command) => token::token(&command),
         Command::Audit(arguments) => audit::audit(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Fsck(arguments) => fsck::run(&arguments),

@@ -147,7 +147,18 @@ fn web(checker: &mut Checker<'_>, raw: &raw::Web) -> Web {
         let remedy = format!("write \"127.0.0.1:{}\"", listen.port());
         checker.report(Problem::new("address", message, value.span()).help(remedy));
     }
-    Web { listen }
+    let mut names = Vec::new();
+    for name in raw.names.iter().flat_map(|names| names.get_ref()) {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+        if name.get_ref().is_empty() || !name.get_ref().chars().all(is_name) {
+            let message = format!("`{}` is not a host name", name.get_ref());
+            let remedy = "write it without scheme and port, like \"box.example.net\"".to_owned();
+            checker.report(Problem::new("address", message, name.span()).help(remedy));
+        }
+        names.push(name.get_ref().to_ascii_lowercase());
+    }
+    let trust_loopback = raw.trust_loopback.as_ref().is_some_and(|on| *on.get_ref());
+    Web { listen, trust_loopback, names }
 }
 
 fn rtp(checker: &mut Checker<'_>, raw: &raw::Rtp) -> Rtp {

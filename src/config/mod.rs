@@ -231,8 +231,13 @@ impl Rtp {
 /// The page and the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Web {
-    /// Address and TCP port, loopback only. Default: `127.0.0.1:8480`.
+    /// Address and TCP port. Default: `127.0.0.1:8480`.
     pub listen: SocketAddr,
+    /// Whether whoever reaches the page over loopback, under a loopback name, is administrator without signing in: for
+    /// demos and tests. Default: false.
+    pub trust_loopback: bool,
+    /// Names under which browsers reach the box, beside its addresses and `ringside.local`. Default: none.
+    pub names: Vec<String>,
 }
 
 /// How calls are treated.

@@ -81,6 +81,8 @@ pub(super) struct Rtp {
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Web {
     pub(super) listen: Text,
+    pub(super) trust_loopback: Option<Spanned<bool>>,
+    pub(super) names: Option<Spanned<Vec<Spanned<String>>>>,
 }
 
 #[derive(Default, Deserialize)]

@@ -16,6 +16,7 @@
 //! | `upstream` | records and recordings on their way upstream |
 
 mod directory;
+mod accounts;
 mod edges;
 mod hardware;
 mod incomplete;

@@ -1,7 +1,7 @@
 //! Starts the daemon, in the order of the module's diagram.
 
 use super::{
-    Options, Running, StartError, Threads,
+    Options, Running, StartError, Threads, accounts,
     directory::OfficeDirectory,
     edges::Edges,
     hardware::{self, Front, LineLoop, Opened},
@@ -43,7 +43,7 @@ use std::{
     collections::BTreeSet,
     io,
     net::{IpAddr, SocketAddr},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
         atomic::AtomicBool,
@@ -100,7 +100,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let lines = line_thread(lines, orders, outbox.clone(), clock, pulse)?;
     let calls = StoredCalls { index: storage.index(), clock, zone: site::time_zone(config), kek };
     let desk = web::Retention::new(storage.desk());
-    let (mut state, line_tests) = page_state(calls, desk, data.clone(), health);
+    let (mut state, line_tests) = page_state(calls, desk, (config, data), health);
     let box_state = BoxState::new(config, &profile, clock, state.status.clone(), state.health.clone());
     let apply = upstream::directory_swap(&options, &profile, directory.clone());
     state.directory = web::DirectoryWay::new(directory);
@@ -124,7 +124,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     // If the thread is gone, its handle tells.
     let _ = begun.recv();
     let (stop_web, stopped) = oneshot::channel();
-    let web_thread = web_thread(listener, state, stopped)?;
+    let web_thread = web_thread(listener, accounts::hatch(data), state, stopped)?;
     let threads = Threads {
         signalling,
         stop_media,
@@ -210,14 +210,14 @@ fn random() -> io::Result<u64> {
 fn page_state(
     calls: StoredCalls,
     retention: web::Retention,
-    recordings: PathBuf,
+    (config, data): (&Config, &Path),
     health: web::Health,
 ) -> (web::State, mpsc::Receiver<web::LineTestOrder>) {
     let (line_tests, orders) = web::LineTests::channel();
     let state = web::State {
         live: web::LiveBubbles::new(),
         calls: Arc::new(calls),
-        recordings,
+        recordings: data.to_owned(),
         metrics: web::Metrics::new(),
         health,
         status: web::StatusBoard::new(),
@@ -225,6 +225,8 @@ fn page_state(
         retention,
         sync: web::SyncNow::default(),
         directory: web::DirectoryWay::unavailable(),
+        accounts: accounts::open(config, data),
+        names: accounts::names(config),
     };
     (state, orders)
 }
@@ -316,6 +318,7 @@ fn front_panel(
 
 fn web_thread(
     listener: std::net::TcpListener,
+    hatch: Option<std::os::unix::net::UnixListener>,
     state: web::State,
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<JoinHandle<()>> {
@@ -323,8 +326,11 @@ fn web_thread(
     listener.set_nonblocking(true)?;
     Builder::new().name("web".to_owned()).spawn(move || {
         let served = runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            web::serve(listener, state, async {
+            let mut doors = web::Doors::from(tokio::net::TcpListener::from_std(listener)?);
+            if let Some(hatch) = hatch {
+                doors = doors.with_hatch(hatch)?;
+            }
+            web::serve(doors, state, async {
                 let _ = stopped.await;
             })
             .await

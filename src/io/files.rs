@@ -4,6 +4,8 @@
 //! box.json                          identity of this box, made once, and its public key
 //! box.key                           its secret, see `io::box_key`
 //! lock                              held by the running daemon
+//! accounts.json, claim-code         who may come in, see `web::accounts`
+//! ctl.sock                          the running daemon's own socket, for programs on the box
 //! lines.json                        what is known of the lines, see `io::lines_file`
 //! directory.book, directory.log     the office's directory, see `io::directory_file`
 //! ballast                           free space for the journal when the disk is full

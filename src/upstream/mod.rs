@@ -9,7 +9,6 @@
 pub mod access;
 mod answer;
 mod batch;
-mod connections;
 mod directory;
 mod metrics;
 mod objects;
@@ -22,13 +21,13 @@ pub mod stored;
 pub mod tls;
 mod upload;
 
+pub use crate::web::Bounds;
 pub use access::Operator;
-pub use connections::Bounds;
 pub use metrics::Metrics;
 pub use objects::{Bucket, Objects};
 pub use records::Records;
 
-use crate::time::WallTime;
+use crate::{time::WallTime, web};
 use axum::{
     Router,
     extract::State,
@@ -101,9 +100,9 @@ pub async fn serve(
         match tls {
             Some(files) => {
                 let listener = tls::TlsListener::new(listener, files)?;
-                connections::serve(listener, router, bounds, shutdown).await;
+                web::connections::serve(listener, router, bounds, shutdown).await;
             }
-            None => connections::serve(listener, router, bounds, shutdown).await,
+            None => web::connections::serve(listener, router, bounds, shutdown).await,
         }
         Ok(())
     };

@@ -3,8 +3,7 @@
 //! A box may show a certificate instead of a token: one that the given authority has signed and that names the box's id
 //! as a DNS name or as its common name. Browsers show none and are let in without; what they may see is another matter.
 
-use super::connections::Known;
-use crate::id::BoxId;
+use crate::{id::BoxId, web::connections::Known};
 use axum::serve::Listener;
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
@@ -53,13 +52,17 @@ pub struct Peer {
     pub encrypted: bool,
 }
 
-impl Known for TcpStream {
+impl Known<SocketAddr> for TcpStream {
+    type Peer = Peer;
+
     fn peer(&self, address: SocketAddr) -> Peer {
         Peer { address, certified: None, encrypted: false }
     }
 }
 
-impl Known for TlsStream<TcpStream> {
+impl Known<SocketAddr> for TlsStream<TcpStream> {
+    type Peer = Peer;
+
     fn peer(&self, address: SocketAddr) -> Peer {
         let (_, session) = self.get_ref();
         let certificate = session.peer_certificates().and_then(<[_]>::first);

@@ -3,16 +3,21 @@
 //! `live` holds the bubbles that the signalling thread publishes, `stream` brings them to the open pages, `pages`
 //! draws them and the calls of the day, `recording` plays audio (`sealed` if it is
 //! encrypted), `api` answers machines. `view` and `wording` turn
-//! records into the office's words; `guard` keeps the page on this machine. `status` is the state of the box and the
+//! records into the office's words; `guard` finds out who asks, among `accounts`. `status` is the state of the box and the
 //! way of line tests, `panel` its strip on the live page, `status_wording` the words for both.
 
 mod access;
+mod accounts;
 mod api;
 pub(crate) mod assets;
 pub mod attribution_wording;
 mod audit;
 mod bar;
 mod directory;
+pub(crate) mod connections;
+mod cookie;
+mod door;
+mod form;
 pub(crate) mod guard;
 mod health;
 mod live;
@@ -23,18 +28,29 @@ mod pages;
 mod panel;
 mod recording;
 mod retention;
+mod revoking;
+mod said;
 mod sealed;
+mod sign_in;
 mod status;
 pub mod status_wording;
 mod stream;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod tokens;
+mod users;
+mod users_api;
 mod view;
 mod waveform;
 pub mod wording;
+mod you;
 
 pub use directory::{DirectoryDesk, DirectoryWay};
+pub use accounts::{Accounts, Draft, Loopback, Made, NewToken, PrivateFiles, Refusal, Token, User};
+pub use connections::Bounds;
+pub use door::{Doors, HATCH, hatch};
+pub use guard::Names;
 pub use health::{Health, Pulse, Report, ThreadReport};
 pub use live::{Counts, ENDED_STAYS, LiveBubbles, MAX_BUBBLES, Shown};
 pub use metrics::Metrics;
@@ -43,10 +59,10 @@ pub use status::{LineTestOrder, LineTestRefused, LineTests, StatusBoard};
 pub use sync::SyncNow;
 
 use crate::{access::Task, id::CallId, record::CallRecord, time::WallTime};
-use access::needs;
+use access::{Routes, needs};
 use axum::{
     Router, middleware,
-    routing::{get, post},
+    routing::{delete, get, patch, post},
 };
 use std::{
     future::Future,
@@ -66,6 +82,12 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// How often ended bubbles are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
+/// Turns of the sweep between two writings of who is signed in, which cost the card a write: 10 minutes.
+const TEND_TURNS: u64 = 600;
+/// Connections of the page: an office's browsers with six each; for each 30 s to say what it wants.
+const PAGE_BOUNDS: Bounds = Bounds { connections: 256, headers: Duration::from_secs(30) };
+/// Connections of the box's own socket: commands that somebody types.
+const HATCH_BOUNDS: Bounds = Bounds { connections: 16, headers: Duration::from_secs(30) };
 /// A server whose clock has not ticked for so long is stuck.
 const STALE_MS: u64 = 5_000;
 
@@ -122,6 +144,10 @@ pub struct State {
     pub sync: SyncNow,
     /// The office's directory.
     pub directory: DirectoryWay,
+    /// Who may come in.
+    pub accounts: Accounts,
+    /// Names of the box beside its addresses.
+    pub names: Names,
 }
 
 /// The state and what belongs to one running server.
@@ -144,63 +170,81 @@ impl Site {
 /// Serves the page until `shutdown` is ready, then ends the open streams and returns.
 ///
 /// # Errors
-/// The listener is not on a loopback address, or cannot accept.
+/// A listener is not what it should be.
 pub async fn serve(
-    listener: tokio::net::TcpListener,
+    doors: impl Into<Doors>,
     state: State,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let address = listener.local_addr()?;
+    let Doors { page, hatch } = doors.into();
+    let address = page.local_addr()?;
     if !address.ip().is_loopback() {
-        let why = format!(
-            "{address}: the page has no sign-in yet and is served on this machine only; use 127.0.0.1"
-        );
+        let why =
+            format!("{address}: the page has no TLS yet and is served on this machine only; use 127.0.0.1");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     }
     let (stopping, stop) = watch::channel(false);
-    let mut stopped = stop.clone();
-    let sweeping = tokio::spawn(sweep(state.live.clone(), state.health.watch("web", STALE_MS)));
-    let served = axum::serve(listener, router(state, stop)).with_graceful_shutdown(async move {
+    let sweeping = tokio::spawn(sweep(state.clone(), state.health.watch("web", STALE_MS)));
+    let router = router(state, stop.clone());
+    let stopped = |mut stop: watch::Receiver<bool>| async move {
+        // No sender left: nobody would say so any more.
+        let _ = stop.wait_for(|stopped| *stopped).await;
+    };
+    let inside = async {
+        if let Some(hatch) = hatch {
+            let (hatch, router) = (door::Hatch(hatch), router.clone());
+            connections::serve(hatch, router, HATCH_BOUNDS, stopped(stop.clone())).await;
+        }
+    };
+    let outside = connections::serve(door::Page(page), router.clone(), PAGE_BOUNDS, stopped(stop.clone()));
+    let stops = async move {
         shutdown.await;
         // No receiver left: nothing to stop.
         let _ = stopping.send(true);
-    });
-    // A browser may hold a connection open on which it never asks for anything.
-    let patience = async move {
-        let _ = stopped.wait_for(|stopped| *stopped).await;
+        // A browser may hold a connection open on which it never asks for anything.
         tokio::time::sleep(LINGER).await;
     };
-    let ended = tokio::select! {
-        ended = served => ended,
-        () = patience => Ok(()),
-    };
+    let served = async { tokio::join!(inside, outside) };
+    tokio::pin!(served, stops);
+    tokio::select! {
+        _ = &mut served => {}
+        () = stops => {}
+    }
     sweeping.abort();
-    ended
+    Ok(())
 }
 
 fn router(state: State, stop: watch::Receiver<bool>) -> Router {
+    let gate = guard::Gate { accounts: state.accounts.clone(), names: state.names.clone() };
     let site = Site { state, streams: Arc::new(Semaphore::new(MAX_STREAMS)), stop };
-    Router::new()
-        .merge(live_routes())
-        .merge(call_routes())
-        .merge(box_routes())
-        .merge(open_routes())
+    routes()
+        .into_router()
         .fallback(pages::not_found)
-        .layer(middleware::from_fn(guard::guard))
+        .layer(middleware::from_fn_with_state(gate, guard::guard))
         .with_state(Arc::new(site))
 }
 
+/// Every route with its task; whatever is served is in this list.
+fn routes() -> Routes {
+    Routes::new()
+        .merge(live_routes())
+        .merge(call_routes())
+        .merge(box_routes())
+        .merge(account_routes())
+        .merge(open_routes())
+}
+
 /// What is on the screens now.
-fn live_routes() -> Router<Arc<Site>> {
-    Router::new()
+fn live_routes() -> Routes {
+    Routes::new()
         .route("/", needs(Task::Watch, get(pages::live)))
         .route("/events", needs(Task::Watch, get(stream::events)))
         .route("/api/v1/bubbles", needs(Task::Watch, get(api::bubbles)))
 }
 
 /// The calls of before.
-fn call_routes() -> Router<Arc<Site>> {
-    Router::new()
+fn call_routes() -> Routes {
+    Routes::new()
         .route("/calls/{id}", needs(Task::Handle, get(pages::call)))
         .route("/calls/{id}/recording", needs(Task::Listen, get(recording::audio)))
         .route("/api/v1/calls", needs(Task::Handle, get(api::calls)))
@@ -210,8 +254,8 @@ fn call_routes() -> Router<Arc<Site>> {
 }
 
 /// The box itself.
-fn box_routes() -> Router<Arc<Site>> {
-    Router::new()
+fn box_routes() -> Routes {
+    Routes::new()
         .route("/api/v1/status", needs(Task::Watch, get(status::status)))
         .route("/api/v1/status/events", needs(Task::Watch, get(status::events)))
         .route("/api/v1/lines/{port}/test", needs(Task::Install, post(status::test_line)))
@@ -220,21 +264,57 @@ fn box_routes() -> Router<Arc<Site>> {
         .route("/metrics", needs(Task::Watch, get(api::metrics)))
 }
 
-/// What anyone may have who reaches the box.
-fn open_routes() -> Router<Arc<Site>> {
-    Router::new()
-        .route("/healthz", get(api::health))
-        .route("/ui.js", get(assets::js))
-        .route("/ui.css", get(assets::css))
-        .route("/favicon.svg", get(assets::favicon))
+/// Whoever may come in.
+fn account_routes() -> Routes {
+    Routes::new()
+        .route("/sign-out", needs(Task::Watch, post(sign_in::sign_out)))
+        .route("/you", needs(Task::Watch, get(you::page)))
+        .route("/you/password", needs(Task::Watch, post(you::password)))
+        .route("/you/sign-out-everywhere", needs(Task::Watch, post(you::sign_out_everywhere)))
+        .route("/users", needs(Task::Administer, get(users::list).post(users::add)))
+        .route("/users/{id}", needs(Task::Administer, get(users::one).post(users::edit)))
+        .route("/users/{id}/{act}", needs(Task::Administer, post(users::act)))
+        .route("/tokens", needs(Task::Administer, get(tokens::list).post(tokens::add)))
+        .route("/tokens/{id}/revoke", needs(Task::Administer, post(tokens::revoke)))
+        .route("/api/v1/users", needs(Task::Administer, get(users_api::list).post(users_api::add)))
+        .route("/api/v1/users/{id}", needs(Task::Administer, patch(users_api::change)))
+        .route("/api/v1/users/{id}/password", needs(Task::Administer, post(users_api::password)))
+        .route("/api/v1/start-over", needs(Task::Administer, post(users_api::start_over)))
+        .route("/api/v1/claim-code", needs(Task::Administer, get(users_api::claim_code)))
+        .route("/api/v1/tokens", needs(Task::Administer, get(users_api::tokens).post(users_api::add_token)))
+        .route("/api/v1/tokens/{id}", needs(Task::Administer, delete(users_api::revoke)))
 }
 
-async fn sweep(live: LiveBubbles, pulse: Pulse) {
+/// What anyone may have who reaches the box.
+fn open_routes() -> Routes {
+    Routes::new()
+        .open("/healthz", get(api::health))
+        .open("/ui.js", get(assets::js))
+        .open("/ui.css", get(assets::css))
+        .open("/favicon.svg", get(assets::favicon))
+        .open("/sign-in", get(sign_in::page).post(sign_in::sign_in))
+        .open("/claim", get(sign_in::claim_page).post(sign_in::claim))
+        .open("/wall", get(sign_in::wall))
+}
+
+/// Has it in the audit; never waits. The journal counts and logs what it refuses.
+fn account(site: &Site, by: &str, did: &str, on: &str) {
+    if let Some(desk) = site.state.retention.desk() {
+        let _ = desk.account(by, did, on);
+    }
+}
+
+async fn sweep(state: State, pulse: Pulse) {
     let mut turn = tokio::time::interval(SWEEP);
-    loop {
+    for turns in 1_u64.. {
         turn.tick().await;
         pulse.beat();
-        live.sweep(std::time::Instant::now());
+        state.live.sweep(std::time::Instant::now());
+        if turns.is_multiple_of(TEND_TURNS) {
+            let accounts = state.accounts.clone();
+            // Nobody waits for it.
+            drop(tokio::task::spawn_blocking(move || accounts.tend(wall_now())));
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The pages and the API as a browser or a program meets them, without a socket.
 
+mod accounts;
+mod matrix;
 mod retention;
 mod sealed;
 mod status;
@@ -51,6 +53,8 @@ impl Office {
             retention: Retention::unavailable(),
             sync: SyncNow::default(),
             directory: DirectoryWay::unavailable(),
+            accounts: Accounts::loopback_only(),
+            names: Names::default(),
         };
         Self { state, shelf, stopping: watch::channel(false).0 }
     }
@@ -59,7 +63,9 @@ impl Office {
         Self::new(Path::new("nowhere"), Vec::new())
     }
 
-    async fn send(&self, request: Request<Body>) -> Response {
+    async fn send(&self, mut request: Request<Body>) -> Response {
+        // As a connection over loopback, unless the test says otherwise.
+        request.extensions_mut().get_or_insert_with(|| axum::extract::ConnectInfo(loopback()));
         router(self.state.clone(), self.stopping.subscribe()).oneshot(request).await.unwrap()
     }
 
@@ -74,6 +80,12 @@ impl Office {
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
         Events { body: response.into_body().into_data_stream() }
     }
+}
+
+/// Somebody on this machine.
+fn loopback() -> door::Peer {
+    let local = "127.0.0.1:8480".parse().unwrap();
+    door::Peer::Network { address: "127.0.0.1:50000".parse().unwrap(), local, encrypted: false }
 }
 
 fn to(path: &str) -> axum::http::request::Builder {
@@ -245,10 +257,13 @@ async fn streams_end_with_the_server_and_are_limited() {
     let router = router(office.state.clone(), office.stopping.subscribe());
     let mut open = Vec::new();
     for _ in 0..MAX_STREAMS {
-        let request = to("/events").body(Body::empty()).unwrap();
+        let mut request = to("/events").body(Body::empty()).unwrap();
+        request.extensions_mut().insert(axum::extract::ConnectInfo(loopback()));
         open.push(router.clone().oneshot(request).await.unwrap());
     }
-    let one_more = router.clone().oneshot(to("/events").body(Body::empty()).unwrap()).await.unwrap();
+    let mut one_more = to("/events").body(Body::empty()).unwrap();
+    one_more.extensions_mut().insert(axum::extract::ConnectInfo(loopback()));
+    let one_more = router.clone().oneshot(one_more).await.unwrap();
     assert_eq!(one_more.status(), StatusCode::SERVICE_UNAVAILABLE);
 
     let mut events = Events { body: open.pop().unwrap().into_body().into_data_stream() };

@@ -72,7 +72,7 @@ impl Site {
         write!(
             text,
             "{extra}\n[site]\nname = \"Miller Plumbing\"\n[board]\nprofile = \"board/profile.toml\"\n\
-             [sip]\nlisten = \"{ip}:5060\"\n[web]\nlisten = \"{ip}:8480\"\n\
+             [sip]\nlisten = \"{ip}:5060\"\n[web]\nlisten = \"{ip}:8480\"\ntrust_loopback = true\n\
              [[trunk]]\nname = \"loopback\"\nmode = \"ip\"\nallow = [\"{}/32\", \"127.0.0.0/8\"]\n\
              [[campaign]]\nid = \"spring-mailer\"\nname = \"Spring mailer\"\n",
             self.provider().ip()

@@ -7,9 +7,9 @@ use crate::{
 };
 
 /// Gives the same answer to everybody and keeps what was accounted for.
-struct Desk {
-    answer: Result<Answer, Refused>,
-    accounts: Mutex<Vec<String>>,
+pub(super) struct Desk {
+    pub(super) answer: Result<Answer, Refused>,
+    pub(super) accounts: Mutex<Vec<String>>,
 }
 
 impl RetentionDesk for Arc<Desk> {

@@ -1,21 +1,23 @@
-//! Connections of the receiver: at most so many, and none that is silent for long or tells its headers drop by drop.
+//! Connections of a server: at most so many, and none that is silent for long or tells its headers drop by drop.
 //!
 //! `axum::serve` has neither bound. Above the limit the next ones wait in the kernel's queue until one is gone.
 
-use super::tls::Peer;
 use axum::{Router, body::Body, extract::ConnectInfo, extract::Request, serve::Listener};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
-/// What can say who is at its other end.
-pub(super) trait Known {
+/// What can say who is at its other end; a request finds it as its `ConnectInfo`.
+pub(crate) trait Known<A> {
+    /// What is known of them.
+    type Peer: Clone + fmt::Debug + Send + Sync + 'static;
+
     /// Who it is; the connection came from `address`.
-    fn peer(&self, address: SocketAddr) -> Peer;
+    fn peer(&self, address: A) -> Self::Peer;
 }
 
 /// How many connections there may be, and how long each may take for the headers of a request.
@@ -28,14 +30,14 @@ pub struct Bounds {
 }
 
 /// Serves until `shutdown` is ready, and then until the requests in work are answered.
-pub(super) async fn serve<L>(
+pub(crate) async fn serve<L>(
     mut listener: L,
     router: Router,
     bounds: Bounds,
     shutdown: impl Future<Output = ()>,
 ) where
-    L: Listener<Addr = SocketAddr>,
-    L::Io: Known,
+    L: Listener,
+    L::Io: Known<L::Addr>,
 {
     let room = Arc::new(Semaphore::new(bounds.connections));
     let (stopping, stopped) = watch::channel(());
@@ -61,18 +63,20 @@ pub(super) async fn serve<L>(
     stopping.closed().await;
 }
 
-async fn converse<I>(
+async fn converse<I, P>(
     stream: I,
     router: Router,
-    peer: Peer,
+    peer: P,
     headers: Duration,
     mut stopped: watch::Receiver<()>,
 ) where
     I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    P: Clone + fmt::Debug + Send + Sync + 'static,
 {
+    let who = peer.clone();
     let service = hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request: Request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(ConnectInfo(peer.clone()));
         router.clone().oneshot(request)
     });
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
@@ -86,6 +90,6 @@ async fn converse<I>(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(address = %peer.address, %error, "a connection broke");
+        tracing::debug!(peer = ?who, %error, "a connection broke");
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Rank of each top-level module; a module imports lower ranks only.
-const RANKS: [(&str, u8); 31] = [
+const RANKS: [(&str, u8); 32] = [
     ("access", 0),
     ("handling", 0),
     ("hex", 0),
@@ -27,6 +27,7 @@ const RANKS: [(&str, u8); 31] = [
     ("directory", 1),
     ("doctor", 1),
     ("health", 1),
+    ("ledger", 1),
     ("rtp", 1),
     ("call", 2),
     ("line", 2),

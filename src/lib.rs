@@ -24,6 +24,7 @@ pub mod dialling;
 pub mod directory;
 pub mod doctor;
 pub mod health;
+pub mod ledger;
 pub mod rtp;
 
 // Machines: pure, siblings, blind to each other.

@@ -27,6 +27,7 @@ const RANKS: [(&str, u8); 32] = [
     ("directory", 1),
     ("doctor", 1),
     ("health", 1),
+    ("ledger", 1),
     ("rtp", 1),
     ("call", 2),
     ("line", 2),

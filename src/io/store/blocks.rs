@@ -25,18 +25,24 @@ pub(super) fn key_from(lowest: &[u8]) -> Vec<u8> {
 pub(super) fn unpack(mut block: &[u8]) -> Result<Vec<Row>, IndexError> {
     let mut rows = Vec::new();
     while !block.is_empty() {
-        let row = split_row(&mut block).ok_or(IndexError::Io(io::ErrorKind::InvalidData.into()))?;
-        rows.push(row);
+        let (key, value) = split_row(&mut block).ok_or_else(torn)?;
+        rows.push((key.to_vec(), value.to_vec()));
     }
     Ok(rows)
 }
 
-fn split_row(block: &mut &[u8]) -> Option<Row> {
+/// A block that ends within a row.
+pub(super) fn torn() -> IndexError {
+    IndexError::Io(io::ErrorKind::InvalidData.into())
+}
+
+/// Takes the first row off a block.
+pub(super) fn split_row<'a>(block: &mut &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
     let key_bytes = u16::from_be_bytes(*block.split_off(..2)?.first_chunk()?);
     let value_bytes = u32::from_be_bytes(*block.split_off(..4)?.first_chunk()?);
     let key = block.split_off(..usize::from(key_bytes))?;
     let value = block.split_off(..usize::try_from(value_bytes).ok()?)?;
-    Some((key.to_vec(), value.to_vec()))
+    Some((key, value))
 }
 
 /// Rows as one block, or as several if they are too many; `key` is that of the first. `grows` tells that the last row

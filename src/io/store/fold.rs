@@ -13,6 +13,7 @@ use super::{
 use crate::{
     id::{CallId, RecordingId},
     io::journal::{Fact, Kind},
+    ledger::{brief, names},
     note::{Note, What},
     record::CallRecord,
 };
@@ -212,6 +213,30 @@ impl<'a> Fold<'a> {
         self.commit()
     }
 
+    /// The record, its brief, and the names in it that are new.
+    fn put_record(
+        &self,
+        record: &CallRecord,
+        (before, after): (&State, &State),
+        changes: &mut Changes,
+    ) -> Result<(), IndexError> {
+        let key = (Tree::Calls, record.seq.to_be_bytes().to_vec());
+        changes.insert(key, Some(serde_json::to_vec(record)?));
+        let (old, new) = (before.by_time(), after.by_time());
+        if let Some(old) = old.filter(|old| Some(old) != new.as_ref()) {
+            changes.insert((Tree::ByTime, old), None);
+        }
+        changes.extend(new.map(|key| ((Tree::ByTime, key), Some(brief::write(record)))));
+        for (kind, named) in names::of(record) {
+            let key = super::search::name_key(kind, &named.id);
+            let json = serde_json::to_vec(&named)?;
+            if self.trees.get(Tree::Names, &key)?.as_ref() != Some(&json) {
+                changes.insert((Tree::Names, key), Some(json));
+            }
+        }
+        Ok(())
+    }
+
     /// Writes what differs, all of it or nothing.
     fn commit(&mut self) -> Result<(), IndexError> {
         let mut changes = std::mem::take(&mut self.changes);
@@ -219,8 +244,7 @@ impl<'a> Fold<'a> {
         let mut after = before;
         for (call, Touched { before, after: state, record }) in std::mem::take(&mut self.touched) {
             if let Some(record) = record {
-                let key = (Tree::Calls, record.seq.to_be_bytes().to_vec());
-                changes.insert(key, Some(serde_json::to_vec(record)?));
+                self.put_record(record, (&before, &state), &mut changes)?;
             }
             if before == state {
                 continue;

@@ -3,7 +3,7 @@
 //! ```text
 //! calls              call number                  -> the call record, JSON, as it was journaled
 //! states             call id, text                -> what is known beside the record, JSON; see `state`
-//! by_time            start time in ms, number     -> nothing
+//! by_time            start time in ms, number     -> the call in brief; see `ledger::brief`
 //! by_caller          E.164 number, 0, number      -> nothing
 //! by_hq_seq          upstream's number, call id   -> nothing              receipts that stand
 //! by_recording       recording id, text           -> call id              recordings that the upstream has
@@ -13,13 +13,15 @@
 //! erasures           due in ms, number, part      -> call id
 //! holds              time in ms, number         -> call id              legal holds
 //! audit              time in ms, digest           -> the note, JSON
+//! names              kind, key                    -> what briefs refer to, JSON; see `ledger::names`
 //! meta               "applied"                    -> number of the last journal entry that is in here
 //!                    "schema", "readable_by", "written_by", "counts", "live_bytes", "built_bytes"
 //! ```
 //! Numbers in keys are big-endian u64: keys sort as what they mean, and every question is a walk over a range of keys.
-//! The rows from `by_time` to `holds` follow from the states alone (`state`); facts change states (`fold`); all
-//! rows of up to 100 calls go in by one transaction (`trees`). The rows of every tree but `calls` and `meta` lie many
-//! together in one row of sled (`blocks`).
+//! The rows from `by_caller` to `holds` follow from the states alone (`state`), briefs and names from the records.
+//! Facts change states (`fold`); all rows of up to 100 calls go in by one transaction (`trees`). The rows of every tree
+//! but `calls` and `meta` lie many together in one row of sled (`blocks`). Labels in briefs are derived: whoever changes
+//! how gives the schema a new number.
 //!
 //! `flush()` of sled 0.34 does not survive a power cut: it writes without asking for the file's size and extents to
 //! be kept. A commit here is `flush()` and then `fdatasync` of `<dir>/db` by a descriptor of our own.
@@ -39,6 +41,7 @@ mod fold;
 mod opening;
 mod outbox;
 mod rebuild;
+mod search;
 mod standing;
 mod state;
 mod trees;

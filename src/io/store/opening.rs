@@ -19,8 +19,8 @@ use std::{
 };
 
 /// The schema that is written. Schema 1 was the same `calls` with a tree `by_id` and no states; schema 2 had every row
-/// of every tree by itself.
-const SCHEMA: u64 = 3;
+/// of every tree by itself; schema 3 had no briefs and no names.
+const SCHEMA: u64 = 4;
 /// Keys in [`Tree::Meta`]: the schema, the oldest schema whose code may use this index, and the oldest schema whose
 /// code wrote to an index of a later one, which has to be rebuilt then.
 const SCHEMA_KEY: &[u8] = b"schema";

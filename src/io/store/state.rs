@@ -179,7 +179,12 @@ impl State {
         }
     }
 
-    /// Every row that the state of `call` asks for, but for the state itself and the record.
+    /// Key in [`Tree::ByTime`]; `None` while no record has come.
+    pub(super) fn by_time(&self) -> Option<Vec<u8>> {
+        (self.seq > 0).then(|| pair(self.start_ms, self.seq))
+    }
+
+    /// Every row that the state of `call` asks for, but for the state itself, the record and its brief.
     pub(super) fn rows(&self, call: CallId) -> Vec<(Tree, Vec<u8>, Vec<u8>)> {
         let (seq, start, call) = (self.seq, self.start_ms, call.to_string().into_bytes());
         let mut rows = Vec::new();
@@ -192,7 +197,6 @@ impl State {
         if seq == 0 {
             return rows;
         }
-        rows.push((Tree::ByTime, pair(start, seq), Vec::new()));
         if let Some(caller) = &self.caller {
             rows.push((Tree::ByCaller, by_caller(&caller.to_string(), seq), Vec::new()));
         }

@@ -38,6 +38,7 @@ pub(super) enum Tree {
     Erasures,
     Holds,
     Audit,
+    Names,
     Meta,
 }
 
@@ -49,7 +50,7 @@ impl Tree {
 }
 
 /// Names on the disk, in the order of [`Tree`].
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "calls",
     "states",
     "by_time",
@@ -62,6 +63,7 @@ const NAMES: [&str; 13] = [
     "erasures",
     "holds",
     "audit",
+    "names",
     "meta",
 ];
 
@@ -133,6 +135,30 @@ impl Trees {
             front: VecDeque::new(),
             back: VecDeque::new(),
         })
+    }
+
+    /// Visits every row of a packed tree from one key to before another, without a copy of any. The rows of a block
+    /// come in the order of their keys.
+    pub(super) fn visit(
+        &self,
+        tree: Tree,
+        from: &[u8],
+        to: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> Result<(), IndexError> {
+        debug_assert!(tree.is_packed(), "a row of its own is no block");
+        let first = self.block_key(tree, from)?;
+        for block in self.tree(tree)?.range(first..blocks::key_from(to)) {
+            let (_, block) = block?;
+            let mut rest: &[u8] = &block;
+            while !rest.is_empty() {
+                let (key, value) = blocks::split_row(&mut rest).ok_or_else(blocks::torn)?;
+                if (from..to).contains(&key) {
+                    visit(key, value);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The key of the block to which a key belongs.

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Rank of each top-level module; a module imports lower ranks only.
-const RANKS: [(&str, u8); 32] = [
+const RANKS: &[(&str, u8)] = &[
     ("access", 0),
     ("handling", 0),
     ("hex", 0),
@@ -49,7 +49,7 @@ const RANKS: [(&str, u8); 32] = [
 const TOP: u8 = 6;
 
 /// Imports between equals, each for its reason.
-const EQUALS: [(&str, &str); 13] = [
+const EQUALS: &[(&str, &str)] = &[
     ("id", "time"), // an id begins with the time it was made
     ("note", "id"), // a note is about a call
     ("note", "time"),

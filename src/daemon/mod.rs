@@ -15,8 +15,8 @@
 //! | `web` | the live page |
 //! | `upstream` | records and recordings on their way upstream |
 
-mod directory;
 mod accounts;
+mod directory;
 mod edges;
 mod hardware;
 mod incomplete;

@@ -78,8 +78,9 @@ const SYNONYMS: &[(&str, &str)] = &[
 /// Files that people read the words of: pages, commands, the configuration.
 fn worded(folder: &Path, found: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
-        let is_worded =
-            entry.extension().is_some_and(|ending| ["html", "rs", "toml"].contains(&&*ending.to_string_lossy()));
+        let is_worded = entry
+            .extension()
+            .is_some_and(|ending| ["html", "rs", "toml"].contains(&&*ending.to_string_lossy()));
         if entry.is_dir() {
             worded(&entry, found);
         } else if is_worded {

@@ -12,22 +12,40 @@ use axum::{
 };
 use std::sync::Arc;
 
-/// The methods of a route, and the task they belong to.
+/// Whom a route is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// Everybody who reaches the box.
+    Open,
+    /// Those whose role covers the task.
+    For(Task),
+    /// Looking is one task, changing another.
+    Split { look: Task, change: Task },
+}
+
+/// The methods of a route, and whom they are for.
 pub(super) struct Guarded {
-    task: Task,
+    place: Place,
     methods: MethodRouter<Arc<Site>>,
 }
 
 /// Lets only those through whose role covers the task.
 pub(super) fn needs(task: Task, methods: MethodRouter<Arc<Site>>) -> Guarded {
     let admit = move |request: Request, next: Next| admit(task, request, next);
-    Guarded { task, methods: methods.route_layer(middleware::from_fn(admit)) }
+    Guarded { place: Place::For(task), methods: methods.route_layer(middleware::from_fn(admit)) }
+}
+
+/// Whoever handles calls may look, whoever manages the office may change.
+pub(super) fn look_and_change(look: MethodRouter<Arc<Site>>, change: MethodRouter<Arc<Site>>) -> Guarded {
+    let (look, change) = (needs(Task::Handle, look), needs(Task::Manage, change));
+    let place = Place::Split { look: Task::Handle, change: Task::Manage };
+    Guarded { place, methods: look.methods.merge(change.methods) }
 }
 
 /// Every route with its task: what the router is built from, and what the permission matrix is tested on.
 #[derive(Default)]
 pub(super) struct Routes {
-    list: Vec<(&'static str, Option<Task>)>,
+    list: Vec<(&'static str, Place)>,
     router: Router<Arc<Site>>,
 }
 
@@ -38,14 +56,14 @@ impl Routes {
 
     /// A route for those whose role covers its task.
     pub(super) fn route(mut self, path: &'static str, guarded: Guarded) -> Self {
-        self.list.push((path, Some(guarded.task)));
+        self.list.push((path, guarded.place));
         self.router = self.router.route(path, guarded.methods);
         self
     }
 
     /// A route for everybody who reaches the box.
     pub(super) fn open(mut self, path: &'static str, methods: MethodRouter<Arc<Site>>) -> Self {
-        self.list.push((path, None));
+        self.list.push((path, Place::Open));
         self.router = self.router.route(path, methods);
         self
     }
@@ -56,8 +74,14 @@ impl Routes {
         self
     }
 
+    /// Puts something before all routes so far.
+    pub(super) fn wrapped(mut self, wrap: impl FnOnce(Router<Arc<Site>>) -> Router<Arc<Site>>) -> Self {
+        self.router = wrap(self.router);
+        self
+    }
+
     #[cfg(test)]
-    pub(super) fn list(&self) -> &[(&'static str, Option<Task>)] {
+    pub(super) fn list(&self) -> &[(&'static str, Place)] {
         &self.list
     }
 

@@ -29,6 +29,7 @@ mod panel;
 mod recording;
 mod retention;
 mod revoking;
+mod routes;
 mod said;
 mod sealed;
 mod sign_in;
@@ -58,11 +59,10 @@ pub use retention::{Retention, RetentionDesk};
 pub use status::{LineTestOrder, LineTestRefused, LineTests, StatusBoard};
 pub use sync::SyncNow;
 
-use crate::{access::Task, id::CallId, record::CallRecord, time::WallTime};
-use access::{Routes, needs};
+use crate::{id::CallId, record::CallRecord, time::WallTime};
+
 use axum::{
     Router, middleware,
-    routing::{delete, get, patch, post},
 };
 use std::{
     future::Future,
@@ -217,84 +217,11 @@ pub async fn serve(
 fn router(state: State, stop: watch::Receiver<bool>) -> Router {
     let gate = guard::Gate { accounts: state.accounts.clone(), names: state.names.clone() };
     let site = Site { state, streams: Arc::new(Semaphore::new(MAX_STREAMS)), stop };
-    routes()
+    routes::routes()
         .into_router()
         .fallback(pages::not_found)
         .layer(middleware::from_fn_with_state(gate, guard::guard))
         .with_state(Arc::new(site))
-}
-
-/// Every route with its task; whatever is served is in this list.
-fn routes() -> Routes {
-    Routes::new()
-        .merge(live_routes())
-        .merge(call_routes())
-        .merge(box_routes())
-        .merge(account_routes())
-        .merge(open_routes())
-}
-
-/// What is on the screens now.
-fn live_routes() -> Routes {
-    Routes::new()
-        .route("/", needs(Task::Watch, get(pages::live)))
-        .route("/events", needs(Task::Watch, get(stream::events)))
-        .route("/api/v1/bubbles", needs(Task::Watch, get(api::bubbles)))
-}
-
-/// The calls of before.
-fn call_routes() -> Routes {
-    Routes::new()
-        .route("/calls/{id}", needs(Task::Handle, get(pages::call)))
-        .route("/calls/{id}/recording", needs(Task::Listen, get(recording::audio)))
-        .route("/api/v1/calls", needs(Task::Handle, get(api::calls)))
-        .route("/api/v1/calls/{id}", needs(Task::Handle, get(api::call)))
-        .route("/api/v1/retention", needs(Task::Administer, get(retention::list).post(retention::ask)))
-        .route("/api/v1/audit", needs(Task::Administer, get(audit::list).post(audit::account)))
-}
-
-/// The box itself.
-fn box_routes() -> Routes {
-    Routes::new()
-        .route("/api/v1/status", needs(Task::Watch, get(status::status)))
-        .route("/api/v1/status/events", needs(Task::Watch, get(status::events)))
-        .route("/api/v1/lines/{port}/test", needs(Task::Install, post(status::test_line)))
-        .route("/api/v1/sync", needs(Task::Watch, get(sync::status)))
-        .route("/api/v1/sync/now", needs(Task::Install, post(sync::now)))
-        .route("/metrics", needs(Task::Watch, get(api::metrics)))
-}
-
-/// Whoever may come in.
-fn account_routes() -> Routes {
-    Routes::new()
-        .route("/sign-out", needs(Task::Watch, post(sign_in::sign_out)))
-        .route("/you", needs(Task::Watch, get(you::page)))
-        .route("/you/password", needs(Task::Watch, post(you::password)))
-        .route("/you/sign-out-everywhere", needs(Task::Watch, post(you::sign_out_everywhere)))
-        .route("/users", needs(Task::Administer, get(users::list).post(users::add)))
-        .route("/users/{id}", needs(Task::Administer, get(users::one).post(users::edit)))
-        .route("/users/{id}/{act}", needs(Task::Administer, post(users::act)))
-        .route("/tokens", needs(Task::Administer, get(tokens::list).post(tokens::add)))
-        .route("/tokens/{id}/revoke", needs(Task::Administer, post(tokens::revoke)))
-        .route("/api/v1/users", needs(Task::Administer, get(users_api::list).post(users_api::add)))
-        .route("/api/v1/users/{id}", needs(Task::Administer, patch(users_api::change)))
-        .route("/api/v1/users/{id}/password", needs(Task::Administer, post(users_api::password)))
-        .route("/api/v1/start-over", needs(Task::Administer, post(users_api::start_over)))
-        .route("/api/v1/claim-code", needs(Task::Administer, get(users_api::claim_code)))
-        .route("/api/v1/tokens", needs(Task::Administer, get(users_api::tokens).post(users_api::add_token)))
-        .route("/api/v1/tokens/{id}", needs(Task::Administer, delete(users_api::revoke)))
-}
-
-/// What anyone may have who reaches the box.
-fn open_routes() -> Routes {
-    Routes::new()
-        .open("/healthz", get(api::health))
-        .open("/ui.js", get(assets::js))
-        .open("/ui.css", get(assets::css))
-        .open("/favicon.svg", get(assets::favicon))
-        .open("/sign-in", get(sign_in::page).post(sign_in::sign_in))
-        .open("/claim", get(sign_in::claim_page).post(sign_in::claim))
-        .open("/wall", get(sign_in::wall))
 }
 
 /// Has it in the audit; never waits. The journal counts and logs what it refuses.

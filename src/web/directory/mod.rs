@@ -1,13 +1,94 @@
 //! The office's directory: numbers, campaigns, customers, jobs, call reasons; its pages, its API, its search.
 //!
-//! Everything goes through the [`DirectoryDesk`] of the daemon; `form` reads what people send, `api` answers programs,
-//! `pages` people. Where there is no desk everything is empty and nothing can be changed.
+//! Everything goes through the [`DirectoryDesk`] of the daemon; `form` reads what people send, `api` and `people` answer
+//! programs, `wire` is what they get. Where there is no desk everything is empty and nothing can be changed.
 
+mod api;
+mod form;
+mod import;
+mod people;
+mod wire;
+
+use super::{
+    Site,
+    access::{Asking, Routes, look_and_change, needs},
+};
 use crate::{
-    access::Who,
+    access::{Task, Who},
     directory::{Directory, Edit, Edited, Refused, Rule},
 };
+use axum::{
+    extract::DefaultBodyLimit,
+    routing::{delete, get, post, put},
+};
 use std::{fmt, sync::Arc};
+
+/// A list of 50,000 customers as a form sends it.
+const MOST_LIST_BYTES: usize = 48 << 20;
+
+/// The API of the directory.
+pub(super) fn api_routes() -> Routes {
+    Routes::new()
+        .route("/api/v1/search", needs(Task::Handle, get(api::search)))
+        .route("/api/v1/trackers", look_and_change(get(api::trackers), post(api::add_tracker)))
+        .route(
+            "/api/v1/trackers/{id}",
+            look_and_change(get(api::tracker), put(api::change_tracker).delete(api::remove_tracker)),
+        )
+        .route(
+            "/api/v1/advertised-numbers",
+            look_and_change(get(api::advertised_numbers), post(api::add_advertised)),
+        )
+        .route(
+            "/api/v1/advertised-numbers/{id}",
+            needs(Task::Manage, put(api::change_advertised).delete(api::remove_advertised)),
+        )
+        .route("/api/v1/advertised-numbers/{id}/porting", needs(Task::Manage, post(api::port)))
+        .route(
+            "/api/v1/forwarding-numbers",
+            needs(Task::Manage, get(api::forwarding_numbers).post(api::add_forwarding)),
+        )
+        .route("/api/v1/forwarding-numbers/{id}", needs(Task::Manage, delete(api::remove_forwarding)))
+        .route("/api/v1/campaigns", look_and_change(get(api::campaigns), post(api::add_campaign)))
+        .route(
+            "/api/v1/campaigns/{id}",
+            look_and_change(get(api::campaign), put(api::change_campaign).delete(api::end_campaign)),
+        )
+        .route("/api/v1/reasons", look_and_change(get(api::reasons), put(api::set_reasons)))
+        .merge(people_routes())
+}
+
+/// The API of customers and jobs.
+fn people_routes() -> Routes {
+    let import = post(people::import).layer(DefaultBodyLimit::max(MOST_LIST_BYTES));
+    Routes::new()
+        .route("/api/v1/customers", look_and_change(get(people::customers), post(people::add_customer)))
+        .route("/api/v1/customers/import", needs(Task::Manage, import))
+        .route(
+            "/api/v1/customers/{id}",
+            look_and_change(
+                get(people::customer),
+                put(people::change_customer).delete(people::remove_customer),
+            ),
+        )
+        .route("/api/v1/customers/{id}/merge", needs(Task::Manage, post(people::merge_customers)))
+        .route("/api/v1/jobs", look_and_change(get(people::jobs), post(people::add_job)))
+        .route(
+            "/api/v1/jobs/{id}",
+            look_and_change(get(people::job), put(people::change_job).delete(people::remove_job)),
+        )
+}
+
+/// Makes a change on a thread that may wait for a disk.
+async fn perform(site: &Site, asking: &Asking, edit: Edit) -> Result<Edited, Refused> {
+    let who = Arc::clone(&asking.0);
+    let broken = || Refused {
+        rule: Rule::NotWritten,
+        what: "the change could not be made".to_owned(),
+        remedy: "see the log, then try again".to_owned(),
+    };
+    site.read(move |state| state.directory.edit(&edit, &who)).await.unwrap_or_else(|| Err(broken()))
+}
 
 /// Keeps the directory. An edit may wait for a disk and is called on a thread that may.
 pub trait DirectoryDesk: Send + Sync {

@@ -105,7 +105,8 @@ fn a_note_of_a_live_call_is_on_its_later_records_and_theirs_on_the_note() {
     let last = edit(&storage, 1, &note("boiler is out, done")).unwrap();
     assert_eq!(last.rev, between.rev + 2);
     assert_eq!(last.recording.state, RecordingState::Closed);
-    let stored = until("in the index", || storage.index().get(call(1)).unwrap().filter(|r| r.rev == last.rev));
+    let stored =
+        until("in the index", || storage.index().get(call(1)).unwrap().filter(|r| r.rev == last.rev));
     assert_eq!(stored, last);
     assert_eq!(
         (last.handling.note.as_deref(), last.handling.tags.as_slice(), last.handling.reason.as_deref()),
@@ -171,7 +172,9 @@ fn a_caller_who_called_before_is_known_and_a_claim_is_not_taken_unasked() {
     for seq in 1..=2 {
         storage.send(Command::Ringing(ringing(seq)));
         storage.send(Command::Save(ended(seq, Ended::Cancelled)));
-        wait_for(&events, |event| matches!(event, Event::Saved { call: of } if of == call(seq)).then_some(()));
+        wait_for(&events, |event| {
+            matches!(event, Event::Saved { call: of } if of == call(seq)).then_some(())
+        });
     }
     assert_eq!(edit(&storage, 3, &note("?")), Err(EditRefused::UnknownCall));
     storage.send(Command::Ringing(ringing(3)));

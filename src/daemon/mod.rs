@@ -21,6 +21,7 @@ mod incomplete;
 mod line_alarms;
 mod line_book;
 mod notice;
+mod office;
 mod panel;
 mod reset;
 mod signalling;

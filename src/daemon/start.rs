@@ -6,6 +6,7 @@ use super::{
     hardware::{self, Front, LineLoop, Opened},
     line_book::LineBook,
     notice::Notice,
+    office::OfficeDesk,
     panel::Panel,
     reset::FactoryReset,
     signalling::{Message, Signalling},
@@ -100,6 +101,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let calls = StoredCalls { index: storage.index(), clock, zone: site::time_zone(config), kek };
     let desk = web::Retention::new(storage.desk());
     let (mut state, line_tests) = page_state(calls, desk, data.clone(), health);
+    state.desk = web::Desk::new(OfficeDesk { desk: storage.desk(), signalling: outbox.clone() });
     let box_state = BoxState::new(config, &profile, clock, state.status.clone(), state.health.clone());
     let (upstream, orders) =
         upstream::start(&options, &profile, (&recovered, boot), &storage, (clock, &box_state), &outbox)?;
@@ -221,6 +223,8 @@ fn page_state(
         line_tests,
         retention,
         sync: web::SyncNow::default(),
+        office: Arc::new(web::EmptyBook),
+        desk: web::Desk::unavailable(),
     };
     (state, orders)
 }
@@ -347,6 +351,7 @@ impl Edges {
             storage,
             live: state.live.clone(),
             metrics: state.metrics.clone(),
+            office: Arc::clone(&state.office),
             notice,
             sounds,
             ports,

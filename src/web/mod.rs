@@ -3,7 +3,8 @@
 //! `live` holds the bubbles that the signalling thread publishes, `stream` brings them to the open pages, `pages`
 //! draws them and the calls of the day, `recording` plays audio (`sealed` if it is
 //! encrypted), `api` answers machines. `view` and `wording` turn
-//! records into the office's words; `guard` keeps the page on this machine. `status` is the state of the box and the
+//! records into the office's words, `bubble_view` and `missed` calls into what is to be done about them; `handling` takes
+//! what people do to `desk`; `guard` keeps the page on this machine. `status` is the state of the box and the
 //! way of line tests, `panel` its strip on the live page, `status_wording` the words for both.
 
 mod access;
@@ -11,12 +12,18 @@ mod api;
 pub(crate) mod assets;
 mod audit;
 mod bar;
+mod bubble_view;
+mod desk;
 pub(crate) mod guard;
+mod handling;
+mod handling_page;
 mod health;
 mod live;
 #[cfg(test)]
 mod made_up;
 mod metrics;
+mod missed;
+mod office_book;
 mod pages;
 mod panel;
 mod recording;
@@ -32,9 +39,11 @@ mod view;
 mod waveform;
 pub mod wording;
 
+pub use desk::{CallDesk, Desk, NotPaused};
 pub use health::{Health, Pulse, Report, ThreadReport};
-pub use live::{Counts, ENDED_STAYS, LiveBubbles, MAX_BUBBLES, Shown};
+pub use live::{Counts, ENDED_STAYS, LiveBubbles, MAX_BUBBLES, Shown, UNCLOSED_STAYS};
 pub use metrics::Metrics;
+pub use office_book::{EmptyBook, OfficeBook, found};
 pub use retention::{Retention, RetentionDesk};
 pub use status::{LineTestOrder, LineTestRefused, LineTests, StatusBoard};
 pub use sync::SyncNow;
@@ -71,6 +80,11 @@ const STALE_MS: u64 = 5_000;
 pub trait Calls: Send + Sync {
     /// The calls of today, newest first, at most `limit`.
     fn today(&self, limit: usize) -> Vec<CallRecord>;
+
+    /// The newest calls of any day, newest first, at most `limit`.
+    fn recent(&self, limit: usize) -> Vec<CallRecord> {
+        self.today(limit)
+    }
 
     /// The newest revision of one call.
     fn get(&self, call: CallId) -> Option<CallRecord>;
@@ -117,6 +131,10 @@ pub struct State {
     pub retention: Retention,
     /// The way of "now" to the sync client.
     pub sync: SyncNow,
+    /// What the office knows beside its calls.
+    pub office: Arc<dyn OfficeBook>,
+    /// Where the office writes into its calls.
+    pub desk: Desk,
 }
 
 /// The state and what belongs to one running server.
@@ -178,6 +196,7 @@ fn router(state: State, stop: watch::Receiver<bool>) -> Router {
     Router::new()
         .merge(live_routes())
         .merge(call_routes())
+        .merge(handling::routes())
         .merge(box_routes())
         .merge(open_routes())
         .fallback(pages::not_found)
@@ -189,6 +208,7 @@ fn router(state: State, stop: watch::Receiver<bool>) -> Router {
 fn live_routes() -> Router<Arc<Site>> {
     Router::new()
         .route("/", needs(Task::Watch, get(pages::live)))
+        .route("/wall", needs(Task::Watch, get(pages::wall)))
         .route("/events", needs(Task::Watch, get(stream::events)))
         .route("/api/v1/bubbles", needs(Task::Watch, get(api::bubbles)))
 }
@@ -199,7 +219,8 @@ fn call_routes() -> Router<Arc<Site>> {
         .route("/calls/{id}", needs(Task::Handle, get(pages::call)))
         .route("/calls/{id}/recording", needs(Task::Listen, get(recording::audio)))
         .route("/api/v1/calls", needs(Task::Handle, get(api::calls)))
-        .route("/api/v1/calls/{id}", needs(Task::Handle, get(api::call)))
+        .route("/api/v1/calls/{id}", needs(Task::Handle, get(api::call).patch(handling::patch)))
+        .route("/api/v1/missed", needs(Task::Handle, get(missed::list)))
         .route("/api/v1/retention", needs(Task::Administer, get(retention::list).post(retention::ask)))
         .route("/api/v1/audit", needs(Task::Administer, get(audit::list).post(audit::account)))
 }

@@ -15,8 +15,9 @@ use crate::{
     handling::{Edit, EditRefused, Handling},
     id::CallId,
     io::journal::{
-        Kind, is_settled,
+        Kind,
         commit::{Journal, JournalFull},
+        is_settled,
     },
     note::{Note, What},
     record::{CallRecord, Ended},

@@ -136,6 +136,8 @@ impl Office {
             directory: web::DirectoryWay::unavailable(),
             accounts: Accounts::loopback_only(),
             names: Names::default(),
+            office: Arc::new(web::EmptyBook),
+            desk: web::Desk::unavailable(),
         };
         // A box with every lamp, every state and two alarms.
         let status = include_str!("data/status.json");
@@ -233,6 +235,7 @@ fn bubble(n: u64, caller: &str, campaign: &str) -> Bubble {
         caller_number: caller.parse().ok(),
         presentation: Presentation::Allowed,
         caller_name: None,
+        verified: false,
         tracking_number: format!("+1312555010{}", n % 4).parse().unwrap(),
         campaign: campaign.to_owned(),
         port: None,

@@ -26,6 +26,8 @@ mod mixed;
 mod office;
 #[path = "daemon/panel.rs"]
 mod panel;
+#[path = "daemon/paused.rs"]
+mod paused;
 #[path = "daemon/recorded.rs"]
 mod recorded;
 #[path = "daemon/reports.rs"]

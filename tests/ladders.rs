@@ -22,10 +22,10 @@ use ringside::{
     },
     call::ring_group::PortKind,
     chip::{LineChange, si3050::Polarity},
-    id::{PortId, RtpPort, Slot},
+    id::{CallId, PortId, RtpPort, Slot},
     media::control as media,
     record::Presentation,
-    switchboard::{Input, MachineSettings, Settings},
+    switchboard::{Input, MachineSettings, Output, Settings},
 };
 use std::{fs, net::IpAddr, path::Path};
 
@@ -103,12 +103,22 @@ fn happen(rig: &mut Rig, who: &str, what: &[&str], headers: &[&str]) {
             let address = IpAddr::from([192, 0, 2, 10]);
             rig.give(Input::Announce(Prompt::Address(address)));
         }
+        ("office", ["pauses"]) => newest(rig).into_iter().for_each(|c| rig.give(Input::PauseRecording(c))),
+        ("office", ["resumes"]) => newest(rig).into_iter().for_each(|c| rig.give(Input::ResumeRecording(c))),
         ("box", ["stops"]) => rig.give(Input::Stop),
         ("time", _) => {}
         (phone, what) if phone.starts_with("PHONE") => phone_does(rig, number_of(phone) - 1, what),
         (line, what) if line.starts_with("LINE") => line_does(rig, PHONES + number_of(line) - 1, what),
         _ => panic!("nobody called `{who}` can do {what:?}"),
     }
+}
+
+/// The call whose bubble changed last.
+fn newest(rig: &Rig) -> Option<CallId> {
+    rig.out.iter().rev().find_map(|output| match output {
+        Output::Show(bubble) => Some(bubble.call),
+        _ => None,
+    })
 }
 
 /// The number behind a port's name.

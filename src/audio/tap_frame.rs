@@ -12,4 +12,6 @@ pub struct TapFrame {
     pub caller: [i16; TAP_SAMPLES],
     /// What came from the line, as it is sent to the trunk (notice included).
     pub office: [i16; TAP_SAMPLES],
+    /// Whether the recording is paused: both legs are silent here, whatever was said.
+    pub is_paused: bool,
 }

@@ -25,6 +25,8 @@ pub struct Bubble {
     pub presentation: Presentation,
     /// The caller's name, if the trunk gave one and it may be shown.
     pub caller_name: Option<String>,
+    /// Whether the trunk vouches for the number (3GPP TS 24.229 7.2A.20 `verstat`).
+    pub verified: bool,
     /// The tracking number that was called.
     pub tracking_number: E164,
     /// Name of its campaign.
@@ -51,6 +53,8 @@ pub enum BubbleState {
     Ringing,
     /// Somebody is talking: green, with a timer.
     Live,
+    /// Somebody is talking and the recording is paused: amber.
+    Paused,
     /// The call is over: grey.
     Ended,
 }

@@ -53,6 +53,10 @@ pub enum Event {
     AudioStarted,
     /// The recording notice was heard to its end by both.
     NoticePlayed,
+    /// Somebody wants what is said now kept out of the recording.
+    PauseAsked,
+    /// Somebody wants it recorded again.
+    ResumeAsked,
     /// This leg is silent although the other one talks; `None`: both are heard again.
     OneWay(Option<LegKind>),
     /// A fax or a modem was heard.
@@ -189,6 +193,10 @@ pub enum Command {
     },
     /// Change the trunk side of the patch.
     Change(Trunk),
+    /// Keep what is said out of the recording, what is still on its way there included.
+    Pause,
+    /// Record again.
+    Resume,
     /// Take the patch off its port; the trunk's side and the recording go on in silence.
     Park,
     /// Put it on a port again.

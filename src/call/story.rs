@@ -60,6 +60,12 @@ pub(super) fn begin(identity: &Identity, incoming: Incoming, route: &Route, poli
     }
 }
 
+/// Whether this `verstat` says that the number is the caller's. It comes with the level of attestation behind a dash.
+pub(super) fn is_verified(verstat: &str) -> bool {
+    const PASSED: &str = "TN-Validation-Passed";
+    verstat.get(..PASSED.len()).is_some_and(|head| head.eq_ignore_ascii_case(PASSED))
+}
+
 /// Who answers at a port of this kind.
 pub(super) const fn answerer(kind: PortKind) -> &'static str {
     match kind {
@@ -162,6 +168,8 @@ pub(super) fn note(record: &mut CallRecord, event: Event, at_ms: u64) {
         | Event::LineFree(_)
         | Event::LineDead(_)
         | Event::Taken(_)
+        | Event::PauseAsked
+        | Event::ResumeAsked
         | Event::ReasonSaid(_)
         | Event::Parked
         | Event::TwoWay

@@ -24,7 +24,7 @@ use crate::{
         event::{Registration, TrunkId},
     },
     switchboard::{Output, Report, Switchboard},
-    web::{LiveBubbles, Metrics, Pulse, wording},
+    web::{LiveBubbles, Metrics, OfficeBook, Pulse, found, wording},
 };
 use prometheus_client::metrics::counter::Counter;
 use std::{
@@ -41,6 +41,7 @@ pub(super) struct Edges {
     pub(super) storage_pulse: Pulse,
     pub(super) live: LiveBubbles,
     pub(super) metrics: Metrics,
+    pub(super) office: Arc<dyn OfficeBook>,
     pub(super) notice: Option<Notice>,
     pub(super) sounds: Sounds,
     pub(super) ports: Vec<String>,
@@ -107,7 +108,8 @@ impl Edges {
                 self.live.publish(*bubble);
                 return Some(call);
             }
-            Output::Store(command) => {
+            Output::Store(mut command) => {
+                self.look_up(&mut command);
                 if let lifecycle::Command::Save(record) = &command {
                     self.ended(record);
                 }
@@ -118,6 +120,22 @@ impl Edges {
             Output::Sip { .. } => {}
         }
         None
+    }
+
+    /// What the office's books say of a call that comes in or is answered goes into its record, and into its bubble.
+    fn look_up(&self, command: &mut lifecycle::Command) {
+        let (record, is_shown) = match command {
+            lifecycle::Command::Ringing(record) | lifecycle::Command::Answered { record, .. } => {
+                (record, true)
+            }
+            // One that rang has what was found then, unless a person knew better.
+            lifecycle::Command::Save(record) => (record, false),
+            lifecycle::Command::Start { .. } => return,
+        };
+        record.handling = found(&*self.office, record);
+        if is_shown {
+            self.live.found(record.id, &record.handling);
+        }
     }
 
     /// Every turn: the sync client makes way for calls at once.
@@ -198,7 +216,7 @@ impl Edges {
                 self.state.recorded(*call, recording);
                 self.live.record_changed(*call);
             }
-            lifecycle::Event::Handled { .. } => {}
+            lifecycle::Event::Handled { call, handling } => self.live.handled(*call, (**handling).clone()),
             lifecycle::Event::Journaled { ms, .. } => self.metrics.journaled_seconds.observe(seconds(*ms)),
         }
     }

@@ -23,6 +23,8 @@ mod incomplete;
 mod line_alarms;
 mod line_book;
 mod notice;
+mod office;
+mod office_book;
 mod panel;
 mod reset;
 mod signalling;

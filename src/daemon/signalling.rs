@@ -3,9 +3,10 @@
 use super::{edges::Edges, panel::Panel, reset::FactoryReset, starting::Starting};
 use crate::{
     audio::prompt::Prompt,
+    call::bubble::BubbleState,
     chip::LineChange,
     directory::Directory,
-    id::PortId,
+    id::{CallId, PortId},
     io::{
         clock::Clock,
         line_io::{Change, LineEvent},
@@ -18,7 +19,11 @@ use crate::{
     time::Instant,
     web::{LineTestOrder, Pulse},
 };
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, mpsc::SyncSender},
+    time::Duration,
+};
 use tokio::sync::mpsc;
 
 /// How often the media thread's reports are collected while a patch is up. The media thread neither waits nor wakes
@@ -40,6 +45,15 @@ pub(super) enum Message {
     Storage(lifecycle::Event),
     /// Numbers and campaigns changed.
     Directory(Arc<Directory>),
+    /// Somebody wants a recording paused, or resumed; the answer is whether it is now as wanted.
+    Pause {
+        /// The call.
+        call: CallId,
+        /// Paused, or resumed.
+        pauses: bool,
+        /// Where the answer goes.
+        answer: SyncSender<bool>,
+    },
     /// The button of the front panel moved.
     Button(Edge),
     /// Stop.
@@ -91,6 +105,7 @@ impl Signalling {
                         self.give(Input::Storage(event));
                     }
                     Message::Directory(directory) => self.give(Input::Directory(directory)),
+                    Message::Pause { call, pauses, answer } => self.pause(call, pauses, &answer),
                     Message::Button(edge) => {
                         let wishes = self.panel.edge(edge, self.clock.now());
                         self.button(&wishes);
@@ -126,6 +141,18 @@ impl Signalling {
         }
         self.panel.rest();
         self.edges.storage
+    }
+
+    /// Passes a person's order on; the answer is whether the recording is now as they want it.
+    fn pause(&mut self, call: CallId, pauses: bool, answer: &SyncSender<bool>) {
+        let (ask, wanted) = if pauses {
+            (Input::PauseRecording(call), BubbleState::Paused)
+        } else {
+            (Input::ResumeRecording(call), BubbleState::Live)
+        };
+        self.give(ask);
+        // Nobody may be waiting any more.
+        let _ = answer.try_send(self.edges.live.state_of(call) == Some(wanted));
     }
 
     /// What whoever pressed the button wants.

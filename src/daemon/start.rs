@@ -7,6 +7,8 @@ use super::{
     hardware::{self, Front, LineLoop, Opened},
     line_book::LineBook,
     notice::Notice,
+    office::OfficeDesk,
+    office_book::Books,
     panel::Panel,
     reset::FactoryReset,
     signalling::{Message, Signalling},
@@ -101,8 +103,10 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let calls = StoredCalls { index: storage.index(), clock, zone: site::time_zone(config), kek };
     let desk = web::Retention::new(storage.desk());
     let (mut state, line_tests) = page_state(calls, desk, (config, data), health);
+    state.desk = web::Desk::new(OfficeDesk { desk: storage.desk(), signalling: outbox.clone() });
     let box_state = BoxState::new(config, &profile, clock, state.status.clone(), state.health.clone());
     let apply = upstream::directory_swap(&options, &profile, directory.clone());
+    state.office = Arc::new(Books { directory: directory.clone(), accounts: state.accounts.clone() });
     state.directory = web::DirectoryWay::new(directory);
     let (upstream, orders) =
         upstream::start(&options, apply, (&recovered, boot), &storage, (clock, &box_state))?;
@@ -227,6 +231,8 @@ fn page_state(
         directory: web::DirectoryWay::unavailable(),
         accounts: accounts::open(config, data),
         names: accounts::names(config),
+        office: Arc::new(web::EmptyBook),
+        desk: web::Desk::unavailable(),
     };
     (state, orders)
 }
@@ -357,6 +363,7 @@ impl Edges {
             storage,
             live: state.live.clone(),
             metrics: state.metrics.clone(),
+            office: Arc::clone(&state.office),
             notice,
             sounds,
             ports,

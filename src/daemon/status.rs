@@ -375,7 +375,7 @@ fn calls(bubbles: &[Bubble]) -> impl Iterator<Item = CallStatus> {
     let call = |bubble: &Bubble| {
         let state = match bubble.state {
             BubbleState::Ringing => TrackedState::Ringing,
-            BubbleState::Live => TrackedState::Talking,
+            BubbleState::Live | BubbleState::Paused => TrackedState::Talking,
             BubbleState::Ended => return None,
         };
         Some(CallStatus::Tracked(Box::new(TrackedCall {

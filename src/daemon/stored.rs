@@ -41,6 +41,10 @@ impl Calls for StoredCalls {
         })
     }
 
+    fn recent(&self, limit: usize) -> Vec<CallRecord> {
+        self.index.page(None, limit).unwrap_or_default()
+    }
+
     fn get(&self, call: CallId) -> Option<CallRecord> {
         self.index.get(call).ok().flatten()
     }

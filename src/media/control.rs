@@ -76,6 +76,17 @@ pub enum Command {
         /// Where it goes on.
         slot: Slot,
     },
+    /// Keeps both legs out of a patch's recording, from what is still held back of it on, until [`Command::Resume`]:
+    /// silence is in their place.
+    Pause {
+        /// The patch.
+        rtp: RtpPort,
+    },
+    /// Records again.
+    Resume {
+        /// The patch.
+        rtp: RtpPort,
+    },
     /// Parts the two sides; [`Event::Unpatched`] follows.
     Unpatch {
         /// The patch.

@@ -89,7 +89,7 @@ impl Patch {
             tap: tap.map(Tap::new),
             ahead,
             ears,
-            frame: TapFrame { at: 0, caller: [0; PERIOD], office: [0; PERIOD] },
+            frame: TapFrame { at: 0, caller: [0; PERIOD], office: [0; PERIOD], is_paused: false },
             next_clock: None,
         }
     }
@@ -121,6 +121,13 @@ impl Patch {
         line.begin();
         if self.ears.as_ref().is_some_and(Ears::is_fax) {
             line.leave_alone();
+        }
+    }
+
+    /// Keeps what is said out of the recording, what is held back included, or lets it in again.
+    pub(super) fn pause(&mut self, is_paused: bool) {
+        if let Some(tap) = &mut self.tap {
+            tap.pause(is_paused);
         }
     }
 

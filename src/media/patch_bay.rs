@@ -121,6 +121,8 @@ impl PatchBay {
                     patch.change(trunk, clock);
                 }
             }
+            Command::Pause { rtp } => self.pause(rtp, true),
+            Command::Resume { rtp } => self.pause(rtp, false),
             Command::Park { rtp } => self.park(rtp, events),
             Command::Unpark { rtp, slot } => self.unpark(rtp, slot, events),
             Command::Unpatch { rtp } => self.unpatch(rtp, events),
@@ -281,6 +283,12 @@ impl PatchBay {
             *place = remains.farewell;
         }
         events(Event::Unpatched { rtp, counters: remains.counters, tap: remains.tap });
+    }
+
+    fn pause(&mut self, rtp: RtpPort, is_paused: bool) {
+        if let Some(patch) = self.patch_mut(rtp) {
+            patch.pause(is_paused);
+        }
     }
 
     fn park(&mut self, rtp: RtpPort, events: &mut impl FnMut(Event)) {

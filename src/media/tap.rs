@@ -40,6 +40,7 @@ pub(super) struct Tap {
     overruns: u64,
     /// Line clock of the first frame.
     from: Option<u64>,
+    is_paused: bool,
 }
 
 /// What is left of a tap.
@@ -54,8 +55,8 @@ pub(super) struct Ended {
 
 impl Tap {
     pub(super) const fn new(ring: rtrb::Producer<TapFrame>) -> Self {
-        let empty = TapFrame { at: 0, caller: [0; PERIOD], office: [0; PERIOD] };
-        Self { ring, held: [empty; HELD], len: 0, next: 0, overruns: 0, from: None }
+        let empty = TapFrame { at: 0, caller: [0; PERIOD], office: [0; PERIOD], is_paused: false };
+        Self { ring, held: [empty; HELD], len: 0, next: 0, overruns: 0, from: None, is_paused: false }
     }
 
     /// Takes a period of both legs.
@@ -68,7 +69,19 @@ impl Tap {
             self.len += 1;
         }
         *place = *frame;
+        if self.is_paused {
+            blank(place);
+        }
         self.next = (self.next + 1) % HELD;
+    }
+
+    /// From now on both legs are silent, and so is all that is still here: what was said before the order came through
+    /// stays out too. Nothing but another order ends it.
+    pub(super) fn pause(&mut self, is_paused: bool) {
+        if is_paused {
+            self.held.iter_mut().for_each(blank);
+        }
+        self.is_paused = is_paused;
     }
 
     /// Silences the last `samples` of a leg, as far as they are still here.
@@ -100,12 +113,18 @@ impl Tap {
     }
 }
 
+fn blank(frame: &mut TapFrame) {
+    frame.caller.fill(0);
+    frame.office.fill(0);
+    frame.is_paused = true;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn frame(n: u64) -> TapFrame {
-        TapFrame { at: n * PERIOD as u64, caller: [1; PERIOD], office: [2; PERIOD] }
+        TapFrame { at: n * PERIOD as u64, caller: [1; PERIOD], office: [2; PERIOD], is_paused: false }
     }
 
     fn taken(out: &mut rtrb::Consumer<TapFrame>) -> Vec<TapFrame> {
@@ -152,6 +171,34 @@ mod tests {
         tap.end();
         let silent = taken(&mut out).iter().filter(|frame| frame.caller == [0; PERIOD]).count();
         assert_eq!(silent, HELD);
+    }
+
+    #[test]
+    fn of_a_paused_stretch_no_sample_gets_out_nor_of_what_was_held_back() {
+        // Every place to press in, and every length: also before the first frame, and to the end.
+        for (from, until) in (0..24).flat_map(|from| (from..=24).map(move |until| (from, until))) {
+            let (ring, mut out) = rtrb::RingBuffer::new(64);
+            let mut tap = Tap::new(ring);
+            for n in 0..24 {
+                if n == from {
+                    tap.pause(true);
+                }
+                if n == until {
+                    tap.pause(false);
+                }
+                tap.push(&frame(n));
+                tap.silence(Leg::Office, 3 * PERIOD);
+            }
+            tap.end();
+            let all = taken(&mut out);
+            assert_eq!(all.len(), 24);
+            for (n, frame) in (0..24).zip(&all) {
+                let is_paused = n + HELD as u64 >= from && n < until;
+                assert_eq!(frame.is_paused, is_paused, "{n} of {from}..{until}");
+                assert_eq!(frame.caller == [0; PERIOD], is_paused, "{n} of {from}..{until}");
+                assert!(!is_paused || frame.office == [0; PERIOD], "{n} of {from}..{until}");
+            }
+        }
     }
 
     #[test]

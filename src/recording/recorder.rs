@@ -12,7 +12,7 @@ use super::{
     peaks::{self, Peaks},
     tap::Tap,
 };
-use crate::{audio::tap_frame::TapFrame, id::RecordingId};
+use crate::{audio::tap_frame::TapFrame, id::RecordingId, record::Pause};
 
 /// Packets of 20 ms on one page: 1 s, the most that a cut costs.
 const PAGE_PACKETS: usize = 50;
@@ -139,6 +139,13 @@ impl Recorder {
     #[must_use]
     pub fn duration_ms(&self) -> u64 {
         self.tap.samples() / 8
+    }
+
+    /// Where it was paused.
+    #[must_use]
+    pub fn pauses(&self) -> Vec<Pause> {
+        let pause = |&(at, length): &(u64, u64)| Pause { at_ms: at / 8, duration_ms: length / 8 };
+        self.tap.pauses().iter().map(pause).collect()
     }
 
     /// Milliseconds of silence written for missing audio.

@@ -12,6 +12,9 @@ pub const TAP_RING_FRAMES: usize = 500;
 /// Longest gap written as silence, in samples: an hour. A longer one is a fault of the line's clock.
 const MAX_GAP_SAMPLES: u64 = 3_600 * 8_000;
 
+/// Pauses of one recording; nobody presses so often.
+const MAX_PAUSES: usize = 1_000;
+
 const _: () = assert!(FRAME_SAMPLES.is_multiple_of(TAP_SAMPLES), "tap frames fill a stereo frame exactly");
 
 /// The aligner of one recording.
@@ -26,6 +29,7 @@ pub struct Tap {
     samples: u64,
     gap_samples: u64,
     late_frames: u64,
+    pauses: Pauses,
 }
 
 impl Default for Tap {
@@ -39,6 +43,22 @@ impl Default for Tap {
             samples: 0,
             gap_samples: 0,
             late_frames: 0,
+            pauses: Pauses::default(),
+        }
+    }
+}
+
+/// Stretches, in order, that neither meet nor overlap.
+#[derive(Default)]
+struct Pauses(Vec<(u64, u64)>);
+
+impl Pauses {
+    fn add(&mut self, at: u64, samples: u64) {
+        let is_full = self.0.len() >= MAX_PAUSES;
+        match self.0.last_mut() {
+            // What has no room of its own is part of the last one: rather too much is said to be left out than too little.
+            Some((from, length)) if is_full || *from + *length == at => *length = at + samples - *from,
+            _ => self.0.push((at, samples)),
         }
     }
 }
@@ -63,6 +83,11 @@ impl Tap {
         self.gap_samples += gap;
         self.silence += gap;
         self.expected = Some(tapped.at + TAP_SAMPLES as u64);
+        if tapped.is_paused {
+            // Where it begins in the recording: behind what is written, and what is to be written before it.
+            let unseen = (TAP_SAMPLES - seen) as u64;
+            self.pauses.add(self.samples + self.silence, unseen);
+        }
         self.waiting = Some((tapped, seen));
     }
 
@@ -107,6 +132,12 @@ impl Tap {
         self.gap_samples / 8
     }
 
+    /// Where the recording was paused, in samples from its start, each stretch with its length.
+    #[must_use]
+    pub fn pauses(&self) -> &[(u64, u64)] {
+        &self.pauses.0
+    }
+
     /// Frames dropped because their time had been written already.
     #[must_use]
     pub fn late_frames(&self) -> u64 {
@@ -142,7 +173,12 @@ mod tests {
     /// A frame whose samples tell their place: caller counts up, office counts down.
     fn tapped(at: u64) -> TapFrame {
         let value = |i: usize| i16::try_from(at).unwrap() + i16::try_from(i).unwrap() + 1;
-        TapFrame { at, caller: std::array::from_fn(value), office: std::array::from_fn(|i| -value(i)) }
+        TapFrame {
+            at,
+            caller: std::array::from_fn(value),
+            office: std::array::from_fn(|i| -value(i)),
+            is_paused: false,
+        }
     }
 
     fn run(stamps: &[u64]) -> (Vec<i16>, Tap) {
@@ -185,6 +221,16 @@ mod tests {
     }
 
     #[test]
+    fn pauses_stand_where_they_are_in_the_recording() {
+        let mut tap = Tap::default();
+        for (at, is_paused) in [(0, true), (80, true), (160, false), (320, true), (400, false), (480, true)] {
+            tap.push(TapFrame { is_paused, ..tapped(at) });
+            while tap.next_frame().is_some() {}
+        }
+        assert_eq!(tap.pauses(), [(0, 160), (320, 80), (480, 80)]);
+    }
+
+    #[test]
     fn a_second_copy_and_an_old_frame_are_dropped() {
         let (legs, tap) = run(&[800, 880, 880, 800, 960, 1040]);
         let expected: Vec<i16> = (801..=1120).flat_map(|v| [v, -v]).collect();
@@ -205,7 +251,7 @@ mod tests {
         let mut tap = Tap::default();
         tap.push(tapped(0));
         while tap.next_frame().is_some() {}
-        tap.push(TapFrame { at: u64::MAX / 2, caller: [1; 80], office: [1; 80] });
+        tap.push(TapFrame { at: u64::MAX / 2, caller: [1; 80], office: [1; 80], is_paused: false });
         assert_eq!(tap.gap_ms(), 3_600_000);
     }
 }

@@ -76,6 +76,10 @@ pub enum Input<'a> {
     Media(media::Event),
     /// Storage reports.
     Storage(storage::Event),
+    /// Somebody wants what is said in a call kept out of its recording, or recorded again.
+    PauseRecording(CallId),
+    /// See [`Input::PauseRecording`].
+    ResumeRecording(CallId),
     /// The office can see this call's bubble.
     BubbleShown(CallId),
     /// Somebody wants the box to say this to a phone.

@@ -150,6 +150,8 @@ impl Switchboard {
                 | storage::Event::Saved { .. }
                 | storage::Event::Handled { .. },
             ) => {}
+            Input::PauseRecording(call) => self.tell_call(call, CallEvent::PauseAsked, now),
+            Input::ResumeRecording(call) => self.tell_call(call, CallEvent::ResumeAsked, now),
             Input::BubbleShown(call) => self.tell_call(call, CallEvent::BubbleShown, now),
             Input::Announce(prompt) => self.announce(prompt, now),
             Input::WallTime(wall) => self.wall.set(wall, now),

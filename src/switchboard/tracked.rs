@@ -143,6 +143,8 @@ impl Switchboard {
             CallCommand::Change(trunk) => {
                 out.extend(rtp.map(|rtp| Output::Media(media::Command::Change { rtp, trunk })));
             }
+            CallCommand::Pause => out.extend(order(|rtp| media::Command::Pause { rtp })),
+            CallCommand::Resume => out.extend(order(|rtp| media::Command::Resume { rtp })),
             CallCommand::Park => out.extend(order(|rtp| media::Command::Park { rtp })),
             CallCommand::Unpark(port) => {
                 let slot = self.jacks.get(port).map(|jack| jack.slot);

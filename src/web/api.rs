@@ -52,7 +52,7 @@ pub(super) async fn call(State(site): State<Arc<Site>>, Path(id): Path<String>) 
     let Ok(id) = id.parse::<CallId>() else {
         return problem(StatusCode::NOT_FOUND, "no_such_call", "not the id of a call");
     };
-    match site.read(move |state| state.calls.get(id)).await {
+    match site.read(move |state| state.desk.newest(id).or_else(|| state.calls.get(id))).await {
         Some(Some(record)) => Json(record).into_response(),
         Some(None) => problem(StatusCode::NOT_FOUND, "no_such_call", "this box knows no such call"),
         None => {

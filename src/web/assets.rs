@@ -16,6 +16,8 @@ const UI_JS: &str = concat!(
     include_str!("static/vendor/hx-sse-4.0.1.min.js"),
     "\n;",
     include_str!("static/ringside.js"),
+    "\n;",
+    include_str!("static/desk.js"),
 );
 
 const UI_CSS: &str = concat!(
@@ -24,7 +26,8 @@ const UI_CSS: &str = concat!(
     include_str!("static/ringside.css"),
     include_str!("static/panel.css"),
     include_str!("static/calls.css"),
-    include_str!("static/accounts.css")
+    include_str!("static/accounts.css"),
+    include_str!("static/desk.css")
 );
 
 const FAVICON: &str = include_str!("static/favicon.svg");
@@ -102,7 +105,9 @@ mod tests {
             include_str!("static/ringside.css"),
             include_str!("static/panel.css"),
             include_str!("static/calls.css"),
-            include_str!("static/accounts.css")
+            include_str!("static/accounts.css"),
+            include_str!("static/desk.js"),
+            include_str!("static/desk.css")
         );
         assert!(!ours.contains("http:") && !ours.contains("https:") && !ours.contains("@import"));
     }

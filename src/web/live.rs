@@ -5,6 +5,7 @@
 
 use crate::{
     call::bubble::{Bubble, BubbleState},
+    handling::Handling,
     id::CallId,
     time::WallTime,
 };
@@ -15,8 +16,11 @@ use std::{
 };
 use tokio::sync::broadcast;
 
-/// How long an ended call stays on the screen, so that a person can read who it was.
+/// How long a missed call stays on the screen, so that a person can read who it was; the list of missed calls keeps it.
 pub const ENDED_STAYS: Duration = Duration::from_secs(60);
+
+/// How long a call that was answered waits to be closed with a reason. Its record can be written into at any time.
+pub const UNCLOSED_STAYS: Duration = Duration::from_secs(15 * 60);
 
 /// Bubbles kept at once: ten times the lines of the largest board, so that only a burst of refused calls reaches it.
 pub const MAX_BUBBLES: usize = 256;
@@ -29,6 +33,10 @@ const MAX_LAG: usize = 1024;
 pub struct Shown {
     /// The newest revision.
     pub bubble: Bubble,
+    /// Revision of what is shown, 1-based: that of the bubble or higher, as the office has its say too.
+    pub rev: u32,
+    /// What the office has of the call.
+    pub handling: Handling,
     /// Place on the page: the higher, the nearer to the top.
     pub order: u64,
     /// When its end was published.
@@ -83,6 +91,8 @@ struct Board {
     published: u64,
     records: u64,
     refused: u64,
+    /// What is known of a call whose bubble is still to come: it is next.
+    early: Option<(CallId, Handling)>,
 }
 
 impl LiveBubbles {
@@ -102,19 +112,77 @@ impl LiveBubbles {
         if board.bubbles.get(&bubble.call).is_some_and(|(shown, _)| shown.bubble.rev >= bubble.rev) {
             return;
         }
-        let before =
-            board.bubbles.get(&bubble.call).map(|(shown, leaves)| (shown.order, shown.ended_at, *leaves));
+        let before = board.bubbles.get(&bubble.call).cloned();
         if before.is_none() && board.bubbles.len() >= MAX_BUBBLES && !self.make_room(&mut board) {
             board.refused += 1;
             return;
         }
         board.published += 1;
-        let (order, ended_at, leaves) = before.unwrap_or((board.published, None, None));
-        let shown = Shown { bubble, order, ended_at: ended_at.or_else(|| ended.then(super::wall_now)) };
-        let leaves = leaves.or_else(|| ended.then(|| Instant::now() + ENDED_STAYS));
+        let (before, leaves) = before.unzip();
+        let early = board.early.take_if(|(call, _)| *call == bubble.call).map(|(_, handling)| handling);
+        let (order, rev, ended_at, handling) = match before {
+            Some(before) => (before.order, before.rev, before.ended_at, before.handling),
+            None => (board.published, 0, None, early.unwrap_or_default()),
+        };
+        let stays = if bubble.answered_at.is_some() { UNCLOSED_STAYS } else { ENDED_STAYS };
+        let leaves = leaves.flatten().or_else(|| ended.then(|| Instant::now() + stays));
+        let (rev, ended_at) = (bubble.rev.max(rev + 1), ended_at.or_else(|| ended.then(super::wall_now)));
+        let shown = Shown { bubble, rev, order, ended_at, handling };
         board.bubbles.insert(shown.bubble.call, (shown.clone(), leaves));
         // Sent under the lock, so that a follower never sees revisions out of order. No receiver is no error.
         let _ = self.0.changes.send(Change::Bubble(Box::new(shown)));
+    }
+
+    /// What the office has of a call changed.
+    pub fn handled(&self, call: CallId, handling: Handling) {
+        self.change(call, |shown| shown.handling = handling);
+    }
+
+    /// The box found out who calls, or whose handset was lifted; what the office said before stands.
+    pub fn found(&self, call: CallId, found: &Handling) {
+        let mut board = self.board();
+        if !board.bubbles.contains_key(&call) {
+            board.early = Some((call, found.clone()));
+            return;
+        }
+        drop(board);
+        self.change(call, |shown| {
+            let handling = &mut shown.handling;
+            handling.customer = handling.customer.take().or_else(|| found.customer.clone());
+            handling.claimed_by = handling.claimed_by.take().or_else(|| found.claimed_by.clone());
+        });
+    }
+
+    /// The office is done with a call: its bubble goes; false if the call is still up.
+    pub fn close(&self, call: CallId) -> bool {
+        let mut board = self.board();
+        let state = board.bubbles.get(&call).map(|(shown, _)| shown.bubble.state);
+        match state {
+            Some(BubbleState::Ended) => {
+                board.bubbles.remove(&call);
+                let _ = self.0.changes.send(Change::Gone(call));
+                true
+            }
+            Some(BubbleState::Ringing | BubbleState::Live | BubbleState::Paused) => false,
+            None => true,
+        }
+    }
+
+    /// State of a call's bubble, if there is one.
+    #[must_use]
+    pub fn state_of(&self, call: CallId) -> Option<BubbleState> {
+        self.board().bubbles.get(&call).map(|(shown, _)| shown.bubble.state)
+    }
+
+    fn change(&self, call: CallId, change: impl FnOnce(&mut Shown)) {
+        let mut board = self.board();
+        let Some((shown, _)) = board.bubbles.get_mut(&call) else { return };
+        let before = shown.handling.clone();
+        change(shown);
+        if shown.handling != before {
+            shown.rev += 1;
+            let _ = self.0.changes.send(Change::Bubble(Box::new(shown.clone())));
+        }
     }
 
     /// Tells the open pages that the stored record of `call` is new or has changed.
@@ -134,7 +202,8 @@ impl LiveBubbles {
     pub fn counts(&self) -> Counts {
         let board = self.board();
         let of = |state| board.bubbles.values().filter(|(shown, _)| shown.bubble.state == state).count();
-        Counts { ringing: of(BubbleState::Ringing), live: of(BubbleState::Live) }
+        let live = of(BubbleState::Live) + of(BubbleState::Paused);
+        Counts { ringing: of(BubbleState::Ringing), live }
     }
 
     /// Bubbles that found no room since the start; 0 unless more than [`MAX_BUBBLES`] calls are up at once.
@@ -204,7 +273,7 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::made_up;
+    use crate::{handling::CustomerLink, web::made_up};
 
     fn calls(live: &LiveBubbles) -> Vec<CallId> {
         live.snapshot().iter().map(|shown| shown.bubble.call).collect()
@@ -231,10 +300,10 @@ mod tests {
     }
 
     #[test]
-    fn an_ended_call_leaves_after_a_minute_and_not_before() {
+    fn a_missed_call_leaves_after_a_minute_and_not_before() {
         let live = LiveBubbles::new();
         live.publish(made_up::ringing(1));
-        live.publish(made_up::ended(2));
+        live.publish(Bubble { answered_at: None, ..made_up::ended(2) });
         let mut following = live.follow();
         live.sweep(Instant::now() + ENDED_STAYS / 2);
         assert_eq!(live.snapshot().len(), 2);
@@ -244,6 +313,47 @@ mod tests {
             matches!(following.changes.try_recv(), Ok(Change::Gone(call)) if call == made_up::call(2)),
             "open pages are told"
         );
+    }
+
+    #[test]
+    fn an_answered_call_waits_to_be_closed_and_not_for_ever() {
+        let live = LiveBubbles::new();
+        live.publish(made_up::answered(1));
+        assert!(!live.close(made_up::call(1)), "it is up");
+        live.publish(made_up::ended(1));
+        live.publish(made_up::ended(2));
+        live.sweep(Instant::now() + ENDED_STAYS);
+        assert_eq!(calls(&live), [made_up::call(2), made_up::call(1)]);
+        assert!(live.close(made_up::call(1)) && live.close(made_up::call(1)));
+        assert_eq!(calls(&live), [made_up::call(2)]);
+        live.sweep(Instant::now() + UNCLOSED_STAYS);
+        assert!(live.snapshot().is_empty());
+    }
+
+    #[test]
+    fn what_the_office_has_of_a_call_is_a_revision_of_its_own_and_outlives_the_calls() {
+        let live = LiveBubbles::new();
+        let customer = CustomerLink {
+            id: "cus_1".to_owned(),
+            external_id: None,
+            name: "Dana Ortiz".to_owned(),
+            matched: "number".to_owned(),
+        };
+        let found = Handling { customer: Some(customer), ..Handling::default() };
+        // Who calls is known before the bubble is there.
+        live.found(made_up::call(1), &found);
+        live.publish(made_up::ringing(1));
+        let mut following = live.follow();
+        let noted = Handling { note: Some("leak".to_owned()), ..found };
+        live.handled(made_up::call(1), noted.clone());
+        live.handled(made_up::call(1), noted.clone());
+        live.publish(made_up::answered(1));
+        let mut revs = Vec::new();
+        while let Ok(Change::Bubble(shown)) = following.changes.try_recv() {
+            assert_eq!(shown.handling, noted);
+            revs.push(shown.rev);
+        }
+        assert_eq!((following.board[0].rev, revs), (1, vec![2, 3]));
     }
 
     #[test]

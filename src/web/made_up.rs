@@ -29,6 +29,7 @@ pub(crate) fn ringing(n: u64) -> Bubble {
         caller_number: "+12065550173".parse().ok(),
         presentation: Presentation::Allowed,
         caller_name: Some("Dana Ortiz".to_owned()),
+        verified: false,
         tracking_number: "+13125550100".parse().expect("a number"),
         campaign: "Spring mailer".to_owned(),
         port: None,

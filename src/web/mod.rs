@@ -3,7 +3,8 @@
 //! `live` holds the bubbles that the signalling thread publishes, `stream` brings them to the open pages, `pages`
 //! draws them and the calls of the day, `recording` plays audio (`sealed` if it is
 //! encrypted), `api` answers machines. `view` and `wording` turn
-//! records into the office's words; `guard` finds out who asks, among `accounts`. `status` is the state of the box and the
+//! records into the office's words, `bubble_view` and `missed` calls into what is to be done about them; `handling`
+//! takes what people do to `desk`; `guard` finds out who asks, among `accounts`. `status` is the state of the box and the
 //! way of line tests, `panel` its strip on the live page, `status_wording` the words for both.
 
 mod access;
@@ -13,17 +14,23 @@ pub(crate) mod assets;
 pub mod attribution_wording;
 mod audit;
 mod bar;
+mod bubble_view;
 pub(crate) mod connections;
 mod cookie;
+mod desk;
 mod directory;
 mod door;
 mod form;
 pub(crate) mod guard;
+mod handling;
+mod handling_page;
 mod health;
 mod live;
 #[cfg(test)]
 mod made_up;
 mod metrics;
+mod missed;
+mod office_book;
 mod pages;
 mod panel;
 mod recording;
@@ -49,21 +56,21 @@ mod you;
 
 pub use accounts::{Accounts, Draft, Loopback, Made, NewToken, PrivateFiles, Refusal, Token, User};
 pub use connections::Bounds;
+pub use desk::{CallDesk, Desk, NotPaused};
 pub use directory::{DirectoryDesk, DirectoryWay};
 pub use door::{Doors, HATCH, hatch};
 pub use guard::Names;
 pub use health::{Health, Pulse, Report, ThreadReport};
-pub use live::{Counts, ENDED_STAYS, LiveBubbles, MAX_BUBBLES, Shown};
+pub use live::{Counts, ENDED_STAYS, LiveBubbles, MAX_BUBBLES, Shown, UNCLOSED_STAYS};
 pub use metrics::Metrics;
+pub use office_book::{EmptyBook, OfficeBook, found};
 pub use retention::{Retention, RetentionDesk};
 pub use status::{LineTestOrder, LineTestRefused, LineTests, StatusBoard};
 pub use sync::SyncNow;
 
 use crate::{id::CallId, record::CallRecord, time::WallTime};
 
-use axum::{
-    Router, middleware,
-};
+use axum::{Router, middleware};
 use std::{
     future::Future,
     io,
@@ -96,6 +103,11 @@ const STALE_MS: u64 = 5_000;
 pub trait Calls: Send + Sync {
     /// The calls of today, newest first, at most `limit`.
     fn today(&self, limit: usize) -> Vec<CallRecord>;
+
+    /// The newest calls of any day, newest first, at most `limit`.
+    fn recent(&self, limit: usize) -> Vec<CallRecord> {
+        self.today(limit)
+    }
 
     /// The newest revision of one call.
     fn get(&self, call: CallId) -> Option<CallRecord>;
@@ -148,6 +160,10 @@ pub struct State {
     pub accounts: Accounts,
     /// Names of the box beside its addresses.
     pub names: Names,
+    /// What the office knows beside its calls.
+    pub office: Arc<dyn OfficeBook>,
+    /// Where the office writes into its calls.
+    pub desk: Desk,
 }
 
 /// The state and what belongs to one running server.

@@ -4,8 +4,10 @@ use super::{
     Site, State,
     access::Asking,
     bar::{Bar, Page},
+    bubble_view::{BubbleView, Viewer},
+    missed::{self, MissedView},
     panel::PanelView,
-    view::{self, BubbleView, CallDetail, CallView, Player, Summary},
+    view::{self, CallDetail, CallView, Player, Summary},
 };
 use crate::{id::CallId, record::CallRecord};
 use askama::Template;
@@ -38,17 +40,30 @@ pub(super) async fn live(extract::State(site): extract::State<Arc<Site>>, asking
     let page = site.read(move |state| {
         let today = state.calls.today(MAX_CALLS);
         let now = super::wall_now();
+        let viewer = Viewer::new(&asking.0, &*state.office);
         LivePage {
             bar: Bar::new(Page::Live, &asking.0),
+            missed: viewer.handles.then(|| missed::open(state)),
             title: view::title(state.live.counts()),
             records,
             panel,
-            bubbles: board.iter().map(|shown| BubbleView::new(shown, now)).collect(),
+            bubbles: board.iter().map(|shown| BubbleView::new(shown, now, &viewer)).collect(),
             summary: Summary::of(&today),
             calls: today.iter().map(|record| row(record, state)).collect(),
         }
     });
     drawn(StatusCode::OK, page.await)
+}
+
+/// The calls of now in large type, for a screen that everybody sees: nothing to press, nothing that the office wrote.
+pub(super) async fn wall(extract::State(site): extract::State<Arc<Site>>) -> Response {
+    let now = super::wall_now();
+    let (live, viewer) = (&site.state.live, Viewer::wall());
+    let page = WallPage {
+        title: view::title(live.counts()),
+        bubbles: live.snapshot().iter().map(|shown| BubbleView::new(shown, now, &viewer)).collect(),
+    };
+    drawn(StatusCode::OK, Some(page))
 }
 
 pub(super) async fn call(
@@ -117,8 +132,17 @@ struct LivePage {
     records: String,
     panel: Option<PanelView>,
     bubbles: Vec<BubbleView>,
+    /// For those who handle calls.
+    missed: Option<Vec<MissedView>>,
     summary: Summary,
     calls: Vec<CallView>,
+}
+
+#[derive(Template)]
+#[template(path = "wall.html")]
+struct WallPage {
+    title: String,
+    bubbles: Vec<BubbleView>,
 }
 
 #[derive(Template)]

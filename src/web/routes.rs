@@ -2,8 +2,8 @@
 
 use super::{
     access::{Routes, needs},
-    api, assets, audit, directory, pages, recording, retention, sign_in, status, stream, sync, tokens, users,
-    users_api, you,
+    api, assets, audit, directory, handling, missed, pages, recording, retention, sign_in, status, stream,
+    sync, tokens, users, users_api, you,
 };
 use crate::access::Task;
 use axum::routing::{delete, get, patch, post};
@@ -13,6 +13,7 @@ pub(super) fn routes() -> Routes {
     Routes::new()
         .merge(live_routes())
         .merge(call_routes())
+        .merge(handling::routes())
         .merge(box_routes())
         .merge(account_routes())
         .merge(directory::api_routes())
@@ -23,6 +24,7 @@ pub(super) fn routes() -> Routes {
 fn live_routes() -> Routes {
     Routes::new()
         .route("/", needs(Task::Watch, get(pages::live)))
+        .route("/wall", needs(Task::Watch, get(pages::wall)))
         .route("/events", needs(Task::Watch, get(stream::events)))
         .route("/api/v1/bubbles", needs(Task::Watch, get(api::bubbles)))
 }
@@ -33,7 +35,8 @@ fn call_routes() -> Routes {
         .route("/calls/{id}", needs(Task::Handle, get(pages::call)))
         .route("/calls/{id}/recording", needs(Task::Listen, get(recording::audio)))
         .route("/api/v1/calls", needs(Task::Handle, get(api::calls)))
-        .route("/api/v1/calls/{id}", needs(Task::Handle, get(api::call)))
+        .route("/api/v1/calls/{id}", needs(Task::Handle, get(api::call).patch(handling::patch)))
+        .route("/api/v1/missed", needs(Task::Handle, get(missed::list)))
         .route("/api/v1/retention", needs(Task::Administer, get(retention::list).post(retention::ask)))
         .route("/api/v1/audit", needs(Task::Administer, get(audit::list).post(audit::account)))
 }
@@ -79,5 +82,5 @@ fn open_routes() -> Routes {
         .open("/favicon.svg", get(assets::favicon))
         .open("/sign-in", get(sign_in::page).post(sign_in::sign_in))
         .open("/claim", get(sign_in::claim_page).post(sign_in::claim))
-        .open("/wall", get(sign_in::wall))
+        .open("/wall/in", get(sign_in::wall))
 }

@@ -159,7 +159,7 @@ pub(super) async fn wall(
     Query(Hung { token }): Query<Hung>,
 ) -> Response {
     if came.cookie.is_some() {
-        return Redirect::to("/").into_response();
+        return Redirect::to("/wall").into_response();
     }
     let cookie = site.read(move |state| {
         let now = super::wall_now();
@@ -171,7 +171,7 @@ pub(super) async fn wall(
         Some(secret) => {
             account(&site, "wall display", "signed in", "page");
             let keep = [(header::SET_COOKIE, cookie::keep(&secret, came.encrypted))];
-            (keep, Redirect::to("/")).into_response()
+            (keep, Redirect::to("/wall")).into_response()
         }
         None => {
             let why = "this wall display’s token is not, or no longer, one of this box: ask an administrator for another\n";

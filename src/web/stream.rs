@@ -6,13 +6,16 @@
 
 use super::{
     Site,
+    access::Asking,
+    bubble_view::{BubbleView, Viewer},
     live::{Change, Following, Shown},
+    missed::{self, MissedView},
     pages,
     panel::PanelView,
     status,
-    view::{self, BubbleView, CallView, Player, Summary},
+    view::{self, CallView, Player, Summary},
 };
-use crate::{id::CallId, status::BoxStatus};
+use crate::{id::CallId, status::BoxStatus, time::WallTime};
 use askama::Template;
 use axum::{
     extract::{Query, State},
@@ -46,15 +49,24 @@ const MAX_QUEUED: usize = 4;
 pub(super) struct Seen {
     /// Version of the records in its call table.
     records: Option<String>,
+    /// Whether it is a wall display, which shows bubbles and nothing else.
+    #[serde(default)]
+    wall: bool,
 }
 
-pub(super) async fn events(State(site): State<Arc<Site>>, Query(seen): Query<Seen>) -> Response {
+pub(super) async fn events(
+    State(site): State<Arc<Site>>,
+    asking: Asking,
+    Query(seen): Query<Seen>,
+) -> Response {
     let Ok(permit) = Arc::clone(&site.streams).try_acquire_owned() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many open live pages: close some\n").into_response();
     };
     let (out, events) = mpsc::channel(MAX_QUEUED);
     let panel = Panel { status: site.state.status.follow(), next_at: Instant::now(), shown: String::new() };
-    let stream = Stream { site, out, dirty: BTreeSet::new(), flush_at: None };
+    let viewer = if seen.wall { Viewer::wall() } else { Viewer::new(&asking.0, &*site.state.office) };
+    let (dirty, is_wall) = (BTreeSet::new(), seen.wall);
+    let stream = Stream { site, out, viewer, is_wall, dirty, flush_at: None };
     tokio::spawn(stream.run(seen, panel, permit));
     Sse::new(ReceiverStream::new(events)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
 }
@@ -66,6 +78,8 @@ struct PageGone;
 struct Stream {
     site: Arc<Site>,
     out: mpsc::Sender<Result<Event, Infallible>>,
+    viewer: Viewer,
+    is_wall: bool,
     /// Calls whose stored record changed and is not on the page yet.
     dirty: BTreeSet<CallId>,
     flush_at: Option<Instant>,
@@ -154,6 +168,7 @@ impl Stream {
             match turn {
                 Turn::Change(Ok(Change::Bubble(shown))) => self.bubble(&shown).await?,
                 Turn::Change(Ok(Change::Gone(call))) => self.gone(call).await?,
+                Turn::Change(Ok(Change::Record(_))) if self.is_wall => {}
                 Turn::Change(Ok(Change::Record(call))) => {
                     self.dirty.insert(call);
                     self.flush_at.get_or_insert_with(|| Instant::now() + GATHER);
@@ -161,7 +176,7 @@ impl Stream {
                 Turn::Change(Err(RecvError::Lagged(_) | RecvError::Closed)) => return Ok(()),
                 Turn::Flush => self.flush().await?,
                 Turn::Panel => {
-                    if let Some(fragment) = panel.fragment() {
+                    if let Some(fragment) = panel.fragment().filter(|_| !self.is_wall) {
                         self.send("panel", &fragment).await?;
                     }
                 }
@@ -173,19 +188,17 @@ impl Stream {
     async fn snapshot(&mut self, following: &Following, seen: Option<&str>) -> Result<(), PageGone> {
         self.dirty.clear();
         self.flush_at = None;
-        let day = if seen == Some(following.records.as_str()) { None } else { Some(self.day().await) };
+        let is_seen = self.is_wall || seen == Some(following.records.as_str());
+        let day = if is_seen { None } else { Some(self.day().await) };
         let now = super::wall_now();
-        let fragment = SnapshotFragment {
-            title: self.title(),
-            bubbles: following.board.iter().map(|shown| BubbleView::new(shown, now)).collect(),
-            day,
-        };
+        let fragment =
+            SnapshotFragment { title: self.title(), bubbles: self.draw(&following.board, now), day };
         self.send("snapshot", &fragment).await
     }
 
     async fn bubble(&self, shown: &Shown) -> Result<(), PageGone> {
-        let bubble = BubbleView::new(shown, super::wall_now());
-        let id = format!("{}.{}", shown.bubble.call, shown.bubble.rev);
+        let bubble = BubbleView::new(shown, super::wall_now(), &self.viewer);
+        let id = format!("{}.{}", shown.bubble.call, shown.rev);
         self.send(&id, &BubbleFragment { title: self.title(), bubble }).await
     }
 
@@ -201,26 +214,32 @@ impl Stream {
         if dirty.len() > MAX_GATHERED {
             let day = Some(self.day().await);
             let bubbles = self.site.state.live.snapshot();
-            let now = super::wall_now();
-            let bubbles = bubbles.iter().map(|shown| BubbleView::new(shown, now)).collect();
+            let bubbles = self.draw(&bubbles, super::wall_now());
             return self.send("records", &SnapshotFragment { title: self.title(), bubbles, day }).await;
         }
+        let handles = self.viewer.handles;
         let fragment = self.site.read(move |state| {
             let calls = dirty.iter().filter_map(|call| state.calls.get(*call));
             let calls = calls.map(|record| pages::row(&record, state)).collect();
-            RecordsFragment { calls, summary: Summary::of(&state.calls.today(pages::MAX_CALLS)) }
+            let missed = handles.then(|| missed::open(state));
+            RecordsFragment { calls, missed, summary: Summary::of(&state.calls.today(pages::MAX_CALLS)) }
         });
         let Some(fragment) = fragment.await else { return Ok(()) };
         self.send("records", &fragment).await
     }
 
     async fn day(&self) -> Day {
-        let day = self.site.read(|state| {
+        let handles = self.viewer.handles;
+        let day = self.site.read(move |state| {
             let records = state.calls.today(pages::MAX_CALLS);
             let calls = records.iter().map(|record| pages::row(record, state)).collect();
-            Day { calls, summary: Summary::of(&records) }
+            Day { calls, missed: handles.then(|| missed::open(state)), summary: Summary::of(&records) }
         });
         day.await.unwrap_or_default()
+    }
+
+    fn draw(&self, board: &[Shown], now: WallTime) -> Vec<BubbleView> {
+        board.iter().map(|shown| BubbleView::new(shown, now, &self.viewer)).collect()
     }
 
     fn title(&self) -> String {
@@ -250,6 +269,7 @@ async fn reached(at: Option<Instant>) {
 #[derive(Default)]
 struct Day {
     calls: Vec<CallView>,
+    missed: Option<Vec<MissedView>>,
     summary: Summary,
 }
 
@@ -279,6 +299,7 @@ struct GoneFragment {
 #[template(path = "stream_records.html")]
 struct RecordsFragment {
     calls: Vec<CallView>,
+    missed: Option<Vec<MissedView>>,
     summary: Summary,
 }
 

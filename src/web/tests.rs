@@ -1,6 +1,7 @@
 //! The pages and the API as a browser or a program meets them, without a socket.
 
 mod accounts;
+mod handling;
 mod matrix;
 mod retention;
 mod sealed;
@@ -55,6 +56,8 @@ impl Office {
             directory: DirectoryWay::unavailable(),
             accounts: Accounts::loopback_only(),
             names: Names::default(),
+            office: Arc::new(EmptyBook),
+            desk: Desk::unavailable(),
         };
         Self { state, shelf, stopping: watch::channel(false).0 }
     }

@@ -78,7 +78,7 @@ pub(super) async fn add(
             let secret = made.secret.unwrap_or_default();
             let hint = match role {
                 Role::WallDisplay => {
-                    format!("Open {}/wall?token={secret} on the display once.", origin(&came))
+                    format!("Open {}/wall/in?token={secret} on the display once.", origin(&came))
                 }
                 _ => format!("A program shows it as: Authorization: Bearer {secret}"),
             };

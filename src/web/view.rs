@@ -2,43 +2,16 @@
 
 use super::{
     attribution_wording,
-    live::{Counts, Shown},
+    live::Counts,
     waveform::{self, Waveform},
     wording::{self, Tone},
 };
 use crate::{
-    call::bubble::BubbleState,
     note::Part,
-    record::{CallRecord, LegKind, RecordingState},
+    record::{CallRecord, LegKind, Pause, RecordingState},
     time::WallTime,
 };
 use std::path::{Component, Path, PathBuf};
-
-/// A call bubble.
-pub(super) struct BubbleView {
-    pub(super) id: String,
-    pub(super) order: u64,
-    /// `ringing`, `live` or `ended`: the CSS class.
-    pub(super) class: &'static str,
-    /// The state in words.
-    pub(super) state: String,
-    /// A running timer's milliseconds at the moment of rendering; the browser counts on from here.
-    pub(super) elapsed_ms: Option<u64>,
-    /// How long the call has lasted (or had, when it ended).
-    pub(super) elapsed: Option<String>,
-    pub(super) recording: bool,
-    /// What somebody should do something about now.
-    pub(super) alarm: Option<&'static str>,
-    pub(super) caller: String,
-    pub(super) caller_name: Option<String>,
-    pub(super) campaign: String,
-    pub(super) tracking: String,
-    /// `Answered on PHONE1` while the call is up.
-    pub(super) answered_on: Option<String>,
-    pub(super) start: Moment,
-    /// One sentence for people who listen to the page.
-    pub(super) spoken: String,
-}
 
 /// A time of day: exact for machines, UTC text for a browser without scripts.
 pub(super) struct Moment {
@@ -49,46 +22,6 @@ pub(super) struct Moment {
 impl From<WallTime> for Moment {
     fn from(at: WallTime) -> Self {
         Self { iso: at.to_string(), utc: wording::utc_clock(at) }
-    }
-}
-
-impl BubbleView {
-    pub(super) fn new(shown: &Shown, now: WallTime) -> Self {
-        let bubble = &shown.bubble;
-        let until = shown.ended_at.unwrap_or(now);
-        let talked = bubble.answered_at.map(|from| until.0.saturating_sub(from.0));
-        let answered = bubble.answered_at.is_some();
-        let (class, state) = match bubble.state {
-            BubbleState::Ringing => ("ringing", "Ringing".to_owned()),
-            BubbleState::Live => ("live", "On the phone".to_owned()),
-            BubbleState::Ended => {
-                let ended = bubble
-                    .ended
-                    .map(|end| wording::end(end, answered, bubble.port.as_deref(), bubble.why.as_deref()));
-                ("ended", ended.map_or_else(|| "Ended".to_owned(), |(_, words)| format!("Ended · {words}")))
-            }
-        };
-        let running = bubble.state == BubbleState::Live;
-        let caller = wording::caller(bubble.caller_number.as_ref(), bubble.presentation);
-        let caller_name = wording::caller_name(bubble.caller_name.as_deref(), bubble.presentation);
-        let who = caller_name.as_deref().map_or_else(|| caller.clone(), |name| format!("{name}, {caller}"));
-        Self {
-            id: bubble.call.to_string(),
-            order: shown.order,
-            class,
-            spoken: format!("{state}: {who}, {}", bubble.campaign),
-            state,
-            elapsed_ms: talked.filter(|_| running),
-            elapsed: talked.map(wording::duration),
-            recording: running && bubble.recording,
-            alarm: bubble.silent.map(wording::not_heard),
-            caller,
-            caller_name,
-            campaign: bubble.campaign.clone(),
-            tracking: wording::number(&bubble.tracking_number),
-            answered_on: bubble.port.as_ref().filter(|_| running).map(|port| format!("Answered on {port}")),
-            start: bubble.start_time.into(),
-        }
     }
 }
 
@@ -233,6 +166,8 @@ pub(super) struct CallDetail {
     pub(super) timing: Vec<Fact>,
     pub(super) sound: Vec<Fact>,
     pub(super) recording: Vec<Fact>,
+    /// What the office has of the call.
+    pub(super) office: Vec<Fact>,
     pub(super) warnings: Vec<String>,
     pub(super) legs: Vec<LegView>,
     pub(super) route: Vec<HopView>,
@@ -280,6 +215,7 @@ impl CallDetail {
             timing: timing(record),
             sound: sound(record),
             recording: recording(record, until),
+            office: office(record),
             warnings: warnings(record),
             legs: legs.collect(),
             route: route.collect(),
@@ -335,6 +271,22 @@ fn timing(record: &CallRecord) -> Vec<Fact> {
     ])
 }
 
+/// What the office made of it.
+fn office(record: &CallRecord) -> Vec<Fact> {
+    let handling = &record.handling;
+    list([
+        ("Customer", handling.customer.as_ref().map(|customer| customer.name.clone())),
+        ("Job", handling.job.as_ref().map(|job| job.job_number.clone())),
+        ("Taken by", handling.claimed_by.as_ref().map(|claim| claim.name.clone())),
+        ("Earlier calls", handling.prior_calls.map(|prior| prior.to_string())),
+        ("Reason", handling.reason.clone()),
+        ("Lead", handling.lead_status.as_deref().map(wording::plain)),
+        ("Call-back", handling.call_back.as_deref().map(wording::plain)),
+        ("Tags", (!handling.tags.is_empty()).then(|| handling.tags.join(", "))),
+        ("Note", handling.note.clone()),
+    ])
+}
+
 /// What a person should look at.
 fn warnings(record: &CallRecord) -> Vec<String> {
     let attribution = record.attribution.warnings.iter().map(|warning| attribution_wording::warning(warning));
@@ -372,6 +324,7 @@ fn recording(record: &CallRecord, until: Option<(Part, WallTime)>) -> Vec<Fact> 
     list([
         ("State", Some(wording::recording_state(record))),
         ("Length", Some(wording::duration(recording.duration_ms))),
+        ("Paused", pauses(&recording.pauses)),
         ("Silence for lost audio", (recording.gap_ms > 0).then(|| milliseconds(recording.gap_ms))),
         ("There", recording.completeness.map(wording::completeness)),
         ("Size", (recording.bytes > 0).then(|| format!("{} kB", recording.bytes.div_ceil(1000)))),
@@ -387,6 +340,13 @@ fn recording(record: &CallRecord, until: Option<(Part, WallTime)>) -> Vec<Fact> 
     ])
 }
 
+/// `2 times, 0:42 in all`.
+fn pauses(pauses: &[Pause]) -> Option<String> {
+    let ms = pauses.iter().map(|pause| pause.duration_ms).sum();
+    let times = if pauses.len() == 1 { "once".to_owned() } else { format!("{} times", pauses.len()) };
+    (!pauses.is_empty()).then(|| format!("{times}, {} in all", wording::duration(ms)))
+}
+
 fn list<const N: usize>(facts: [(&'static str, Option<String>); N]) -> Vec<Fact> {
     facts.into_iter().filter_map(|(name, value)| value.map(|value| Fact { name, value })).collect()
 }
@@ -398,30 +358,7 @@ fn milliseconds(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        record::{Ended, Presentation},
-        web::{LiveBubbles, made_up},
-    };
-
-    fn view(bubble: crate::call::bubble::Bubble, now: WallTime) -> BubbleView {
-        let live = LiveBubbles::new();
-        live.publish(bubble);
-        BubbleView::new(&live.snapshot()[0], now)
-    }
-
-    #[test]
-    fn a_live_bubble_shows_its_timer_and_where_it_was_answered() {
-        let bubble = made_up::answered(1);
-        let now = WallTime(bubble.answered_at.unwrap().0 + 42_300);
-        let view = view(bubble, now);
-        assert_eq!(
-            (view.class, view.state.as_str(), view.elapsed_ms),
-            ("live", "On the phone", Some(42_300))
-        );
-        assert_eq!(view.elapsed.as_deref(), Some("0:42"));
-        assert_eq!(view.answered_on.as_deref(), Some("Answered on PHONE1"));
-        assert!(view.recording);
-    }
+    use crate::{record::Ended, web::made_up};
 
     #[test]
     fn a_calls_page_says_how_it_sounded() {
@@ -443,25 +380,6 @@ mod tests {
         let mut silent = made_up::record(2, Ended::Cancelled);
         silent.legs.clear();
         assert!(CallDetail::new(&silent, None).sound.is_empty());
-    }
-
-    #[test]
-    fn an_ended_bubble_says_how_and_no_longer_records() {
-        let mut bubble = made_up::ringing(1);
-        bubble.state = BubbleState::Ended;
-        bubble.ended = Some(Ended::Cancelled);
-        let view = view(bubble, made_up::start(1));
-        assert_eq!((view.class, view.state.as_str()), ("ended", "Ended · Caller gave up"));
-        assert!(!view.recording && view.elapsed_ms.is_none());
-    }
-
-    #[test]
-    fn an_anonymous_caller_stays_anonymous_in_sight_and_sound() {
-        let mut bubble = made_up::ringing(1);
-        bubble.presentation = Presentation::Restricted;
-        let view = view(bubble, made_up::start(1));
-        assert_eq!((view.caller.as_str(), view.caller_name), ("Anonymous caller", None));
-        assert_eq!(view.spoken, "Ringing: Anonymous caller, Spring mailer");
     }
 
     #[test]

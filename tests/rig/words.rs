@@ -18,6 +18,8 @@ impl Rig {
             media::Command::Change { rtp, trunk } => {
                 media(format!("change {} send={} receive={}", rtp.0, trunk.send, trunk.receive))
             }
+            media::Command::Pause { rtp } => media(format!("pause {}", rtp.0)),
+            media::Command::Resume { rtp } => media(format!("resume {}", rtp.0)),
             media::Command::Park { rtp } => media(format!("park {}", rtp.0)),
             media::Command::Unpark { rtp, slot } => {
                 media(format!("unpark {} to {}", rtp.0, self.slot_name(*slot)))

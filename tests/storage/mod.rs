@@ -105,6 +105,7 @@ pub(crate) fn tapped(at: u64, caller: &[i16], office: &[i16]) -> Vec<TapFrame> {
             at: at + index * TAP_SAMPLES as u64,
             caller: caller.try_into().unwrap(),
             office: office.try_into().unwrap(),
+            is_paused: false,
         })
         .collect()
 }

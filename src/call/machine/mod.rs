@@ -86,6 +86,7 @@ pub struct Call {
     bubble_rev: u32,
     answered_at: Option<WallTime>,
     silent: Option<LegKind>,
+    is_paused: bool,
     record: Box<CallRecord>,
 }
 
@@ -110,6 +111,7 @@ impl Call {
             bubble_rev: 0,
             answered_at: None,
             silent: None,
+            is_paused: false,
             record: Box::new(story::begin(identity, incoming, route, &settings.consent_policy)),
         };
         match (refused, group) {
@@ -349,6 +351,8 @@ impl Call {
 
     fn show(&mut self, state: BubbleState, out: &mut Vec<Command>) {
         self.bubble_rev += 1;
+        let is_up = state == BubbleState::Live;
+        let state = if is_up && self.is_paused { BubbleState::Paused } else { state };
         let record = &self.record;
         out.push(Command::Show(Box::new(Bubble {
             call: record.id,
@@ -358,12 +362,13 @@ impl Call {
             caller_number: record.customer_phone_number.clone(),
             presentation: record.customer_number_presentation,
             caller_name: record.customer_name.clone(),
+            verified: record.verstat.as_deref().is_some_and(story::is_verified),
             tracking_number: record.tracking_phone_number.clone(),
             campaign: record.campaign.as_ref().map(|c| c.name.clone()).unwrap_or_default(),
             port: record.answered_by.as_ref().map(|by| by.port.clone()),
             answered_at: self.answered_at,
             recording: self.records && state == BubbleState::Live,
-            silent: self.silent.filter(|_| state == BubbleState::Live),
+            silent: self.silent.filter(|_| is_up),
             ended: (state == BubbleState::Ended).then_some(record.outcome.ended),
             why: record.outcome.why.clone().filter(|_| state == BubbleState::Ended),
         })));

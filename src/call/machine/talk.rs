@@ -36,6 +36,8 @@ impl Call {
                 self.show(BubbleState::Live, out);
                 State::Answered(talk)
             }
+            Event::PauseAsked => State::Answered(self.pause(talk, true, out)),
+            Event::ResumeAsked => State::Answered(self.pause(talk, false, out)),
             Event::Parked => State::Answered(self.park(talk, now, out)),
             Event::OffHook(by) if talk.parked => State::Answered(self.resume(talk, by, now, out)),
             Event::TwoWay => {
@@ -121,6 +123,21 @@ impl Call {
             self.record.recording.why_none = None;
         }
         out.push(Command::Patch { port: talk.port.id, trunk, record: self.records });
+        // Somebody was faster than the trunk: not a word of it.
+        out.extend(self.is_paused.then_some(Command::Pause));
+    }
+
+    /// The recording is paused, and goes on when somebody says so, never by itself.
+    fn pause(&mut self, talk: Talk, is_paused: bool, out: &mut Vec<Command>) -> Talk {
+        if !self.records || self.is_paused == is_paused {
+            return talk;
+        }
+        self.is_paused = is_paused;
+        if talk.patched_at.is_some() {
+            out.push(if is_paused { Command::Pause } else { Command::Resume });
+        }
+        self.show(BubbleState::Live, out);
+        talk
     }
 
     /// The phone takes another call: this one goes on without it.

@@ -117,7 +117,7 @@ impl Active {
             }
             Ok(()) => {
                 let (duration_ms, gap_ms) = (self.recorder.duration_ms(), self.recorder.gap_ms());
-                let begun = Recording { gap_ms, ..self.begun };
+                let begun = Recording { gap_ms, pauses: self.recorder.pauses(), ..self.begun };
                 match self.file.finish() {
                     Ok(file) => (facts::finished(begun, RecordingState::Closed, duration_ms, file), None),
                     Err(error) => (unfinished(begun, "disk_failed"), Some(Fault::Io(error))),
@@ -128,7 +128,8 @@ impl Active {
 
     /// Stops after a fault and keeps what is whole.
     pub(super) fn stop(self, fault: &Fault) -> Recording {
-        let begun = Recording { gap_ms: self.recorder.gap_ms(), ..self.begun };
+        let (gap_ms, pauses) = (self.recorder.gap_ms(), self.recorder.pauses());
+        let begun = Recording { gap_ms, pauses, ..self.begun };
         match self.file.abandon() {
             Ok(Some(kept)) => {
                 let state = RecordingState::Recovered;

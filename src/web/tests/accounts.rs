@@ -404,7 +404,8 @@ async fn a_wall_display_gets_in_by_its_address_and_only_looks() {
         office.state.accounts.add_token(new, "dana", wall_now()).unwrap()
     };
     let (wall, csr) = (token(Role::WallDisplay), token(Role::Csr));
-    let hang = |secret: &str| office.send(to(&format!("/wall?token={secret}")).body(Body::empty()).unwrap());
+    let hang =
+        |secret: &str| office.send(to(&format!("/wall/in?token={secret}")).body(Body::empty()).unwrap());
     let hung = hang(wall.secret.as_ref().unwrap()).await;
     assert_eq!((hung.status(), location(&hung)), (StatusCode::SEE_OTHER, "/"));
     let cookie = cookie_of(&hung).unwrap();

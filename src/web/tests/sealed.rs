@@ -54,7 +54,7 @@ fn office(dir: &Path, with_key: bool) -> (Office, Vec<u8>) {
     for at in 0..4_000_u64 {
         let sample = |n: usize| i16::try_from((at * 80 + n as u64) * 7_919 % 20_011).unwrap() - 10_000;
         let (caller, office) = (std::array::from_fn(sample), std::array::from_fn(|n| sample(n * 3)));
-        recorder.push(crate::audio::tap_frame::TapFrame { at: at * 80, caller, office });
+        recorder.push(crate::audio::tap_frame::TapFrame { at: at * 80, caller, office, is_paused: false });
         while recorder.step(&mut output).unwrap() {}
     }
     recorder.finish(&mut output).unwrap();

@@ -6,12 +6,18 @@ use crate::access::{Role, Task, Who};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Page {
     Live,
+    Calls,
+    Reports,
     /// A page that the bar does not name.
     Other,
 }
 
 /// Pages, their addresses, names and tasks, in the order of the bar.
-const PAGES: [(Page, &str, &str, Task); 1] = [(Page::Live, "/", "Live calls", Task::Watch)];
+const PAGES: [(Page, &str, &str, Task); 3] = [
+    (Page::Live, "/", "Live calls", Task::Watch),
+    (Page::Calls, "/calls", "Calls", Task::Handle),
+    (Page::Reports, "/reports", "Reports", Task::Manage),
+];
 
 /// The bar for one person on one page.
 pub(super) struct Bar {

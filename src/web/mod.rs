@@ -11,6 +11,7 @@ mod api;
 pub(crate) mod assets;
 mod audit;
 mod bar;
+pub mod calls;
 pub(crate) mod guard;
 mod health;
 mod live;
@@ -20,6 +21,7 @@ mod metrics;
 mod pages;
 mod panel;
 mod recording;
+pub mod reports;
 mod retention;
 mod sealed;
 mod status;
@@ -39,7 +41,14 @@ pub use retention::{Retention, RetentionDesk};
 pub use status::{LineTestOrder, LineTestRefused, LineTests, StatusBoard};
 pub use sync::SyncNow;
 
-use crate::{access::Task, id::CallId, record::CallRecord, time::WallTime};
+use crate::{
+    access::Task,
+    id::CallId,
+    ledger::{Book, Listed},
+    number::Dialplan,
+    record::CallRecord,
+    time::WallTime,
+};
 use access::needs;
 use axum::{
     Router, middleware,
@@ -74,6 +83,16 @@ pub trait Calls: Send + Sync {
 
     /// The newest revision of one call.
     fn get(&self, call: CallId) -> Option<CallRecord>;
+
+    /// All finished calls, to be asked.
+    fn book(&self) -> Arc<dyn Book> {
+        Arc::new(Listed::new(self.today(usize::MAX)))
+    }
+
+    /// The office's time zone, and how numbers are dialled there.
+    fn place(&self) -> (jiff::tz::TimeZone, Dialplan) {
+        (jiff::tz::TimeZone::UTC, Dialplan::NORTH_AMERICA)
+    }
 
     /// Opens an encrypted recording.
     ///
@@ -196,10 +215,18 @@ fn live_routes() -> Router<Arc<Site>> {
 /// The calls of before.
 fn call_routes() -> Router<Arc<Site>> {
     Router::new()
+        .route("/calls", needs(Task::Handle, get(calls::page::calls)))
+        .route("/calls/export.csv", needs(Task::Manage, get(calls::export::csv)))
+        .route("/calls/export.json", needs(Task::Manage, get(calls::export::json)))
         .route("/calls/{id}", needs(Task::Handle, get(pages::call)))
         .route("/calls/{id}/recording", needs(Task::Listen, get(recording::audio)))
-        .route("/api/v1/calls", needs(Task::Handle, get(api::calls)))
-        .route("/api/v1/calls/{id}", needs(Task::Handle, get(api::call)))
+        .route("/reports", needs(Task::Manage, get(reports::page)))
+        .route("/api/v1/calls", needs(Task::Handle, get(calls::api::list)))
+        .route("/api/v1/calls/summary", needs(Task::Manage, get(calls::api::summary)))
+        .route("/api/v1/calls/timeseries", needs(Task::Manage, get(calls::api::timeseries)))
+        .route("/api/v1/calls/{id}", needs(Task::Handle, get(calls::api::call)))
+        .route("/api/v1/calls/{id}/recording", needs(Task::Listen, get(recording::audio)))
+        .route("/api/v1/tags", needs(Task::Handle, get(calls::api::tags)))
         .route("/api/v1/retention", needs(Task::Administer, get(retention::list).post(retention::ask)))
         .route("/api/v1/audit", needs(Task::Administer, get(audit::list).post(audit::account)))
 }

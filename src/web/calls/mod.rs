@@ -2,9 +2,11 @@
 //! what leaves as a file (`export`).
 
 pub(super) mod api;
-pub mod export;
+pub(super) mod export;
 pub(super) mod page;
 pub mod resource;
+
+pub use export::{Kind as FileKind, write as write_file};
 
 use super::{State, api::problem, wall_now};
 use crate::{

@@ -61,6 +61,9 @@ const fn plan(
 }
 
 impl Dialplan {
+    /// The plan of the USA and Canada.
+    pub const NORTH_AMERICA: Self = plan("1", "1", "011", 10, 10);
+
     /// The plan of a country by its ISO 3166 code (`US`, any case); `None` for a country that is not in the table.
     #[must_use]
     pub fn for_country(code: &str) -> Option<Self> {

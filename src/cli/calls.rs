@@ -1,7 +1,10 @@
 //! `ringside calls`: what the box has taken, from its journal, whether it runs or not.
 
 use super::{
-    CONFIG, DATA, Failure, call_id, print,
+    CONFIG, DATA, Failure,
+    ask::Where,
+    asked::Asked,
+    call_id, desk, print,
     said::{recording, start},
     show::show,
 };
@@ -13,15 +16,23 @@ use crate::{
         journal::reader::fold,
         storage::{Options, kept_until as kept_until_by},
     },
+    ledger::{Book as _, Filter, Listed, search},
     note::Part,
-    record::CallRecord,
+    record::{CallRecord, Ended},
     time::WallTime,
-    web::wording,
+    web::{
+        calls::{FileKind, write_file},
+        wording,
+    },
 };
 use clap::{Args, Subcommand};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use jiff::tz::TimeZone;
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = false)]
@@ -37,31 +48,38 @@ pub(super) struct Arguments {
     /// The configuration file, which says how long calls are kept.
     #[arg(long, value_name = "FILE", default_value = CONFIG, global = true)]
     config: PathBuf,
+    #[command(flatten)]
+    asked: Asked,
 }
 
-#[derive(Clone, Copy, Subcommand)]
+#[derive(Clone, Subcommand)]
 enum CallsCommand {
-    /// List every call, oldest first (the same as no subcommand).
-    List,
+    /// List calls, oldest first (the same as no subcommand).
+    List(Asked),
     /// Show everything about one call.
     Show {
         /// Id of the call: `cal_…`.
         #[arg(value_name = "ID", value_parser = call_id)]
         id: CallId,
     },
+    /// Write calls under the names of the API, newest first; with --json as an array.
+    Export {
+        #[command(flatten)]
+        asked: Asked,
+        /// Where to write them, instead of to standard output.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
 }
 
 pub(super) fn calls(arguments: &Arguments) -> Result<(), Failure> {
-    let records = load(&arguments.data)?;
-    match arguments.command.unwrap_or(CallsCommand::List) {
-        CallsCommand::List if arguments.json => records.iter().try_for_each(print_json),
-        CallsCommand::List if records.is_empty() => {
-            print(format_args!("no calls yet in {}", arguments.data.display()));
-            Ok(())
-        }
-        CallsCommand::List => {
-            print(format_args!("{}", table(&records, &TimeZone::UTC)));
-            Ok(())
+    let mut records = load(&arguments.data)?;
+    let asked = arguments.asked.clone();
+    match arguments.command.clone().unwrap_or(CallsCommand::List(asked)) {
+        CallsCommand::List(asked) => list(arguments, &asked, records),
+        CallsCommand::Export { asked, out } => {
+            records.retain(|record| record.outcome.ended != Ended::InProgress);
+            export(arguments, &asked, out.as_deref(), records)
         }
         CallsCommand::Show { id } => {
             let record = records.iter().find(|record| record.id == id).ok_or_else(|| {
@@ -75,6 +93,58 @@ pub(super) fn calls(arguments: &Arguments) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+fn list(arguments: &Arguments, asked: &Asked, records: Vec<CallRecord>) -> Result<(), Failure> {
+    let (filter, site) = asked.filter(&arguments.config, "calls")?;
+    let is_filtered = filter != Filter::default();
+    let records = if is_filtered {
+        let book = Listed::new(records);
+        let failed = |error| Failure::failed(error, "ringside doctor");
+        let mut seqs = search::all(&book, &filter, &site).map_err(failed)?;
+        seqs.reverse();
+        book.records(&seqs).map_err(failed)?
+    } else {
+        records
+    };
+    if arguments.json {
+        return records.iter().try_for_each(print_json);
+    }
+    match (records.is_empty(), is_filtered) {
+        (true, true) => print(format_args!("no call fits in {}", arguments.data.display())),
+        (true, false) => print(format_args!("no calls yet in {}", arguments.data.display())),
+        (false, _) => print(format_args!("{}", table(&records, &TimeZone::UTC))),
+    }
+    Ok(())
+}
+
+fn export(
+    arguments: &Arguments,
+    asked: &Asked,
+    out: Option<&Path>,
+    records: Vec<CallRecord>,
+) -> Result<(), Failure> {
+    let (filter, site) = asked.filter(&arguments.config, "calls export")?;
+    let book = Listed::new(records);
+    let failed = |error| Failure::failed(error, "ringside doctor");
+    let seqs = search::all(&book, &filter, &site).map_err(failed)?;
+    let mut written: Box<dyn Write> = match out {
+        Some(path) => Box::new(File::create(path).map_err(|error| {
+            let next = "name a file that can be written: --out FILE";
+            Failure::failed(format!("{}: {error}", path.display()), next)
+        })?),
+        None => Box::new(std::io::stdout().lock()),
+    };
+    let kind = if arguments.json { FileKind::Json } else { FileKind::Csv };
+    let mut result = Ok(());
+    write_file(&book, &seqs, &site, kind, &mut |bytes| {
+        result = written.write_all(&bytes);
+        result.is_ok()
+    });
+    result.and_then(|()| written.flush()).map_err(|error| Failure::failed(error, "ringside doctor"))?;
+    let of = Where::configured(&arguments.config);
+    desk::account(&of, &arguments.data, "exported", &format!("{} calls", seqs.len()));
+    Ok(())
 }
 
 /// Every call in the journal below `data`, oldest first, each as it now stands.

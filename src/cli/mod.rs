@@ -4,6 +4,7 @@
 //! command to try. Colours appear on a terminal only, and never under `NO_COLOR`.
 
 mod ask;
+mod asked;
 mod audit;
 mod calls;
 mod check_config;
@@ -22,6 +23,7 @@ mod load;
 mod rebuild_index;
 mod recordings;
 mod release;
+mod report;
 mod run;
 mod said;
 mod show;
@@ -79,6 +81,8 @@ enum Command {
     CheckConfig(check_config::Arguments),
     /// Show the calls the box has taken.
     Calls(calls::Arguments),
+    /// Show what the calls add up to, or write it as a page.
+    Report(report::Arguments),
     /// Erase recordings or records, show what is to be erased, or call it off.
     Erase(erase::Arguments),
     /// Put a call under a legal hold.
@@ -157,6 +161,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::CheckConfig(arguments) => check_config::check_config(&arguments),
         Command::Calls(arguments) => calls::calls(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
         Command::Erase(arguments) => erase::erase(&arguments),
         Command::Hold(arguments) => hold::hold(&arguments),
         Command::Release(arguments) => release::release(&arguments),

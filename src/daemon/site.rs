@@ -173,6 +173,11 @@ fn resolve(host: &str) -> io::Result<SocketAddr> {
     host.to_socket_addrs()?.next().ok_or_else(unknown)
 }
 
+/// How numbers are dialled at the office.
+pub(super) fn dialplan(config: &Config) -> Dialplan {
+    Dialplan::for_country(&config.site.country).unwrap_or(Dialplan::NORTH_AMERICA)
+}
+
 /// The office's time zone; UTC if the database does not know it.
 pub(super) fn time_zone(config: &Config) -> jiff::tz::TimeZone {
     jiff::tz::TimeZone::get(&config.site.time_zone).unwrap_or(jiff::tz::TimeZone::UTC)

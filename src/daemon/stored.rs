@@ -3,7 +3,9 @@
 use crate::{
     id::CallId,
     io::{clock::Clock, recording_file::Audio, storage::Desk, store::Index},
+    ledger::Book,
     note::{Account, Part},
+    number::Dialplan,
     record::CallRecord,
     recording::{
         request::{Answer, Listing, Refused, Request},
@@ -19,6 +21,8 @@ pub(super) struct StoredCalls {
     pub(super) index: Index,
     pub(super) clock: Clock,
     pub(super) zone: jiff::tz::TimeZone,
+    /// How numbers are dialled at the office.
+    pub(super) plan: Dialplan,
     /// Opens encrypted recordings, if the box has its key.
     pub(super) kek: Option<Kek>,
 }
@@ -47,6 +51,14 @@ impl Calls for StoredCalls {
 
     fn get(&self, call: CallId) -> Option<CallRecord> {
         self.index.get(call).ok().flatten()
+    }
+
+    fn book(&self) -> Arc<dyn Book> {
+        Arc::new(self.index.clone())
+    }
+
+    fn place(&self) -> (jiff::tz::TimeZone, Dialplan) {
+        (self.zone.clone(), self.plan)
     }
 
     fn open_sealed(&self, recording: &Path) -> io::Result<Arc<dyn SealedAudio>> {

@@ -1,21 +1,15 @@
 //! The JSON API, health and counters, for machines.
 
-use super::{Site, metrics, pages::MAX_CALLS};
-use crate::{call::bubble::Bubble, id::CallId, record::CallRecord};
+use super::{Site, metrics};
+use crate::call::bubble::Bubble;
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::sync::Arc;
-
-/// Answer of `/api/v1/calls`.
-#[derive(Serialize)]
-struct CallList {
-    calls: Vec<CallRecord>,
-}
 
 /// Answer of `/api/v1/bubbles`.
 #[derive(Serialize)]
@@ -30,35 +24,6 @@ struct Problem<'a> {
     status: u16,
     /// Stable name of the error.
     code: &'static str,
-}
-
-/// How much of the list is asked for.
-#[derive(Deserialize)]
-pub(super) struct Paging {
-    per_page: Option<usize>,
-}
-
-pub(super) async fn calls(State(site): State<Arc<Site>>, Query(paging): Query<Paging>) -> Response {
-    let limit = paging.per_page.unwrap_or(MAX_CALLS).min(MAX_CALLS);
-    match site.read(move |state| state.calls.today(limit)).await {
-        Some(calls) => Json(CallList { calls }).into_response(),
-        None => {
-            problem(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", "the call records could not be read")
-        }
-    }
-}
-
-pub(super) async fn call(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Response {
-    let Ok(id) = id.parse::<CallId>() else {
-        return problem(StatusCode::NOT_FOUND, "no_such_call", "not the id of a call");
-    };
-    match site.read(move |state| state.desk.newest(id).or_else(|| state.calls.get(id))).await {
-        Some(Some(record)) => Json(record).into_response(),
-        Some(None) => problem(StatusCode::NOT_FOUND, "no_such_call", "this box knows no such call"),
-        None => {
-            problem(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", "the call records could not be read")
-        }
-    }
 }
 
 pub(super) async fn bubbles(State(site): State<Arc<Site>>) -> impl IntoResponse {

@@ -20,14 +20,15 @@ const UI_JS: &str = concat!(
     include_str!("static/desk.js"),
 );
 
-const UI_CSS: &str = concat!(
+pub(super) const UI_CSS: &str = concat!(
     include_str!("static/vendor/pico-2.1.1.min.css"),
     "\n",
     include_str!("static/ringside.css"),
     include_str!("static/panel.css"),
     include_str!("static/calls.css"),
     include_str!("static/accounts.css"),
-    include_str!("static/desk.css")
+    include_str!("static/desk.css"),
+    include_str!("static/reports.css")
 );
 
 const FAVICON: &str = include_str!("static/favicon.svg");
@@ -107,7 +108,8 @@ mod tests {
             include_str!("static/calls.css"),
             include_str!("static/accounts.css"),
             include_str!("static/desk.js"),
-            include_str!("static/desk.css")
+            include_str!("static/desk.css"),
+            include_str!("static/reports.css")
         );
         assert!(!ours.contains("http:") && !ours.contains("https:") && !ours.contains("@import"));
     }

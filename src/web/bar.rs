@@ -6,6 +6,8 @@ use crate::access::{Role, Task, Who};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Page {
     Live,
+    Calls,
+    Reports,
     Users,
     Tokens,
     /// A page that the bar does not name.
@@ -13,8 +15,10 @@ pub(super) enum Page {
 }
 
 /// Pages, their addresses, names and tasks, in the order of the bar.
-const PAGES: [(Page, &str, &str, Task); 3] = [
+const PAGES: &[(Page, &str, &str, Task)] = &[
     (Page::Live, "/", "Live calls", Task::Watch),
+    (Page::Calls, "/calls", "Calls", Task::Handle),
+    (Page::Reports, "/reports", "Reports", Task::Manage),
     (Page::Users, "/users", "Users", Task::Administer),
     (Page::Tokens, "/tokens", "Tokens", Task::Administer),
 ];

@@ -15,6 +15,7 @@ pub mod attribution_wording;
 mod audit;
 mod bar;
 mod bubble_view;
+pub mod calls;
 pub(crate) mod connections;
 mod cookie;
 mod desk;
@@ -34,6 +35,7 @@ mod office_book;
 mod pages;
 mod panel;
 mod recording;
+pub mod reports;
 mod retention;
 mod revoking;
 mod routes;
@@ -68,8 +70,13 @@ pub use retention::{Retention, RetentionDesk};
 pub use status::{LineTestOrder, LineTestRefused, LineTests, StatusBoard};
 pub use sync::SyncNow;
 
-use crate::{id::CallId, record::CallRecord, time::WallTime};
-
+use crate::{
+    id::CallId,
+    ledger::{Book, Listed},
+    number::Dialplan,
+    record::CallRecord,
+    time::WallTime,
+};
 use axum::{Router, middleware};
 use std::{
     future::Future,
@@ -111,6 +118,16 @@ pub trait Calls: Send + Sync {
 
     /// The newest revision of one call.
     fn get(&self, call: CallId) -> Option<CallRecord>;
+
+    /// All finished calls, to be asked.
+    fn book(&self) -> Arc<dyn Book> {
+        Arc::new(Listed::new(self.today(usize::MAX)))
+    }
+
+    /// The office's time zone, and how numbers are dialled there.
+    fn place(&self) -> (jiff::tz::TimeZone, Dialplan) {
+        (jiff::tz::TimeZone::UTC, Dialplan::NORTH_AMERICA)
+    }
 
     /// Opens an encrypted recording.
     ///

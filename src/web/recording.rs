@@ -3,7 +3,7 @@
 //! The file is the one that the record names; nothing of the address reaches the file system. Its entity tag is the
 //! record's BLAKE3, so the conditional headers are judged here and only the range is left to `ServeFile`.
 
-use super::{Calls, Site, sealed, view};
+use super::{Calls, Site, access::Asking, sealed, view};
 use crate::{
     id::CallId,
     record::{CallRecord, Ended, RecordingState},
@@ -33,10 +33,15 @@ enum Audio {
 
 pub(super) async fn audio(
     State(site): State<Arc<Site>>,
+    asking: Asking,
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
     let Ok(id) = id.parse::<CallId>() else { return said(Audio::NoSuchCall) };
+    // The index has a call when it has ended; until then it is on the board.
+    if site.state.live.snapshot().iter().any(|shown| shown.bubble.call == id && shown.ended_at.is_none()) {
+        return said(Audio::NotYet);
+    }
     let audio = site.read(move |state| match state.calls.get(id) {
         Some(record) => Audio::of(&record, &state.recordings),
         None => Audio::NoSuchCall,
@@ -49,7 +54,7 @@ pub(super) async fn audio(
             let is_played = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
             if let Some(desk) = site.state.retention.desk().filter(|_| begins && is_played) {
                 // The journal counts and logs what it refuses.
-                let _ = desk.account("page", "played", &id.to_string());
+                let _ = desk.account(&asking.0.name, "played", &id.to_string());
             }
             response
         }

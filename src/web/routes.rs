@@ -2,8 +2,8 @@
 
 use super::{
     access::{Routes, needs},
-    api, assets, audit, directory, handling, missed, pages, recording, retention, sign_in, status, stream,
-    sync, tokens, users, users_api, you,
+    api, assets, audit, calls, directory, handling, missed, pages, recording, reports, retention, sign_in,
+    status, stream, sync, tokens, users, users_api, you,
 };
 use crate::access::Task;
 use axum::routing::{delete, get, patch, post};
@@ -32,10 +32,18 @@ fn live_routes() -> Routes {
 /// The calls of before.
 fn call_routes() -> Routes {
     Routes::new()
+        .route("/calls", needs(Task::Handle, get(calls::page::calls)))
+        .route("/calls/export.csv", needs(Task::Manage, get(calls::export::csv)))
+        .route("/calls/export.json", needs(Task::Manage, get(calls::export::json)))
         .route("/calls/{id}", needs(Task::Handle, get(pages::call)))
         .route("/calls/{id}/recording", needs(Task::Listen, get(recording::audio)))
-        .route("/api/v1/calls", needs(Task::Handle, get(api::calls)))
-        .route("/api/v1/calls/{id}", needs(Task::Handle, get(api::call).patch(handling::patch)))
+        .route("/reports", needs(Task::Manage, get(reports::page)))
+        .route("/api/v1/calls", needs(Task::Handle, get(calls::api::list)))
+        .route("/api/v1/calls/summary", needs(Task::Manage, get(calls::api::summary)))
+        .route("/api/v1/calls/timeseries", needs(Task::Manage, get(calls::api::timeseries)))
+        .route("/api/v1/calls/{id}", needs(Task::Handle, get(calls::api::call).patch(handling::patch)))
+        .route("/api/v1/calls/{id}/recording", needs(Task::Listen, get(recording::audio)))
+        .route("/api/v1/tags", needs(Task::Handle, get(calls::api::tags)))
         .route("/api/v1/missed", needs(Task::Handle, get(missed::list)))
         .route("/api/v1/retention", needs(Task::Administer, get(retention::list).post(retention::ask)))
         .route("/api/v1/audit", needs(Task::Administer, get(audit::list).post(audit::account)))

@@ -352,10 +352,10 @@ async fn programs_read_the_same_facts() {
         Office::new(Path::new("nowhere"), (1..=3).map(|n| made_up::record(n, Ended::Busy)).collect());
     office.state.live.publish(made_up::ringing(4));
     let json = |text: String| serde_json::from_str::<serde_json::Value>(&text).unwrap();
-    let calls = json(office.get("/api/v1/calls?per_page=2").await.1);
+    let calls = json(office.get("/api/v1/calls?per_page=2&format=record").await.1);
     assert_eq!(calls["calls"].as_array().map(Vec::len), Some(2));
     assert_eq!(calls["calls"][0]["seq"], 3);
-    let call = json(office.get(&format!("/api/v1/calls/{}", made_up::call(1))).await.1);
+    let call = json(office.get(&format!("/api/v1/calls/{}?format=record", made_up::call(1))).await.1);
     assert_eq!(call["schema"], "ringside.call/1");
     assert_eq!(json(office.get("/api/v1/calls/x").await.1)["code"], "no_such_call");
     assert_eq!(json(office.get("/api/v1/bubbles").await.1)["bubbles"][0]["state"], "ringing");

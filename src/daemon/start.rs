@@ -7,6 +7,7 @@ use super::{
     line_book::LineBook,
     notice::Notice,
     panel::Panel,
+    proofs::{self, ProofFeed},
     reset::FactoryReset,
     signalling::{Message, Signalling},
     site,
@@ -85,9 +86,10 @@ pub fn start(options: Options) -> Result<Running, StartError> {
 
     let boot = random()?;
     let book = LineBook::open(data, config, &profile, clock)?;
+    let directory = Arc::new(Directory::from_config(config, &phones));
     let switchboard = Switchboard::new(
         book.taught(site::switchboard(config, &profile, rtp.addresses().to_vec())?),
-        Arc::new(Directory::from_config(config, &phones)),
+        Arc::clone(&directory),
         Endpoint::new(site::sip(config, sip)?, random()?),
         Numbering::new(recovered.box_id, recovered.next_seq, random()?).in_run(boot),
     );
@@ -100,6 +102,9 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let calls = StoredCalls { index: storage.index(), clock, zone: site::time_zone(config), kek };
     let desk = web::Retention::new(storage.desk());
     let (mut state, line_tests) = page_state(calls, desk, data.clone(), health);
+    let (proofs, proofs_thread) = proofs::open(config, data, recovered.box_id, directory, storage.desk())?;
+    state.proofs = proofs;
+    state.set_up = site::set_up(&options);
     let box_state = BoxState::new(config, &profile, clock, state.status.clone(), state.health.clone());
     let (upstream, orders) =
         upstream::start(&options, &profile, (&recovered, boot), &storage, (clock, &box_state), &outbox)?;
@@ -130,6 +135,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
         panel: panel_thread,
         stop_web,
         web: web_thread,
+        proofs: proofs_thread,
         upstream,
     };
     Ok(Running { sip, web, inbox: outbox, threads, hardware, reset: reset_asked })
@@ -221,6 +227,8 @@ fn page_state(
         line_tests,
         retention,
         sync: web::SyncNow::default(),
+        proofs: web::Proofs::unavailable(),
+        set_up: web::SetUp::unavailable(),
     };
     (state, orders)
 }
@@ -357,6 +365,7 @@ impl Edges {
             periods_seen: 0,
             turns_seen: 0,
             upstream: None,
+            proofs: ProofFeed::new(state.proofs.clone()),
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod line_io;
 pub mod lines_file;
 pub mod media_loop;
 pub mod pcm;
+pub mod proof_files;
 pub mod realtime;
 pub mod recording_file;
 pub mod relay;

@@ -23,7 +23,9 @@ const UI_CSS: &str = concat!(
     "\n",
     include_str!("static/ringside.css"),
     include_str!("static/panel.css"),
-    include_str!("static/calls.css")
+    include_str!("static/calls.css"),
+    include_str!("static/setup.css"),
+    include_str!("static/route.css")
 );
 
 const FAVICON: &str = include_str!("static/favicon.svg");
@@ -100,7 +102,9 @@ mod tests {
             include_str!("static/ringside.js"),
             include_str!("static/ringside.css"),
             include_str!("static/panel.css"),
-            include_str!("static/calls.css")
+            include_str!("static/calls.css"),
+            include_str!("static/setup.css"),
+            include_str!("static/route.css")
         );
         assert!(!ours.contains("http:") && !ours.contains("https:") && !ours.contains("@import"));
     }

@@ -6,12 +6,14 @@ use crate::access::{Role, Task, Who};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Page {
     Live,
+    SetUp,
     /// A page that the bar does not name.
     Other,
 }
 
 /// Pages, their addresses, names and tasks, in the order of the bar.
-const PAGES: [(Page, &str, &str, Task); 1] = [(Page::Live, "/", "Live calls", Task::Watch)];
+const PAGES: [(Page, &str, &str, Task); 2] =
+    [(Page::Live, "/", "Live calls", Task::Watch), (Page::SetUp, "/setup", "Set-up", Task::Install)];
 
 /// The bar for one person on one page.
 pub(super) struct Bar {

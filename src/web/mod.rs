@@ -20,9 +20,12 @@ mod made_up;
 mod metrics;
 mod pages;
 mod panel;
+mod proofs;
 mod recording;
 mod retention;
+mod route;
 mod sealed;
+mod setup;
 mod status;
 pub mod status_wording;
 mod stream;
@@ -36,7 +39,9 @@ pub mod wording;
 pub use health::{Health, Pulse, Report, ThreadReport};
 pub use live::{Counts, ENDED_STAYS, LiveBubbles, MAX_BUBBLES, Shown};
 pub use metrics::Metrics;
+pub use proofs::{Opened as ProofShelf, Proofs, WeakProofs};
 pub use retention::{Retention, RetentionDesk};
+pub use setup::{Facts as SetUpFacts, SetUp};
 pub use status::{LineTestOrder, LineTestRefused, LineTests, StatusBoard};
 pub use sync::SyncNow;
 
@@ -118,6 +123,10 @@ pub struct State {
     pub retention: Retention,
     /// The way of "now" to the sync client.
     pub sync: SyncNow,
+    /// Proofs of double forwarding.
+    pub proofs: Proofs,
+    /// What the installer has seen to.
+    pub set_up: SetUp,
 }
 
 /// The state and what belongs to one running server.
@@ -180,6 +189,9 @@ fn router(state: State, stop: watch::Receiver<bool>) -> Router {
         .merge(live_routes())
         .merge(call_routes())
         .merge(box_routes())
+        .merge(setup::routes())
+        .merge(proofs::page_routes())
+        .merge(proofs::api_routes())
         .merge(open_routes())
         .fallback(pages::not_found)
         .layer(middleware::from_fn(guard::guard))

@@ -5,6 +5,7 @@ use super::{
     access::Asking,
     bar::{Bar, Page},
     panel::PanelView,
+    route,
     view::{self, BubbleView, CallDetail, CallView, Player, Summary},
 };
 use crate::{id::CallId, record::CallRecord};
@@ -66,6 +67,8 @@ pub(super) async fn call(
             bar: Bar::new(Page::Other, &who),
             call,
             has_player,
+            route: route::Picture::new(&record),
+            proof: record.attribution.proof_id.map(|id| id.to_string()),
             detail: CallDetail::new(&record, state.retention.kept_until(&record)),
         })
     });
@@ -127,6 +130,9 @@ struct CallPage {
     bar: Bar,
     call: CallView,
     has_player: bool,
+    route: Option<route::Picture>,
+    /// The proof of its advertised number, as it was when the call came in.
+    proof: Option<String>,
     detail: CallDetail,
 }
 

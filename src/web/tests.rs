@@ -1,7 +1,9 @@
 //! The pages and the API as a browser or a program meets them, without a socket.
 
+mod proofs;
 mod retention;
 mod sealed;
+mod setup;
 mod status;
 
 use super::*;
@@ -50,6 +52,8 @@ impl Office {
             line_tests: LineTests::unavailable(),
             retention: Retention::unavailable(),
             sync: SyncNow::default(),
+            proofs: Proofs::unavailable(),
+            set_up: SetUp::unavailable(),
         };
         Self { state, shelf, stopping: watch::channel(false).0 }
     }

@@ -138,6 +138,8 @@ impl Office {
             names: Names::default(),
             office: Arc::new(web::EmptyBook),
             desk: web::Desk::unavailable(),
+            proofs: ringside::web::Proofs::unavailable(),
+            set_up: ringside::web::SetUp::unavailable(),
         };
         // A box with every lamp, every state and two alarms.
         let status = include_str!("data/status.json");

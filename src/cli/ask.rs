@@ -44,7 +44,7 @@ pub(super) struct Where {
 impl Where {
     /// The box of this configuration file.
     pub(super) fn configured(config: &std::path::Path) -> Self {
-        Self { web: None, config: config.to_owned() }
+        Self { web: None, socket: None, config: config.to_owned() }
     }
 
     /// The address as given, else the one in the configuration, else the usual one.

@@ -20,6 +20,7 @@ mod hatch;
 mod hold;
 mod lines;
 mod load;
+mod proof;
 mod rebuild_index;
 mod recordings;
 mod release;
@@ -97,8 +98,11 @@ enum Command {
     Token(token::Command),
     /// Show who held, released, erased, played or exported what, newest first.
     Audit(audit::Arguments),
-    /// Prove that nothing was changed since the box wrote it: journal, recordings, sidecars.
+    /// Prove that nothing was changed since the box wrote it: journal, recordings, sidecars, proofs.
     Verify(verify::Arguments),
+    /// Check a proof that an advertised number forwards to its tracking number.
+    #[command(subcommand)]
+    Proof(proof::Command),
     /// Look for what does not fit together in the data directory; changes nothing.
     Fsck(fsck::Arguments),
     /// Make the index anew from the journal; the box must not run.
@@ -169,6 +173,7 @@ pub fn main() -> ExitCode {
         Command::Token(command) => token::token(&command),
         Command::Audit(arguments) => audit::audit(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Proof(command) => proof::proof(&command),
         Command::Fsck(arguments) => fsck::run(&arguments),
         Command::RebuildIndex(arguments) => rebuild_index::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),

@@ -1,4 +1,4 @@
-//! `ringside verify`: the journal from its first segment on, every recording and every sidecar, against the box's key.
+//! `ringside verify`: the journal from its first segment on, every recording, sidecar and proof, against the box's key.
 //!
 //! Reads only, and runs beside the daemon. What is written while it reads may look broken for a moment, so a break
 //! counts if a second look finds it too.
@@ -11,12 +11,12 @@ use crate::{
     id::CallId,
     io::{
         box_key::BoxKey,
-        files::{self, JOURNAL_DIR},
+        files::{self, JOURNAL_DIR, PROOFS_DIR},
         journal::{
             check::{Break, Checked, Fault, check},
             latest::Latest,
         },
-        signing,
+        proof_files, signing,
     },
 };
 use clap::Args;
@@ -209,5 +209,10 @@ fn look(data: &Path, public_key: Option<&str>) -> io::Result<Seen> {
     findings.extend(
         recordings::orphans(data, &claimed, |call| latest.knows(call))?.into_iter().map(Finding::from),
     );
+    let (_, spoilt) = proof_files::read_all(data, key, usize::MAX)?;
+    findings.extend(spoilt.into_iter().map(|name| {
+        let (path, detail) = (format!("{PROOFS_DIR}/{name}"), Some("not as the box signed it".to_owned()));
+        Finding::from(Line { call: None, path, verdict: Verdict::Changed, detail })
+    }));
     Ok(Seen { journal, findings, recordings, sealed })
 }

@@ -4,6 +4,7 @@ use super::{
     line_book::LineBook,
     notice::Notice,
     panel::PanelStatus,
+    proofs::ProofFeed,
     sounds::{Sounds, spoken},
     status::BoxState,
 };
@@ -54,6 +55,7 @@ pub(super) struct Edges {
     pub(super) turns_seen: u64,
     /// The way to the sync client, if there is an upstream.
     pub(super) upstream: Option<Orders>,
+    pub(super) proofs: ProofFeed,
 }
 
 impl Edges {
@@ -110,6 +112,7 @@ impl Edges {
             }
             Output::Store(mut command) => {
                 self.look_up(&mut command);
+                self.proofs.stored(&mut command);
                 if let lifecycle::Command::Save(record) = &command {
                     self.ended(record);
                 }
@@ -138,8 +141,10 @@ impl Edges {
         }
     }
 
-    /// Every turn: the sync client makes way for calls at once.
-    pub(super) fn count_calls(&self, is_in_use: bool) {
+    /// Every turn: the sync client makes way for calls at once, and a test sees what the lines do.
+    pub(super) fn look(&mut self, switchboard: &Switchboard) {
+        self.proofs.look(switchboard, &self.ports);
+        let is_in_use = switchboard.is_in_use();
         self.state.upstream().calls_up.store(usize::from(is_in_use), Ordering::Relaxed);
     }
 
@@ -193,6 +198,7 @@ impl Edges {
 
     /// Once a second: shows the state of the box.
     pub(super) fn publish_state(&mut self, switchboard: &Switchboard, panel: PanelStatus) {
+        self.proofs.turn();
         let counts = (&*self.media.status, self.storage.counters());
         let sync = self.state.sync();
         let waiting = i64::try_from(sync.records_waiting + sync.recordings_waiting).unwrap_or(i64::MAX);
@@ -265,11 +271,14 @@ impl Edges {
                 }
                 self.state.line_alarm(*line, *alarm, *on);
             }
-            Report::Loop { tracking_number } => tracing::warn!(
-                %tracking_number,
-                "a call that was dialled on an office line came back: the forwarding number forwards to this \
-                 tracking number; refused, change the forwarding at the telephone company"
-            ),
+            Report::Loop { tracking_number } => {
+                self.proofs.came_back(tracking_number);
+                tracing::warn!(
+                    %tracking_number,
+                    "a call that was dialled on an office line came back: the forwarding number forwards to this \
+                     tracking number; refused, change the forwarding at the telephone company"
+                );
+            }
             // The book tells.
             Report::LineTested { .. } => {}
             Report::Learned { line, learned } => tracing::debug!(line = name(line), ?learned, "learned"),

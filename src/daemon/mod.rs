@@ -12,6 +12,7 @@
 //! | `panel` | LEDs and button |
 //! | `journal`, `storage` | the truth on the disk, recordings, the index |
 //! | `lines-file` | what is known of the lines, on the disk |
+//! | `proofs` | proofs of double forwarding, on the disk |
 //! | `web` | the live page |
 //! | `upstream` | records and recordings on their way upstream |
 
@@ -26,6 +27,7 @@ mod notice;
 mod office;
 mod office_book;
 mod panel;
+mod proofs;
 mod reset;
 mod signalling;
 mod site;
@@ -121,6 +123,7 @@ struct Threads {
     panel: JoinHandle<()>,
     stop_web: oneshot::Sender<()>,
     web: JoinHandle<()>,
+    proofs: Option<JoinHandle<()>>,
     upstream: Option<crate::io::upstream::Upstream>,
 }
 
@@ -165,6 +168,8 @@ impl Running {
         let _ = threads.media.join();
         let _ = threads.stop_web.send(());
         let _ = threads.web.join();
+        // Nobody is left who could tell the thread of proofs anything.
+        let _ = threads.proofs.map(JoinHandle::join);
         drop(threads.upstream);
         if let Ok(storage) = storage {
             storage.shutdown();

@@ -1,5 +1,6 @@
 //! A factory reset: the configuration is set aside, and on request all calls and recordings go.
 
+use super::site::SET_UP_FILE;
 use crate::{io::files, panel::button::Recordings};
 use std::{
     fs, io,
@@ -57,6 +58,8 @@ fn set_aside(config_file: &Path) -> io::Result<PathBuf> {
 
 /// What is left to be done once every file is closed.
 pub(super) fn finish(recordings: Recordings, data: &Path) {
+    // The next installer begins at the first step. None is as good.
+    let _ = fs::remove_file(data.join(SET_UP_FILE));
     match recordings {
         Recordings::Keep => tracing::warn!("factory reset: calls and recordings are kept"),
         Recordings::Erase => match files::erase(data) {

@@ -86,7 +86,7 @@ impl Signalling {
         self.give(Input::WallTime(self.clock.wall()));
         self.give(Input::ClockState(self.clock.state()));
         while !self.is_done(stop_by) {
-            self.edges.count_calls(self.switchboard.is_in_use());
+            self.edges.look(&self.switchboard);
             self.panel.look(&self.switchboard, &self.edges.state, self.starting.is_over(), self.clock.now());
             let deadlines = [self.switchboard.deadline(), self.starting.deadline(), self.panel.deadline()];
             let deadline = until(deadlines.into_iter().flatten().min(), self.clock.now());
@@ -104,7 +104,10 @@ impl Signalling {
                         self.edges.stored(&event);
                         self.give(Input::Storage(event));
                     }
-                    Message::Directory(directory) => self.give(Input::Directory(directory)),
+                    Message::Directory(directory) => {
+                        self.edges.proofs.set_directory(&directory);
+                        self.give(Input::Directory(directory));
+                    }
                     Message::Pause { call, pauses, answer } => self.pause(call, pauses, &answer),
                     Message::Button(edge) => {
                         let wishes = self.panel.edge(edge, self.clock.now());

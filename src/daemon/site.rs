@@ -1,6 +1,6 @@
 //! From the configuration and the board profile to what the machines are told.
 
-use super::sounds::Sounds;
+use super::{Options, sounds::Sounds};
 use crate::{
     audio::{caller_id::Delivery, prompt::Prompt, tone_plan::TonePlan},
     board::{self, Profile},
@@ -18,6 +18,7 @@ use crate::{
     number::Dialplan,
     sip::settings::{self as sip, Account, Mode},
     switchboard::{self, JackSettings, MachineSettings},
+    web::{SetUp, SetUpFacts},
 };
 use std::{
     io,
@@ -116,6 +117,27 @@ pub(super) fn port_audio(config: &Config, profile: &Profile) -> impl Iterator<It
     profile
         .numbered_ports()
         .filter_map(move |(_, port)| Some((port.slot(), phone(&port.name).or_else(|| line(&port.name))?)))
+}
+
+/// Where it is kept what the installer has seen to, below the data directory.
+pub(super) const SET_UP_FILE: &str = "setup.json";
+
+/// What the set-up shows of the site, and what was seen to before.
+pub(super) fn set_up(options: &Options) -> SetUp {
+    let Config { site, recording, emergency, .. } = &options.config;
+    let facts = SetUpFacts {
+        office: site.name.clone(),
+        country: site.country.clone(),
+        time_zone: site.time_zone.clone(),
+        consent: recording.policy.name().to_owned(),
+        callback: emergency.callback.clone(),
+        address: emergency.address.clone(),
+        file: options
+            .config_file
+            .as_ref()
+            .map_or("the configuration".to_owned(), |p| p.display().to_string()),
+    };
+    SetUp::open(facts, options.data.join(SET_UP_FILE))
 }
 
 /// Tones of the site's country. The check of the configuration lets no country pass that has none.

@@ -10,6 +10,7 @@ use super::{
     office::OfficeDesk,
     office_book::Books,
     panel::Panel,
+    proofs::{self, ProofFeed},
     reset::FactoryReset,
     signalling::{Message, Signalling},
     site,
@@ -109,6 +110,10 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     };
     let desk = web::Retention::new(storage.desk());
     let (mut state, line_tests) = page_state(calls, desk, (config, data), health);
+    let (proofs, proofs_thread) =
+        proofs::open(config, data, recovered.box_id, directory.newest(), storage.desk())?;
+    state.proofs = proofs;
+    state.set_up = site::set_up(&options);
     state.desk = web::Desk::new(OfficeDesk { desk: storage.desk(), signalling: outbox.clone() });
     let box_state = BoxState::new(config, &profile, clock, state.status.clone(), state.health.clone());
     let apply = upstream::directory_swap(&options, &profile, directory.clone());
@@ -143,6 +148,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
         panel: panel_thread,
         stop_web,
         web: web_thread,
+        proofs: proofs_thread,
         upstream,
     };
     Ok(Running { sip, web, inbox: outbox, threads, hardware, reset: reset_asked })
@@ -239,6 +245,8 @@ fn page_state(
         names: accounts::names(config),
         office: Arc::new(web::EmptyBook),
         desk: web::Desk::unavailable(),
+        proofs: web::Proofs::unavailable(),
+        set_up: web::SetUp::unavailable(),
     };
     (state, orders)
 }
@@ -380,6 +388,7 @@ impl Edges {
             periods_seen: 0,
             turns_seen: 0,
             upstream: None,
+            proofs: ProofFeed::new(state.proofs.clone()),
         }
     }
 }

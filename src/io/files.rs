@@ -8,12 +8,14 @@
 //! ctl.sock                          the running daemon's own socket, for programs on the box
 //! lines.json                        what is known of the lines, see `io::lines_file`
 //! directory.book, directory.log     the office's directory, see `io::directory_file`
+//! setup.json                        what the installer has seen to
 //! ballast                           free space for the journal when the disk is full
 //! journal/000001.rj                 the truth, see `io::journal`
 //! rec/2026/11/22/<call>.opus        a recording; `.opus.part` while it is written
 //! rec/2026/11/22/<call>.opus.enc    an encrypted one; `.opus.enc.part` while it is written
 //! rec/2026/11/22/<call>.json        its sidecar: the whole call record
 //! rec/2026/11/22/<call>.peaks       its waveform, never encrypted
+//! proofs/<proof>.json               a signed proof that a number forwards, see `io::proof_files`
 //! index/                            derived, see `io::store`; `index.*` while it is exchanged, or put aside
 //! ```
 
@@ -49,6 +51,9 @@ pub const RECORDINGS_DIR: &str = "rec";
 pub const JOURNAL_DIR: &str = "journal";
 /// The folder of the index below the data directory.
 pub const INDEX_DIR: &str = "index";
+
+/// The folder of proofs below the data directory.
+pub const PROOFS_DIR: &str = "proofs";
 
 const BALLAST: &str = "ballast";
 const BOX: &str = "box.json";
@@ -259,7 +264,7 @@ pub fn is_in_use(data_dir: &Path) -> bool {
     })
 }
 
-/// Removes every call and recording of a data directory that nobody uses. Its identity stays.
+/// Removes every call, recording and proof of a data directory that nobody uses. Its identity stays.
 ///
 /// # Errors
 /// A folder cannot be removed; the others are.
@@ -272,7 +277,7 @@ pub fn erase(data_dir: &Path) -> io::Result<()> {
     let waiting = ["next", "old"].map(|name| remove(&format!("{INDEX_DIR}.{name}")));
     // Who the office's customers are is nobody's business after it.
     let customers = super::directory_file::remove(data_dir);
-    [RECORDINGS_DIR, JOURNAL_DIR, INDEX_DIR]
+    [RECORDINGS_DIR, JOURNAL_DIR, INDEX_DIR, PROOFS_DIR]
         .map(remove)
         .into_iter()
         .chain(waiting)

@@ -17,6 +17,7 @@ pub mod lines_file;
 pub mod media_loop;
 pub mod pcm;
 pub mod private_files;
+pub mod proof_files;
 pub mod realtime;
 pub mod recording_file;
 pub mod relay;

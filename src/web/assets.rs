@@ -28,7 +28,9 @@ pub(super) const UI_CSS: &str = concat!(
     include_str!("static/calls.css"),
     include_str!("static/accounts.css"),
     include_str!("static/desk.css"),
-    include_str!("static/reports.css")
+    include_str!("static/reports.css"),
+    include_str!("static/setup.css"),
+    include_str!("static/route.css")
 );
 
 const FAVICON: &str = include_str!("static/favicon.svg");
@@ -109,7 +111,9 @@ mod tests {
             include_str!("static/accounts.css"),
             include_str!("static/desk.js"),
             include_str!("static/desk.css"),
-            include_str!("static/reports.css")
+            include_str!("static/reports.css"),
+            include_str!("static/setup.css"),
+            include_str!("static/route.css")
         );
         assert!(!ours.contains("http:") && !ours.contains("https:") && !ours.contains("@import"));
     }

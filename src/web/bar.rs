@@ -10,6 +10,7 @@ pub(super) enum Page {
     Reports,
     Users,
     Tokens,
+    SetUp,
     /// A page that the bar does not name.
     Other,
 }
@@ -19,6 +20,7 @@ const PAGES: &[(Page, &str, &str, Task)] = &[
     (Page::Live, "/", "Live calls", Task::Watch),
     (Page::Calls, "/calls", "Calls", Task::Handle),
     (Page::Reports, "/reports", "Reports", Task::Manage),
+    (Page::SetUp, "/setup", "Set-up", Task::Install),
     (Page::Users, "/users", "Users", Task::Administer),
     (Page::Tokens, "/tokens", "Tokens", Task::Administer),
 ];

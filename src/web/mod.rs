@@ -34,13 +34,16 @@ mod missed;
 mod office_book;
 mod pages;
 mod panel;
+mod proofs;
 mod recording;
 pub mod reports;
 mod retention;
 mod revoking;
+mod route;
 mod routes;
 mod said;
 mod sealed;
+mod setup;
 mod sign_in;
 mod status;
 pub mod status_wording;
@@ -66,7 +69,9 @@ pub use health::{Health, Pulse, Report, ThreadReport};
 pub use live::{Counts, ENDED_STAYS, LiveBubbles, MAX_BUBBLES, Shown, UNCLOSED_STAYS};
 pub use metrics::Metrics;
 pub use office_book::{EmptyBook, OfficeBook, found};
+pub use proofs::{Opened as ProofShelf, Proofs, WeakProofs};
 pub use retention::{Retention, RetentionDesk};
+pub use setup::{Facts as SetUpFacts, SetUp};
 pub use status::{LineTestOrder, LineTestRefused, LineTests, StatusBoard};
 pub use sync::SyncNow;
 
@@ -181,6 +186,10 @@ pub struct State {
     pub office: Arc<dyn OfficeBook>,
     /// Where the office writes into its calls.
     pub desk: Desk,
+    /// Proofs of double forwarding.
+    pub proofs: Proofs,
+    /// What the installer has seen to.
+    pub set_up: SetUp,
 }
 
 /// The state and what belongs to one running server.

@@ -7,6 +7,7 @@ use super::{
     bubble_view::{BubbleView, Viewer},
     missed::{self, MissedView},
     panel::PanelView,
+    route,
     view::{self, CallDetail, CallView, Player, Summary},
 };
 use crate::{id::CallId, record::CallRecord};
@@ -74,13 +75,15 @@ pub(super) async fn call(
     let Ok(id) = id.parse::<CallId>() else { return no_such_call(&asking) };
     let who = Arc::clone(&asking.0);
     let page = site.read(move |state| {
-        let record = state.calls.get(id)?;
+        let record = state.desk.newest(id).or_else(|| state.calls.get(id))?;
         let call = CallView::new(&record, &state.recordings, PAGE_COLUMNS);
         let has_player = matches!(call.player, Player::Ready { .. });
         Some(CallPage {
             bar: Bar::new(Page::Other, &who),
             call,
             has_player,
+            route: route::Picture::new(&record),
+            proof: record.attribution.proof_id.map(|id| id.to_string()),
             detail: CallDetail::new(&record, state.retention.kept_until(&record)),
         })
     });
@@ -151,6 +154,9 @@ struct CallPage {
     bar: Bar,
     call: CallView,
     has_player: bool,
+    route: Option<route::Picture>,
+    /// The proof of its advertised number, as it was when the call came in.
+    proof: Option<String>,
     detail: CallDetail,
 }
 

@@ -2,8 +2,8 @@
 
 use super::{
     access::{Routes, needs},
-    api, assets, audit, calls, directory, handling, missed, pages, recording, reports, retention, sign_in,
-    status, stream, sync, tokens, users, users_api, you,
+    api, assets, audit, calls, directory, handling, missed, pages, proofs, recording, reports, retention,
+    setup, sign_in, status, stream, sync, tokens, users, users_api, you,
 };
 use crate::access::Task;
 use axum::routing::{delete, get, patch, post};
@@ -17,6 +17,9 @@ pub(super) fn routes() -> Routes {
         .merge(box_routes())
         .merge(account_routes())
         .merge(directory::api_routes())
+        .merge(setup::routes())
+        .merge(proofs::page_routes())
+        .merge(proofs::api_routes())
         .merge(open_routes())
 }
 

@@ -122,7 +122,7 @@ impl LineTests {
         self
     }
 
-    async fn run(&self, port: String) -> Result<LineHealth, Response> {
+    pub(super) async fn run(&self, port: String) -> Result<LineHealth, Response> {
         let Some(orders) = &self.orders else {
             return Err(api::problem(
                 StatusCode::NOT_IMPLEMENTED,

@@ -3,8 +3,10 @@
 mod accounts;
 mod handling;
 mod matrix;
+mod proofs;
 mod retention;
 mod sealed;
+mod setup;
 mod status;
 
 use super::*;
@@ -58,6 +60,8 @@ impl Office {
             names: Names::default(),
             office: Arc::new(EmptyBook),
             desk: Desk::unavailable(),
+            proofs: Proofs::unavailable(),
+            set_up: SetUp::unavailable(),
         };
         Self { state, shelf, stopping: watch::channel(false).0 }
     }

@@ -106,7 +106,11 @@ pub(in crate::web) async fn call(
             Ok(question)
         });
         let question = question.map_err(|why| wrong(&why))?;
-        Ok(state.calls.get(id).map(|record| one(&record, &question, &place.zone)))
+        Ok(state
+            .desk
+            .newest(id)
+            .or_else(|| state.calls.get(id))
+            .map(|record| one(&record, &question, &place.zone)))
     });
     match answer.await {
         Some(Ok(Some(record))) => Json(record).into_response(),

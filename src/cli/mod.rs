@@ -18,6 +18,7 @@ pub mod fsck;
 mod hold;
 mod lines;
 mod load;
+mod office;
 mod rebuild_index;
 mod recordings;
 mod release;
@@ -76,6 +77,12 @@ enum Command {
     CheckConfig(check_config::Arguments),
     /// Show the calls the box has taken.
     Calls(calls::Arguments),
+    /// Show and change the numbers of the office: tracking, advertised, forwarding.
+    Numbers(office::Numbers),
+    /// Show and change the campaigns.
+    Campaigns(office::Campaigns),
+    /// Show and change the customers, or bring a list of them in.
+    Customers(office::Customers),
     /// Erase recordings or records, show what is to be erased, or call it off.
     Erase(erase::Arguments),
     /// Put a call under a legal hold.
@@ -148,6 +155,9 @@ pub fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::CheckConfig(arguments) => check_config::check_config(&arguments),
         Command::Calls(arguments) => calls::calls(&arguments),
+        Command::Numbers(arguments) => office::numbers(&arguments),
+        Command::Campaigns(arguments) => office::campaigns(&arguments),
+        Command::Customers(arguments) => office::customers(&arguments),
         Command::Erase(arguments) => erase::erase(&arguments),
         Command::Hold(arguments) => hold::hold(&arguments),
         Command::Release(arguments) => release::release(&arguments),

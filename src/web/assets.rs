@@ -23,7 +23,8 @@ const UI_CSS: &str = concat!(
     "\n",
     include_str!("static/ringside.css"),
     include_str!("static/panel.css"),
-    include_str!("static/calls.css")
+    include_str!("static/calls.css"),
+    include_str!("static/directory.css")
 );
 
 const FAVICON: &str = include_str!("static/favicon.svg");
@@ -100,7 +101,8 @@ mod tests {
             include_str!("static/ringside.js"),
             include_str!("static/ringside.css"),
             include_str!("static/panel.css"),
-            include_str!("static/calls.css")
+            include_str!("static/calls.css"),
+            include_str!("static/directory.css")
         );
         assert!(!ours.contains("http:") && !ours.contains("https:") && !ours.contains("@import"));
     }

@@ -6,12 +6,20 @@ use crate::access::{Role, Task, Who};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Page {
     Live,
+    Customers,
+    Numbers,
+    Campaigns,
     /// A page that the bar does not name.
     Other,
 }
 
 /// Pages, their addresses, names and tasks, in the order of the bar.
-const PAGES: [(Page, &str, &str, Task); 1] = [(Page::Live, "/", "Live calls", Task::Watch)];
+const PAGES: [(Page, &str, &str, Task); 4] = [
+    (Page::Live, "/", "Live calls", Task::Watch),
+    (Page::Customers, "/customers", "Customers", Task::Handle),
+    (Page::Numbers, "/numbers", "Numbers", Task::Handle),
+    (Page::Campaigns, "/campaigns", "Campaigns", Task::Handle),
+];
 
 /// The bar for one person on one page.
 pub(super) struct Bar {
@@ -30,6 +38,11 @@ pub(super) struct Link {
 impl Bar {
     pub(super) fn new(here: Page, who: &Who) -> Self {
         Self { here, role: who.role, name: who.name.clone() }
+    }
+
+    /// Whether whoever looks may search.
+    pub(super) fn may_search(&self) -> bool {
+        self.role.may(Task::Handle)
     }
 
     /// What whoever looks may open.

@@ -184,6 +184,7 @@ fn router(state: State, stop: watch::Receiver<bool>) -> Router {
         .merge(call_routes())
         .merge(box_routes())
         .merge(directory::api_routes())
+        .merge(directory::page_routes())
         .merge(open_routes())
         .fallback(pages::not_found)
         .layer(middleware::from_fn(guard::guard))

@@ -1,6 +1,6 @@
 //! Asks the running box: over its own socket, or at the address of its page.
 
-use super::{CONFIG, DATA, Failure, hatch::Hatch};
+use super::{CONFIG, DATA, Failure, hatch::Hatch, office::Method};
 use crate::{
     config::Config,
     note::Account,
@@ -263,6 +263,38 @@ impl RunningBox {
         Ok(answer.audit)
     }
 
+    /// What stands at a path of the API.
+    pub(super) fn look(&self, path: &str) -> Result<serde_json::Value, NoAnswer> {
+        let request = self.agent.get(format!("http://{}{path}", self.address));
+        self.read(request.config().timeout_global(Some(PATIENCE)).build().call())
+    }
+
+    /// Changes what stands at a path of the API; the answer is the entry as it is now, if there is one.
+    pub(super) fn change(
+        &self,
+        method: Method,
+        path: &str,
+        body: &str,
+        content_type: &str,
+    ) -> Result<serde_json::Value, NoAnswer> {
+        let address = format!("http://{}{path}", self.address);
+        let with_body = |request: ureq::RequestBuilder<ureq::typestate::WithBody>| {
+            let request = request.header("Content-Type", content_type).config();
+            request.timeout_global(Some(TEST_PATIENCE)).build().send(body)
+        };
+        let answer = match method {
+            Method::Post => with_body(self.agent.post(address)),
+            Method::Put => with_body(self.agent.put(address)),
+            Method::Delete => {
+                self.agent.delete(address).config().timeout_global(Some(TEST_PATIENCE)).build().call()
+            }
+        };
+        if answer.as_ref().is_ok_and(|answer| answer.status().as_u16() == 204) {
+            return Ok(serde_json::Value::Null);
+        }
+        self.read(answer)
+    }
+
     fn read<T: for<'a> Deserialize<'a>>(
         &self,
         answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
@@ -279,8 +311,8 @@ impl RunningBox {
     }
 }
 
-/// A port's name as a segment of a path (RFC 3986 2.1).
-fn in_path(name: &str) -> String {
+/// A name as a segment of a path (RFC 3986 2.1).
+pub(super) fn in_path(name: &str) -> String {
     let byte = |byte: u8| match byte {
         b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
         other => format!("%{other:02X}"),

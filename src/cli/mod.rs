@@ -21,6 +21,7 @@ mod hold;
 mod lines;
 mod load;
 mod proof;
+mod office;
 mod rebuild_index;
 mod recordings;
 mod release;
@@ -84,6 +85,12 @@ enum Command {
     Calls(calls::Arguments),
     /// Show what the calls add up to, or write it as a page.
     Report(report::Arguments),
+    /// Show and change the numbers of the office: tracking, advertised, forwarding.
+    Numbers(office::Numbers),
+    /// Show and change the campaigns.
+    Campaigns(office::Campaigns),
+    /// Show and change the customers, or bring a list of them in.
+    Customers(office::Customers),
     /// Erase recordings or records, show what is to be erased, or call it off.
     Erase(erase::Arguments),
     /// Put a call under a legal hold.
@@ -166,6 +173,9 @@ pub fn main() -> ExitCode {
         Command::CheckConfig(arguments) => check_config::check_config(&arguments),
         Command::Calls(arguments) => calls::calls(&arguments),
         Command::Report(arguments) => report::report(&arguments),
+        Command::Numbers(arguments) => office::numbers(&arguments),
+        Command::Campaigns(arguments) => office::campaigns(&arguments),
+        Command::Customers(arguments) => office::customers(&arguments),
         Command::Erase(arguments) => erase::erase(&arguments),
         Command::Hold(arguments) => hold::hold(&arguments),
         Command::Release(arguments) => release::release(&arguments),

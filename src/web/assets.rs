@@ -30,7 +30,8 @@ pub(super) const UI_CSS: &str = concat!(
     include_str!("static/desk.css"),
     include_str!("static/reports.css"),
     include_str!("static/setup.css"),
-    include_str!("static/route.css")
+    include_str!("static/route.css"),
+    include_str!("static/directory.css")
 );
 
 const FAVICON: &str = include_str!("static/favicon.svg");
@@ -113,7 +114,8 @@ mod tests {
             include_str!("static/desk.css"),
             include_str!("static/reports.css"),
             include_str!("static/setup.css"),
-            include_str!("static/route.css")
+            include_str!("static/route.css"),
+            include_str!("static/directory.css")
         );
         assert!(!ours.contains("http:") && !ours.contains("https:") && !ours.contains("@import"));
     }

@@ -11,6 +11,9 @@ pub(super) enum Page {
     Users,
     Tokens,
     SetUp,
+    Customers,
+    Numbers,
+    Campaigns,
     /// A page that the bar does not name.
     Other,
 }
@@ -19,6 +22,9 @@ pub(super) enum Page {
 const PAGES: &[(Page, &str, &str, Task)] = &[
     (Page::Live, "/", "Live calls", Task::Watch),
     (Page::Calls, "/calls", "Calls", Task::Handle),
+    (Page::Customers, "/customers", "Customers", Task::Handle),
+    (Page::Numbers, "/numbers", "Numbers", Task::Handle),
+    (Page::Campaigns, "/campaigns", "Campaigns", Task::Handle),
     (Page::Reports, "/reports", "Reports", Task::Manage),
     (Page::SetUp, "/setup", "Set-up", Task::Install),
     (Page::Users, "/users", "Users", Task::Administer),
@@ -42,6 +48,11 @@ pub(super) struct Link {
 impl Bar {
     pub(super) fn new(here: Page, who: &Who) -> Self {
         Self { here, role: who.role, name: who.name.clone() }
+    }
+
+    /// Whether whoever looks may search.
+    pub(super) fn may_search(&self) -> bool {
+        self.role.may(Task::Handle)
     }
 
     /// What whoever looks may open.

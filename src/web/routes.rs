@@ -17,6 +17,7 @@ pub(super) fn routes() -> Routes {
         .merge(box_routes())
         .merge(account_routes())
         .merge(directory::api_routes())
+        .merge(directory::page_routes())
         .merge(setup::routes())
         .merge(proofs::page_routes())
         .merge(proofs::api_routes())

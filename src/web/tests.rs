@@ -4,6 +4,7 @@ mod accounts;
 mod handling;
 mod matrix;
 mod proofs;
+mod directory;
 mod retention;
 mod sealed;
 mod setup;

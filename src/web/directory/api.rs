@@ -403,7 +403,7 @@ pub(super) async fn search(
 }
 
 /// What a search finds; R21: of a forwarding number whoever may not change it sees the end.
-pub(super) fn hits(directory: &Directory, text: &str, role: Role) -> Vec<Value> {
+pub(in crate::web) fn hits(directory: &Directory, text: &str, role: Role) -> Vec<Value> {
     let found = directory.find(text, MOST_HITS).into_iter();
     let show = |hit: Hit| {
         let ending = match &hit {

@@ -1,11 +1,15 @@
 //! The office's directory: numbers, campaigns, customers, jobs, call reasons; its pages, its API, its search.
 //!
 //! Everything goes through the [`DirectoryDesk`] of the daemon; `form` reads what people send, `api` and `people` answer
-//! programs, `wire` is what they get. Where there is no desk everything is empty and nothing can be changed.
+//! programs, `wire` is what they get; the `…pages` answer people with the `fields` of forms; `import` takes lists. Where there is no desk everything is empty and nothing can be changed.
 
 mod api;
+mod campaign_pages;
+mod customer_pages;
+mod fields;
 mod form;
 mod import;
+mod pages;
 mod people;
 mod wire;
 
@@ -16,15 +20,20 @@ use super::{
 use crate::{
     access::{Task, Who},
     directory::{Directory, Edit, Edited, Refused, Rule},
+    number::E164,
 };
 use axum::{
     extract::DefaultBodyLimit,
+    response::{IntoResponse, Redirect, Response},
     routing::{delete, get, post, put},
 };
 use std::{fmt, sync::Arc};
 
 /// A list of 50,000 customers as a form sends it.
 const MOST_LIST_BYTES: usize = 48 << 20;
+
+#[cfg(test)]
+pub(super) use api::hits;
 
 /// The API of the directory.
 pub(super) fn api_routes() -> Routes {
@@ -77,6 +86,61 @@ fn people_routes() -> Routes {
             "/api/v1/jobs/{id}",
             look_and_change(get(people::job), put(people::change_job).delete(people::remove_job)),
         )
+}
+
+/// The pages of the directory.
+pub(super) fn page_routes() -> Routes {
+    let change = |methods: Methods| needs(Task::Manage, methods);
+    let look = |methods: Methods| needs(Task::Handle, methods);
+    let list = |methods: Methods| needs(Task::Manage, methods.layer(DefaultBodyLimit::max(MOST_LIST_BYTES)));
+    Routes::new()
+        .route("/search", look(get(customer_pages::search)))
+        .route("/numbers", look(get(pages::numbers)))
+        .route("/numbers/new", change(get(pages::new_number)))
+        .route("/numbers/tracking", change(post(pages::add_tracking)))
+        .route("/numbers/advertised", change(post(pages::add_advertised)))
+        .route("/numbers/forwarding", change(post(pages::add_forwarding)))
+        .route("/numbers/{id}", look_and_change(get(pages::number), post(pages::change_number)))
+        .route("/numbers/{id}/porting", change(post(pages::port_number)))
+        .route("/numbers/{id}/unassign", change(post(pages::unassign)))
+        .route(
+            "/campaigns",
+            look_and_change(get(campaign_pages::campaigns), post(campaign_pages::add_campaign)),
+        )
+        .route("/campaigns/new", change(get(campaign_pages::new_campaign)))
+        .route(
+            "/campaigns/{id}",
+            look_and_change(get(campaign_pages::campaign), post(campaign_pages::change_campaign)),
+        )
+        .route("/campaigns/{id}/end", change(post(campaign_pages::end_campaign)))
+        .route(
+            "/customers",
+            look_and_change(get(customer_pages::customers), post(customer_pages::add_customer)),
+        )
+        .route("/customers/new", change(get(customer_pages::new_customer)))
+        .route("/customers/export.csv", change(get(customer_pages::export)))
+        .route("/customers/import", list(get(import::start).post(import::preview)))
+        .route("/customers/import/confirm", list(post(import::confirm)))
+        .route(
+            "/customers/{id}",
+            look_and_change(get(customer_pages::customer), post(customer_pages::change_customer)),
+        )
+        .route("/customers/{id}/merge", change(post(customer_pages::merge)))
+        .route("/customers/{id}/remove", change(post(customer_pages::remove_customer)))
+        .route("/customers/{id}/jobs", change(post(customer_pages::add_job)))
+        .route("/jobs/{id}", change(post(customer_pages::change_job)))
+        .route("/jobs/{id}/remove", change(post(customer_pages::remove_job)))
+        .route("/reasons", change(get(customer_pages::reasons).post(customer_pages::set_reasons)))
+}
+
+/// A number as people write it.
+fn said(number: &E164) -> String {
+    super::wording::number(number)
+}
+
+/// After a change: the page that shows it (RFC 9110 15.4.4).
+fn see_other(to: &str) -> Response {
+    Redirect::to(to).into_response()
 }
 
 /// Makes a change on a thread that may wait for a disk.

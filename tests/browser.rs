@@ -135,6 +135,7 @@ impl Office {
             sync: SyncNow::default(),
             accounts: Accounts::loopback_only(),
             names: Names::default(),
+            certificate: web::Certificate::none(),
         };
         // A box with every lamp, every state and two alarms.
         let status = include_str!("data/status.json");

@@ -1,6 +1,10 @@
-//! A factory reset: the configuration is set aside, and on request all calls and recordings go.
+//! A factory reset: configuration and accounts are set aside, and on request all calls and recordings go.
 
-use crate::{io::files, panel::button::Recordings};
+use crate::{
+    io::{files, private_files::PrivateDir},
+    panel::button::Recordings,
+    web,
+};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -57,6 +61,11 @@ fn set_aside(config_file: &Path) -> io::Result<PathBuf> {
 
 /// What is left to be done once every file is closed.
 pub(super) fn finish(recordings: Recordings, data: &Path) {
+    // Whoever holds the box and has lost the password gets in again, with a new claim code.
+    match PrivateDir::new(data).put_aside(web::ACCOUNTS, Some("accounts.json.before-reset")) {
+        Ok(()) => tracing::warn!("factory reset: the box is nobody's, and has a new claim code"),
+        Err(error) => tracing::error!("factory reset: the accounts are as they were: {error}"),
+    }
     match recordings {
         Recordings::Keep => tracing::warn!("factory reset: calls and recordings are kept"),
         Recordings::Erase => match files::erase(data) {

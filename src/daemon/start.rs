@@ -100,6 +100,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let calls = StoredCalls { index: storage.index(), clock, zone: site::time_zone(config), kek };
     let desk = web::Retention::new(storage.desk());
     let (mut state, line_tests) = page_state(calls, desk, (config, data), health);
+    state.certificate = accounts::certificate(config, web, data)?;
     let box_state = BoxState::new(config, &profile, clock, state.status.clone(), state.health.clone());
     let (upstream, orders) =
         upstream::start(&options, &profile, (&recovered, boot), &storage, (clock, &box_state), &outbox)?;
@@ -223,6 +224,7 @@ fn page_state(
         sync: web::SyncNow::default(),
         accounts: accounts::open(config, data),
         names: accounts::names(config),
+        certificate: web::Certificate::none(),
     };
     (state, orders)
 }

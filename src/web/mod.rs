@@ -36,6 +36,7 @@ mod stream;
 mod sync;
 #[cfg(test)]
 mod tests;
+pub(crate) mod tls;
 mod tokens;
 mod users;
 mod users_api;
@@ -44,7 +45,7 @@ mod waveform;
 pub mod wording;
 mod you;
 
-pub use accounts::{Accounts, Draft, Loopback, Made, NewToken, PrivateFiles, Refusal, Token, User};
+pub use accounts::{ACCOUNTS, Accounts, Draft, Loopback, Made, NewToken, PrivateFiles, Refusal, Token, User};
 pub use connections::Bounds;
 pub use door::{Doors, HATCH, hatch};
 pub use guard::Names;
@@ -54,6 +55,7 @@ pub use metrics::Metrics;
 pub use retention::{Retention, RetentionDesk};
 pub use status::{LineTestOrder, LineTestRefused, LineTests, StatusBoard};
 pub use sync::SyncNow;
+pub use tls::{Certificate, CertificateFacts};
 
 use crate::{access::Task, id::CallId, record::CallRecord, time::WallTime};
 use access::{Routes, needs};
@@ -79,7 +81,8 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// How often ended bubbles are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
-/// Turns of the sweep between two writings of who is signed in, which cost the card a write: 10 minutes.
+/// Turns of the sweep between two writings of who is signed in, which cost the card a write, and two looks at the
+/// certificate: 10 minutes.
 const TEND_TURNS: u64 = 600;
 /// Connections of the page: an office's browsers with six each; for each 30 s to say what it wants.
 const PAGE_BOUNDS: Bounds = Bounds { connections: 256, headers: Duration::from_secs(30) };
@@ -143,6 +146,8 @@ pub struct State {
     pub accounts: Accounts,
     /// Names of the box beside its addresses.
     pub names: Names,
+    /// What the page shows for itself over TLS; without one it is for this machine only.
+    pub certificate: Certificate,
 }
 
 /// The state and what belongs to one running server.
@@ -173,11 +178,12 @@ pub async fn serve(
 ) -> io::Result<()> {
     let Doors { page, hatch } = doors.into();
     let address = page.local_addr()?;
-    if !address.ip().is_loopback() {
+    if !address.ip().is_loopback() && state.certificate.facts().is_none() {
         let why =
-            format!("{address}: the page has no TLS yet and is served on this machine only; use 127.0.0.1");
+            format!("{address}: without a certificate the page is for this machine only; use 127.0.0.1");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     }
+    let page = door::Page::new(page, &state.certificate)?;
     let (stopping, stop) = watch::channel(false);
     let sweeping = tokio::spawn(sweep(state.clone(), state.health.watch("web", STALE_MS)));
     let router = router(state, stop.clone());
@@ -191,7 +197,7 @@ pub async fn serve(
             connections::serve(hatch, router, HATCH_BOUNDS, stopped(stop.clone())).await;
         }
     };
-    let outside = connections::serve(door::Page(page), router.clone(), PAGE_BOUNDS, stopped(stop.clone()));
+    let outside = connections::serve(page, router.clone(), PAGE_BOUNDS, stopped(stop.clone()));
     let stops = async move {
         shutdown.await;
         // No receiver left: nothing to stop.
@@ -275,7 +281,7 @@ fn account_routes() -> Routes {
         .route("/api/v1/users/{id}", needs(Task::Administer, patch(users_api::change)))
         .route("/api/v1/users/{id}/password", needs(Task::Administer, post(users_api::password)))
         .route("/api/v1/start-over", needs(Task::Administer, post(users_api::start_over)))
-        .route("/api/v1/claim-code", needs(Task::Administer, get(users_api::claim_code)))
+        .route("/api/v1/door", needs(Task::Administer, get(users_api::door)))
         .route("/api/v1/tokens", needs(Task::Administer, get(users_api::tokens).post(users_api::add_token)))
         .route("/api/v1/tokens/{id}", needs(Task::Administer, delete(users_api::revoke)))
 }
@@ -306,9 +312,12 @@ async fn sweep(state: State, pulse: Pulse) {
         pulse.beat();
         state.live.sweep(std::time::Instant::now());
         if turns.is_multiple_of(TEND_TURNS) {
-            let accounts = state.accounts.clone();
+            let state = state.clone();
             // Nobody waits for it.
-            drop(tokio::task::spawn_blocking(move || accounts.tend(wall_now())));
+            drop(tokio::task::spawn_blocking(move || {
+                state.accounts.tend(wall_now());
+                state.certificate.tend(wall_now());
+            }));
         }
     }
 }

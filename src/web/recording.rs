@@ -3,7 +3,7 @@
 //! The file is the one that the record names; nothing of the address reaches the file system. Its entity tag is the
 //! record's BLAKE3, so the conditional headers are judged here and only the range is left to `ServeFile`.
 
-use super::{Calls, Site, sealed, view};
+use super::{Calls, Site, access::Asking, sealed, view};
 use crate::{
     id::CallId,
     record::{CallRecord, Ended, RecordingState},
@@ -33,6 +33,7 @@ enum Audio {
 
 pub(super) async fn audio(
     State(site): State<Arc<Site>>,
+    asking: Asking,
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
@@ -49,7 +50,7 @@ pub(super) async fn audio(
             let is_played = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
             if let Some(desk) = site.state.retention.desk().filter(|_| begins && is_played) {
                 // The journal counts and logs what it refuses.
-                let _ = desk.account("page", "played", &id.to_string());
+                let _ = desk.account(&asking.0.name, "played", &id.to_string());
             }
             response
         }

@@ -20,7 +20,7 @@ const PLACES: [(&str, Option<Task>); 38] = [
     ("/api/v1/bubbles", Some(Task::Watch)),
     ("/api/v1/calls", Some(Task::Handle)),
     ("/api/v1/calls/{id}", Some(Task::Handle)),
-    ("/api/v1/claim-code", Some(Task::Administer)),
+    ("/api/v1/door", Some(Task::Administer)),
     ("/api/v1/lines/{port}/test", Some(Task::Install)),
     ("/api/v1/retention", Some(Task::Administer)),
     ("/api/v1/start-over", Some(Task::Administer)),

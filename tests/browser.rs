@@ -140,6 +140,7 @@ impl Office {
             desk: web::Desk::unavailable(),
             proofs: ringside::web::Proofs::unavailable(),
             set_up: ringside::web::SetUp::unavailable(),
+            certificate: web::Certificate::none(),
         };
         // A box with every lamp, every state and two alarms.
         let status = include_str!("data/status.json");

@@ -85,7 +85,7 @@ const OUTSIDE: [&str; 12] = [
 ];
 
 /// Third-party crates whose types stop where they come in.
-const STOPS: [(&str, &[&str]); 16] = [
+const STOPS: [(&str, &[&str]); 17] = [
     ("chacha20poly1305", &["recording/vault"]),
     ("crypto_box", &["recording/vault"]),
     ("rsip", &["sip/message"]),
@@ -99,8 +99,9 @@ const STOPS: [(&str, &[&str]); 16] = [
     ("tokio_postgres", &["upstream/postgres.rs"]),
     ("deadpool_postgres", &["upstream/postgres.rs"]),
     ("object_store", &["upstream/objects.rs"]),
-    ("rustls", &["upstream/tls.rs"]),
-    ("tokio_rustls", &["upstream/tls.rs"]),
+    ("rustls", &["web/tls.rs", "upstream/tls.rs"]),
+    ("tokio_rustls", &["web/tls.rs", "upstream/tls.rs"]),
+    ("rcgen", &["web/tls.rs"]),
     ("webpki", &["upstream/tls.rs"]),
 ];
 

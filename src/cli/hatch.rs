@@ -70,3 +70,31 @@ impl Transport for Stream {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::ask::{NoAnswer, Order, RunningBox};
+    use std::{os::unix::net::UnixListener, thread};
+
+    #[test]
+    fn a_box_is_asked_over_its_own_socket() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(RunningBox::on(dir.path()).is_none());
+        let path = dir.path().join("ctl.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let served = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 4096];
+            let length = stream.read(&mut request).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{\"a\":1}").unwrap();
+            String::from_utf8_lossy(&request[..length]).into_owned()
+        });
+        let running = RunningBox::on(dir.path()).unwrap();
+        let answer: serde_json::Value = running.order(&Order::Get("/api/v1/users")).unwrap();
+        assert_eq!(answer["a"], 1);
+        assert!(served.join().unwrap().starts_with("GET /api/v1/users HTTP/1.1\r\n"));
+        let gone = running.order::<serde_json::Value>(&Order::Get("/")).unwrap_err();
+        assert!(matches!(gone, NoAnswer::Unreachable(..)) && gone.to_string().contains("ctl.sock"), "{gone}");
+    }
+}

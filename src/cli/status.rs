@@ -1,11 +1,16 @@
 //! `ringside status`: the running box at this moment.
 
-use super::{Failure, ask::Where, lines, print};
+use super::{
+    Failure,
+    ask::{Order, Where},
+    lines, print,
+};
 use crate::{
     status::{BoxStatus, CallStatus, Severity, SyncState},
-    web::{status_wording as words, wording},
+    web::{CertificateFacts, status_wording as words, wording},
 };
 use clap::Args;
+use serde::Deserialize;
 use std::fmt::Write as _;
 
 #[derive(Args)]
@@ -20,14 +25,41 @@ pub(super) struct Arguments {
 const COMMAND: &str = "ringside status";
 
 pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
-    let status = arguments.asked.running().status().map_err(|error| error.failure(COMMAND))?;
+    let running = arguments.asked.running();
+    let status = running.status().map_err(|error| error.failure(COMMAND))?;
     if arguments.json {
         let json = serde_json::to_string(&status).map_err(|error| Failure::failed(error, COMMAND))?;
         print(format_args!("{json}"));
         return Ok(());
     }
     print(format_args!("{}", printable(&text(&status))));
+    // A box of another version, or one that is asked at its page, may not say.
+    if let Ok(door) = running.order::<DoorFacts>(&Order::Get("/api/v1/door")) {
+        let words = door_words(&door);
+        if !words.is_empty() {
+            print(format_args!("{}", printable(&words)));
+        }
+    }
     Ok(())
+}
+
+/// What somebody has to know who wants in.
+#[derive(Default, Deserialize)]
+struct DoorFacts {
+    #[serde(default)]
+    claim_code: Option<String>,
+    #[serde(default)]
+    certificate: Option<CertificateFacts>,
+}
+
+fn door_words(door: &DoorFacts) -> String {
+    let claim =
+        door.claim_code.as_ref().map(|code| format!("claim code {code} (this box has no administrator yet)"));
+    let shown = door.certificate.as_ref().map(|one| {
+        let until: String = one.until.to_string().chars().take(10).collect();
+        format!("https fingerprint {}\n  for {}, until {until}", one.fingerprint, one.names.join(", "))
+    });
+    [claim, shown].into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
 /// Without what could steer a terminal: names come from the trunk.
@@ -126,6 +158,22 @@ mod tests {
         ] {
             assert!(text.contains(said), "{said} is missing in\n{text}");
         }
+    }
+
+    #[test]
+    fn who_wants_in_is_told_the_code_and_the_fingerprint() {
+        let certificate = CertificateFacts {
+            fingerprint: "AB:CD".to_owned(),
+            names: vec!["ringside.local".to_owned(), "192.168.1.20".to_owned()],
+            until: crate::time::WallTime(1_795_352_709_000),
+        };
+        let door = DoorFacts { claim_code: Some("ABCD-EFGH".to_owned()), certificate: Some(certificate) };
+        assert_eq!(
+            door_words(&door),
+            "claim code ABCD-EFGH (this box has no administrator yet)\nhttps fingerprint AB:CD\n  for ringside.local, \
+             192.168.1.20, until 2026-11-22"
+        );
+        assert_eq!(door_words(&DoorFacts::default()), "");
     }
 
     #[test]

@@ -132,7 +132,7 @@ pub(super) fn users(command: &Command) -> Result<(), Failure> {
             Ok(())
         }
         Command::ClaimCode(asked) => {
-            let code: Value = order(asked, &Order::Get("/api/v1/claim-code"))?;
+            let code: Value = order(asked, &Order::Get("/api/v1/door"))?;
             say_code(asked, &code);
             Ok(())
         }

@@ -142,11 +142,6 @@ fn sip(checker: &mut Checker<'_>, raw: &raw::Sip) -> Sip {
 fn web(checker: &mut Checker<'_>, raw: &raw::Web) -> Web {
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 8480));
     let listen = checker.address("listen", &raw.listen, usual);
-    if let (Some(value), false) = (&raw.listen, listen.ip().is_loopback()) {
-        let message = "the page has no log-in yet and is only served to this machine".to_owned();
-        let remedy = format!("write \"127.0.0.1:{}\"", listen.port());
-        checker.report(Problem::new("address", message, value.span()).help(remedy));
-    }
     let mut names = Vec::new();
     for name in raw.names.iter().flat_map(|names| names.get_ref()) {
         let is_name = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);

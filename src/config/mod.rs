@@ -231,7 +231,8 @@ impl Rtp {
 /// The page and the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Web {
-    /// Address and TCP port. Default: `127.0.0.1:8480`.
+    /// Address and TCP port. On other addresses than loopback's the page takes https, under a certificate that the box
+    /// makes. Default: `127.0.0.1:8480`.
     pub listen: SocketAddr,
     /// Whether whoever reaches the page over loopback, under a loopback name, is administrator without signing in: for
     /// demos and tests. Default: false.

@@ -2,10 +2,10 @@
 
 use crate::{
     config::Config,
-    io::private_files::PrivateDir,
-    web::{self, Accounts, Loopback, Names, PrivateFiles},
+    io::{address, private_files::PrivateDir},
+    web::{self, Accounts, Certificate, Loopback, Names, PrivateFiles},
 };
-use std::{fs, io, os::unix::net::UnixListener, path::Path, sync::Arc};
+use std::{fs, io, net::SocketAddr, os::unix::net::UnixListener, path::Path, sync::Arc};
 
 /// The name that every box has on its network.
 const LOCAL: &str = "ringside.local";
@@ -36,16 +36,29 @@ pub(super) fn open(config: &Config, data: &Path) -> Accounts {
 
 /// What browsers may call the box.
 pub(super) fn names(config: &Config) -> Names {
+    Names::new(named(config))
+}
+
+/// What the page shows for itself; nothing if it is for this machine only.
+pub(super) fn certificate(config: &Config, page: SocketAddr, data: &Path) -> io::Result<Certificate> {
+    if page.ip().is_loopback() {
+        return Ok(Certificate::none());
+    }
+    let names = named(config);
+    Certificate::open(Arc::new(PrivateDir::new(data)), move || {
+        let addresses = address::all().into_iter().filter(|address| !address.is_loopback());
+        names.iter().cloned().chain(addresses.map(|address| address.to_string())).collect()
+    })
+}
+
+fn named(config: &Config) -> Vec<String> {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = host.trim();
     let of_host =
         (!host.is_empty() && host != "localhost").then(|| [host.to_owned(), format!("{host}.local")]);
-    Names::new(
-        [LOCAL.to_owned()]
-            .into_iter()
-            .chain(of_host.into_iter().flatten())
-            .chain(config.web.names.iter().cloned()),
-    )
+    let names = [LOCAL.to_owned()].into_iter().chain(of_host.into_iter().flatten());
+    let names = names.chain(config.web.names.iter().cloned()).filter(|name| name.is_ascii());
+    names.map(|name| name.to_ascii_lowercase()).collect()
 }
 
 /// The box's own socket. Without it the page works all the same.

@@ -1,7 +1,11 @@
-//! A factory reset: the configuration is set aside, and on request all calls and recordings go.
+//! A factory reset: configuration and accounts are set aside, and on request all calls and recordings go.
 
 use super::site::SET_UP_FILE;
-use crate::{io::files, panel::button::Recordings};
+use crate::{
+    io::{files, private_files::PrivateDir},
+    panel::button::Recordings,
+    web,
+};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -60,6 +64,11 @@ fn set_aside(config_file: &Path) -> io::Result<PathBuf> {
 pub(super) fn finish(recordings: Recordings, data: &Path) {
     // The next installer begins at the first step. None is as good.
     let _ = fs::remove_file(data.join(SET_UP_FILE));
+    // Whoever holds the box and has lost the password gets in again, with a new claim code.
+    match PrivateDir::new(data).put_aside(web::ACCOUNTS, Some("accounts.json.before-reset")) {
+        Ok(()) => tracing::warn!("factory reset: the box is nobody's, and has a new claim code"),
+        Err(error) => tracing::error!("factory reset: the accounts are as they were: {error}"),
+    }
     match recordings {
         Recordings::Keep => tracing::warn!("factory reset: calls and recordings are kept"),
         Recordings::Erase => match files::erase(data) {

@@ -115,6 +115,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     state.proofs = proofs;
     state.set_up = site::set_up(&options);
     state.desk = web::Desk::new(OfficeDesk { desk: storage.desk(), signalling: outbox.clone() });
+    state.certificate = accounts::certificate(config, web, data)?;
     let box_state = BoxState::new(config, &profile, clock, state.status.clone(), state.health.clone());
     let apply = upstream::directory_swap(&options, &profile, directory.clone());
     state.office = Arc::new(Books { directory: directory.clone(), accounts: state.accounts.clone() });
@@ -247,6 +248,7 @@ fn page_state(
         desk: web::Desk::unavailable(),
         proofs: web::Proofs::unavailable(),
         set_up: web::SetUp::unavailable(),
+        certificate: web::Certificate::none(),
     };
     (state, orders)
 }

@@ -20,6 +20,15 @@ pub fn towards(peer: Option<SocketAddr>) -> Option<IpAddr> {
     (!own.is_loopback() && !own.is_unspecified()).then_some(own)
 }
 
+/// Somewhere outside, for IPv6 (RFC 3849).
+const ANYWHERE_6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)), 9);
+
+/// The addresses from which the rest of the world is reached; none without a network.
+#[must_use]
+pub fn all() -> Vec<IpAddr> {
+    [towards(None), towards(Some(ANYWHERE_6))].into_iter().flatten().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

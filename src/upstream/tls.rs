@@ -1,13 +1,16 @@
-//! TLS: the receiver's certificate, the certificates of boxes, trust in the database's. The only file naming `rustls`.
+//! TLS: the receiver's certificate, the certificates of boxes, trust in the database's. Beside `web::tls` the only file naming `rustls`.
 //!
 //! A box may show a certificate instead of a token: one that the given authority has signed and that names the box's id
 //! as a DNS name or as its common name. Browsers show none and are let in without; what they may see is another matter.
 
-use crate::{id::BoxId, web::connections::Known};
+use crate::{
+    id::BoxId,
+    web::{connections::Known, tls::provider},
+};
 use axum::serve::Listener;
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
-    crypto::{CryptoProvider, ring},
+    crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::WebPkiClientVerifier,
 };
@@ -74,10 +77,6 @@ impl Known<SocketAddr> for TlsStream<TcpStream> {
 pub fn install_provider() {
     // A second call finds the first one's.
     let _ = ring::default_provider().install_default();
-}
-
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
 }
 
 /// Trust in the servers that `ca` has signed; without it in those that this machine trusts.

@@ -11,6 +11,9 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
+/// Requests of one browser under way at once over HTTP/2.
+const STREAMS: u32 = 64;
+
 /// What can say who is at its other end; a request finds it as its `ConnectInfo`.
 pub(crate) trait Known<A> {
     /// What is known of them.
@@ -18,6 +21,11 @@ pub(crate) trait Known<A> {
 
     /// Who it is; the connection came from `address`.
     fn peer(&self, address: A) -> Self::Peer;
+
+    /// Whether both ends have agreed on HTTP/2.
+    fn speaks_h2(&self) -> bool {
+        false
+    }
 }
 
 /// How many connections there may be, and how long each may take for the headers of a request.
@@ -52,8 +60,9 @@ pub(crate) async fn serve<L>(
             () = &mut shutdown => break,
         };
         let (router, peer, stopped) = (router.clone(), stream.peer(address), stopped.clone());
+        let http = if stream.speaks_h2() { Http::Two } else { Http::One };
         tokio::spawn(async move {
-            converse(stream, router, peer, bounds.headers, stopped).await;
+            converse((stream, http), router, peer, bounds.headers, stopped).await;
             drop(place);
         });
     }
@@ -63,8 +72,15 @@ pub(crate) async fn serve<L>(
     stopping.closed().await;
 }
 
+/// The version that both ends speak.
+#[derive(Clone, Copy)]
+enum Http {
+    One,
+    Two,
+}
+
 async fn converse<I, P>(
-    stream: I,
+    (stream, http): (I, Http),
     router: Router,
     peer: P,
     headers: Duration,
@@ -79,7 +95,11 @@ async fn converse<I, P>(
         request.extensions_mut().insert(ConnectInfo(peer.clone()));
         router.clone().oneshot(request)
     });
-    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+    let mut builder = match http {
+        Http::One => Builder::new(TokioExecutor::new()).http1_only(),
+        Http::Two => Builder::new(TokioExecutor::new()).http2_only(),
+    };
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS).keep_alive_interval(headers);
     builder.http1().timer(TokioTimer::new()).header_read_timeout(headers);
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {

@@ -1,9 +1,15 @@
 //! Where requests come in: the socket of the page, and the box's own socket for programs on it.
 //!
+//! The page's socket takes TLS and plain HTTP: the first byte tells. Plain HTTP from beyond this machine is only told the
+//! right address, by the guard.
+//!
 //! The box's own socket lies in the data directory and is the daemon's user's only; whoever is on it is this user or
 //! root, and so may do everything that the files of the box let them do anyway.
 
-use super::connections::Known;
+use super::{
+    connections::Known,
+    tls::{Certificate, TlsAcceptor, TlsStream},
+};
 use axum::serve::Listener;
 use std::{
     fs, io,
@@ -11,18 +17,28 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::Path,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
+    sync::{Semaphore, mpsc},
+    time::timeout,
 };
 
 /// Name of the box's own socket in its data directory.
 pub const HATCH: &str = "ctl.sock";
 /// After an accept that failed: out of file descriptors, most likely.
 const BREATH: Duration = Duration::from_millis(100);
+
+/// Handshakes under way at once.
+const HANDSHAKES: usize = 64;
+/// How long a handshake may take, from the connection's first moment.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How a TLS connection begins: a record of the kind `handshake` (RFC 8446 5.1). No HTTP method begins like this.
+const TLS_HANDSHAKE: u8 = 22;
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +63,11 @@ impl Peer {
             Self::ThisBox => None,
             Self::Network { address, .. } => Some(address.ip().to_canonical()),
         }
+    }
+
+    /// Whether others on a network may listen.
+    pub(super) fn is_overheard(self) -> bool {
+        self.address().is_some_and(|address| !address.is_loopback()) && !self.is_encrypted()
     }
 
     pub(super) const fn is_encrypted(self) -> bool {
@@ -95,6 +116,7 @@ pub fn hatch(path: &Path) -> io::Result<std::os::unix::net::UnixListener> {
 /// Bytes of a connection, whatever it runs over.
 pub(super) enum Wire {
     Tcp(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
     Unix(UnixStream),
 }
 
@@ -104,27 +126,80 @@ impl Known<Peer> for Wire {
     fn peer(&self, address: Peer) -> Peer {
         address
     }
+
+    fn speaks_h2(&self) -> bool {
+        match self {
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
+            Self::Tcp(_) | Self::Unix(_) => false,
+        }
+    }
 }
 
-/// The page's socket.
-pub(super) struct Page(pub(super) TcpListener);
+/// The page's socket. Handshakes go on beside each other, so that a slow one holds up nobody.
+pub(super) struct Page {
+    local: SocketAddr,
+    ready: mpsc::Receiver<(Wire, Peer)>,
+}
+
+impl Page {
+    /// Takes over a socket; without a certificate it takes no TLS.
+    pub(super) fn new(listener: TcpListener, certificate: &Certificate) -> io::Result<Self> {
+        let (local, acceptor) = (listener.local_addr()?, certificate.acceptor()?);
+        let (done, ready) = mpsc::channel(HANDSHAKES);
+        tokio::spawn(accept(listener, acceptor, done));
+        Ok(Self { local, ready })
+    }
+}
+
+async fn accept(mut listener: TcpListener, acceptor: Option<TlsAcceptor>, done: mpsc::Sender<(Wire, Peer)>) {
+    let room = Arc::new(Semaphore::new(HANDSHAKES));
+    while let Ok(place) = Arc::clone(&room).acquire_owned().await {
+        let (stream, address) = tokio::select! {
+            accepted = Listener::accept(&mut listener) => accepted,
+            () = done.closed() => return,
+        };
+        // A connection that is gone already has no address.
+        let Ok(local) = stream.local_addr() else { continue };
+        let (acceptor, done) = (acceptor.clone(), done.clone());
+        tokio::spawn(async move {
+            match timeout(HANDSHAKE, begin(stream, acceptor)).await {
+                Ok(Ok(wire)) => {
+                    let encrypted = matches!(wire, Wire::Tls(_));
+                    // Nobody is there to take it: the server ends.
+                    drop(done.send((wire, Peer::Network { address, local, encrypted })).await);
+                }
+                Ok(Err(error)) => tracing::debug!(%address, %error, "a TLS handshake failed"),
+                Err(_) => tracing::debug!(%address, "a connection began with nothing"),
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn begin(stream: TcpStream, acceptor: Option<TlsAcceptor>) -> io::Result<Wire> {
+    let Some(acceptor) = acceptor else { return Ok(Wire::Tcp(stream)) };
+    let mut first = [0];
+    let length = stream.peek(&mut first).await?;
+    if length == 1 && first == [TLS_HANDSHAKE] {
+        return Ok(Wire::Tls(Box::new(acceptor.accept(stream).await?)));
+    }
+    Ok(Wire::Tcp(stream))
+}
 
 impl Listener for Page {
     type Io = Wire;
     type Addr = Peer;
 
     async fn accept(&mut self) -> (Wire, Peer) {
-        loop {
-            let (stream, address) = Listener::accept(&mut self.0).await;
-            // A connection that is gone already has no address.
-            let Ok(local) = stream.local_addr() else { continue };
-            return (Wire::Tcp(stream), Peer::Network { address, local, encrypted: false });
+        match self.ready.recv().await {
+            Some(accepted) => accepted,
+            // The task that accepts ends after us only.
+            None => std::future::pending().await,
         }
     }
 
     fn local_addr(&self) -> io::Result<Peer> {
-        let local = self.0.local_addr()?;
-        Ok(Peer::Network { address: local, local, encrypted: false })
+        Ok(Peer::Network { address: self.local, local: self.local, encrypted: false })
     }
 }
 
@@ -172,6 +247,7 @@ impl AsyncRead for Wire {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(context, into),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, into),
             Self::Unix(stream) => Pin::new(stream).poll_read(context, into),
         }
     }
@@ -181,6 +257,7 @@ impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
@@ -188,6 +265,7 @@ impl AsyncWrite for Wire {
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
             Self::Unix(stream) => Pin::new(stream).poll_flush(context),
         }
     }
@@ -195,6 +273,7 @@ impl AsyncWrite for Wire {
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }

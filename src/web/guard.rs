@@ -7,6 +7,9 @@
 //!              a Host of ours? ─ no ─► 421
 //!                 │
 //!                 ▼
+//!              without TLS from beyond this machine? ─ yes ─► 307 to https
+//!                 │ no
+//!                 ▼
 //!              an order from a foreign page? ─ yes ─► 403
 //!                 │
 //!                 ▼
@@ -28,7 +31,7 @@ use axum::{
     extract::{ConnectInfo, FromRequestParts, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::Next,
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
@@ -132,6 +135,9 @@ fn by_network(
         .filter(|host| is_ours(host, peer, &gate.names))
         .ok_or_else(|| Box::new(foreign_host()))?;
     let encrypted = peer.is_some_and(Peer::is_encrypted);
+    if peer.is_some_and(Peer::is_overheard) {
+        return Err(Box::new(to_tls(request, &host)));
+    }
     let headers = request.headers();
     let cookie = cookie::read(headers, encrypted);
     let mut came = Came {
@@ -192,6 +198,15 @@ fn foreign_host() -> Response {
          write the name to `names` in [web] of the configuration\n",
     )
         .into_response()
+}
+
+/// Who comes without TLS from beyond this machine is sent where nobody can listen, and is told nothing else.
+fn to_tls(request: &Request, host: &str) -> Response {
+    if !is_look(request.method()) {
+        return (StatusCode::FORBIDDEN, "ringside takes orders over https only\n").into_response();
+    }
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    Redirect::temporary(&format!("https://{host}{path}")).into_response()
 }
 
 fn foreign_order() -> Response {

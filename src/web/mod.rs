@@ -51,6 +51,7 @@ mod stream;
 mod sync;
 #[cfg(test)]
 mod tests;
+pub(crate) mod tls;
 mod tokens;
 mod users;
 mod users_api;
@@ -59,7 +60,7 @@ mod waveform;
 pub mod wording;
 mod you;
 
-pub use accounts::{Accounts, Draft, Loopback, Made, NewToken, PrivateFiles, Refusal, Token, User};
+pub use accounts::{ACCOUNTS, Accounts, Draft, Loopback, Made, NewToken, PrivateFiles, Refusal, Token, User};
 pub use connections::Bounds;
 pub use desk::{CallDesk, Desk, NotPaused};
 pub use directory::{DirectoryDesk, DirectoryWay};
@@ -74,6 +75,7 @@ pub use retention::{Retention, RetentionDesk};
 pub use setup::{Facts as SetUpFacts, SetUp};
 pub use status::{LineTestOrder, LineTestRefused, LineTests, StatusBoard};
 pub use sync::SyncNow;
+pub use tls::{Certificate, CertificateFacts};
 
 use crate::{
     id::CallId,
@@ -101,7 +103,8 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// How often ended bubbles are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
-/// Turns of the sweep between two writings of who is signed in, which cost the card a write: 10 minutes.
+/// Turns of the sweep between two writings of who is signed in, which cost the card a write, and two looks at the
+/// certificate: 10 minutes.
 const TEND_TURNS: u64 = 600;
 /// Connections of the page: an office's browsers with six each; for each 30 s to say what it wants.
 const PAGE_BOUNDS: Bounds = Bounds { connections: 256, headers: Duration::from_secs(30) };
@@ -190,6 +193,8 @@ pub struct State {
     pub proofs: Proofs,
     /// What the installer has seen to.
     pub set_up: SetUp,
+    /// What the page shows for itself over TLS; without one it is for this machine only.
+    pub certificate: Certificate,
 }
 
 /// The state and what belongs to one running server.
@@ -220,11 +225,12 @@ pub async fn serve(
 ) -> io::Result<()> {
     let Doors { page, hatch } = doors.into();
     let address = page.local_addr()?;
-    if !address.ip().is_loopback() {
+    if !address.ip().is_loopback() && state.certificate.facts().is_none() {
         let why =
-            format!("{address}: the page has no TLS yet and is served on this machine only; use 127.0.0.1");
+            format!("{address}: without a certificate the page is for this machine only; use 127.0.0.1");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     }
+    let page = door::Page::new(page, &state.certificate)?;
     let (stopping, stop) = watch::channel(false);
     let sweeping = tokio::spawn(sweep(state.clone(), state.health.watch("web", STALE_MS)));
     let router = router(state, stop.clone());
@@ -238,7 +244,7 @@ pub async fn serve(
             connections::serve(hatch, router, HATCH_BOUNDS, stopped(stop.clone())).await;
         }
     };
-    let outside = connections::serve(door::Page(page), router.clone(), PAGE_BOUNDS, stopped(stop.clone()));
+    let outside = connections::serve(page, router.clone(), PAGE_BOUNDS, stopped(stop.clone()));
     let stops = async move {
         shutdown.await;
         // No receiver left: nothing to stop.
@@ -280,9 +286,12 @@ async fn sweep(state: State, pulse: Pulse) {
         pulse.beat();
         state.live.sweep(std::time::Instant::now());
         if turns.is_multiple_of(TEND_TURNS) {
-            let accounts = state.accounts.clone();
+            let state = state.clone();
             // Nobody waits for it.
-            drop(tokio::task::spawn_blocking(move || accounts.tend(wall_now())));
+            drop(tokio::task::spawn_blocking(move || {
+                state.accounts.tend(wall_now());
+                state.certificate.tend(wall_now());
+            }));
         }
     }
 }

@@ -80,7 +80,7 @@ fn account_routes() -> Routes {
         .route("/api/v1/users/{id}", needs(Task::Administer, patch(users_api::change)))
         .route("/api/v1/users/{id}/password", needs(Task::Administer, post(users_api::password)))
         .route("/api/v1/start-over", needs(Task::Administer, post(users_api::start_over)))
-        .route("/api/v1/claim-code", needs(Task::Administer, get(users_api::claim_code)))
+        .route("/api/v1/door", needs(Task::Administer, get(users_api::door)))
         .route("/api/v1/tokens", needs(Task::Administer, get(users_api::tokens).post(users_api::add_token)))
         .route("/api/v1/tokens/{id}", needs(Task::Administer, delete(users_api::revoke)))
 }

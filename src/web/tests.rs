@@ -1,14 +1,15 @@
 //! The pages and the API as a browser or a program meets them, without a socket.
 
-mod accounts;
+pub(super) mod accounts;
+mod directory;
 mod handling;
 mod matrix;
 mod proofs;
-mod directory;
 mod retention;
 mod sealed;
 mod setup;
 mod status;
+mod tls;
 
 use super::*;
 use crate::{
@@ -63,6 +64,7 @@ impl Office {
             desk: Desk::unavailable(),
             proofs: Proofs::unavailable(),
             set_up: SetUp::unavailable(),
+            certificate: Certificate::none(),
         };
         Self { state, shelf, stopping: watch::channel(false).0 }
     }
@@ -71,9 +73,7 @@ impl Office {
         Self::new(Path::new("nowhere"), Vec::new())
     }
 
-    async fn send(&self, mut request: Request<Body>) -> Response {
-        // As a connection over loopback, unless the test says otherwise.
-        request.extensions_mut().get_or_insert_with(|| axum::extract::ConnectInfo(loopback()));
+    async fn send(&self, request: Request<Body>) -> Response {
         router(self.state.clone(), self.stopping.subscribe()).oneshot(request).await.unwrap()
     }
 
@@ -88,6 +88,16 @@ impl Office {
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
         Events { body: response.into_body().into_data_stream() }
     }
+}
+
+/// The page's router, for somebody on this machine unless a test says who it is.
+fn router(state: State, stop: watch::Receiver<bool>) -> Router {
+    super::router(state, stop).layer(middleware::from_fn(
+        |mut request: axum::extract::Request, next: middleware::Next| {
+            request.extensions_mut().get_or_insert_with(|| axum::extract::ConnectInfo(loopback()));
+            next.run(request)
+        },
+    ))
 }
 
 /// Somebody on this machine.
@@ -265,13 +275,10 @@ async fn streams_end_with_the_server_and_are_limited() {
     let router = router(office.state.clone(), office.stopping.subscribe());
     let mut open = Vec::new();
     for _ in 0..MAX_STREAMS {
-        let mut request = to("/events").body(Body::empty()).unwrap();
-        request.extensions_mut().insert(axum::extract::ConnectInfo(loopback()));
+        let request = to("/events").body(Body::empty()).unwrap();
         open.push(router.clone().oneshot(request).await.unwrap());
     }
-    let mut one_more = to("/events").body(Body::empty()).unwrap();
-    one_more.extensions_mut().insert(axum::extract::ConnectInfo(loopback()));
-    let one_more = router.clone().oneshot(one_more).await.unwrap();
+    let one_more = router.clone().oneshot(to("/events").body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(one_more.status(), StatusCode::SERVICE_UNAVAILABLE);
 
     let mut events = Events { body: open.pop().unwrap().into_body().into_data_stream() };

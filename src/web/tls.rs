@@ -96,7 +96,8 @@ impl Certificate {
         files: Arc<dyn PrivateFiles>,
         names: impl Fn() -> Vec<String> + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        let kept = files.read(FILE).ok().flatten().and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
+        let kept =
+            files.read(FILE).ok().flatten().and_then(|bytes| serde_json::from_slice::<Kept>(&bytes).ok());
         let (now, wanted) = (wall_now(), wanted(&names));
         let standing = kept.clone().filter(|kept| kept.is_good(&wanted, now)).map(Standing::of).transpose();
         let standing = match standing {
@@ -135,7 +136,8 @@ impl Certificate {
         let Some(inner) = &self.0 else { return Ok(None) };
         let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
         let resolver = Arc::new(Resolver(Arc::clone(inner)));
-        let mut config = builder.map_err(io::Error::other)?.with_no_client_auth().with_cert_resolver(resolver);
+        let mut config =
+            builder.map_err(io::Error::other)?.with_no_client_auth().with_cert_resolver(resolver);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Some(TlsAcceptor::from(Arc::new(config))))
     }
@@ -168,7 +170,8 @@ impl Kept {
 
 impl Standing {
     fn of(kept: Kept) -> io::Result<Self> {
-        let certificate = CertificateDer::from_pem_slice(kept.certificate_pem.as_bytes()).map_err(io::Error::other)?;
+        let certificate =
+            CertificateDer::from_pem_slice(kept.certificate_pem.as_bytes()).map_err(io::Error::other)?;
         let key = PrivateKeyDer::from_pem_slice(kept.key_pem.as_bytes()).map_err(io::Error::other)?;
         let digest = Sha256::digest(certificate.as_ref());
         let fingerprint = digest.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":");
@@ -190,7 +193,12 @@ fn wanted(names: &impl Fn() -> Vec<String>) -> Vec<String> {
 }
 
 /// A new certificate, for the key of the one before if there is one. It holds also if the disk does not take it.
-fn made(files: &dyn PrivateFiles, before: Option<Kept>, names: Vec<String>, now: WallTime) -> io::Result<Standing> {
+fn made(
+    files: &dyn PrivateFiles,
+    before: Option<Kept>,
+    names: Vec<String>,
+    now: WallTime,
+) -> io::Result<Standing> {
     let key = before.and_then(|kept| KeyPair::from_pem(&kept.key_pem).ok());
     let key = key.map_or_else(KeyPair::generate, Ok).map_err(io::Error::other)?;
     let since = WallTime(now.max(EARLIEST).0.saturating_sub(DAY_MS));

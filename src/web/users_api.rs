@@ -1,7 +1,7 @@
 //! Users, tokens and the claim code for programs.
 
 use super::{
-    Site,
+    CertificateFacts, Site,
     access::Asking,
     account,
     accounts::{Draft, Made, NewToken, Refusal, Token, User},
@@ -29,6 +29,16 @@ struct UserList {
 #[derive(Serialize)]
 struct TokenList {
     tokens: Vec<Token>,
+}
+
+/// What somebody on the box has to know who wants in.
+#[derive(Serialize)]
+struct DoorFacts {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim_code: Option<String>,
+    /// None if the page is for this machine only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<CertificateFacts>,
 }
 
 #[derive(Serialize)]
@@ -139,8 +149,9 @@ pub(super) async fn password(
     answer(StatusCode::OK, made.await, |_| account(&site, &asking.0.name, "reset the password", &id))
 }
 
-pub(super) async fn claim_code(State(site): State<Arc<Site>>) -> Response {
-    Json(ClaimCode { claim_code: site.state.accounts.claim_code() }).into_response()
+pub(super) async fn door(State(site): State<Arc<Site>>) -> Response {
+    let (claim_code, certificate) = (site.state.accounts.claim_code(), site.state.certificate.facts());
+    Json(DoorFacts { claim_code, certificate }).into_response()
 }
 
 /// Puts all accounts aside. Only for programs on the box: whoever has the box has its files.

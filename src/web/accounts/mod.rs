@@ -41,7 +41,7 @@ use std::{
 use tokio::sync::{Semaphore, watch};
 
 /// File of the accounts.
-const ACCOUNTS: &str = "accounts.json";
+pub const ACCOUNTS: &str = "accounts.json";
 /// File of the claim code.
 const CLAIM_CODE: &str = "claim-code";
 /// Passwords that wait for their turn.

@@ -86,7 +86,7 @@ pub(super) fn judge(password: &str, login: &str) -> Result<(), Refusal> {
     let chars = password.chars().count();
     let lower = password.to_lowercase();
     let first = password.chars().next();
-    if chars < LEAST_CHARS || chars > MOST_CHARS {
+    if !(LEAST_CHARS..=MOST_CHARS).contains(&chars) {
         Err(Refusal::Password("a password has 10 to 200 characters: a short sentence is a good one"))
     } else if lower == login || KNOWN.contains(&lower.as_str()) || password.chars().all(|c| Some(c) == first)
     {

@@ -25,7 +25,7 @@ use crate::{
 use axum::{
     extract::DefaultBodyLimit,
     response::{IntoResponse, Redirect, Response},
-    routing::{delete, get, post, put},
+    routing::{MethodRouter, delete, get, post, put},
 };
 use std::{fmt, sync::Arc};
 
@@ -34,6 +34,8 @@ const MOST_LIST_BYTES: usize = 48 << 20;
 
 #[cfg(test)]
 pub(super) use api::hits;
+
+type Methods = MethodRouter<Arc<Site>>;
 
 /// The API of the directory.
 pub(super) fn api_routes() -> Routes {

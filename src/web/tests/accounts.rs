@@ -23,8 +23,8 @@ pub(super) const PASSWORD: &str = "the kettle is on";
 
 /// A data directory that forgets.
 #[derive(Default)]
-pub(super) struct Memory {
-    pub(super) files: Mutex<BTreeMap<String, Vec<u8>>>,
+pub(in crate::web) struct Memory {
+    pub(in crate::web) files: Mutex<BTreeMap<String, Vec<u8>>>,
     pub(super) is_full: Mutex<bool>,
 }
 
@@ -68,7 +68,7 @@ pub(super) fn signed() -> (Office, Arc<Memory>, Arc<Desk>) {
     (office, files, desk)
 }
 
-pub(super) fn form(path: &str) -> axum::http::request::Builder {
+fn form(path: &str) -> axum::http::request::Builder {
     Request::post(path)
         .header(header::HOST, "127.0.0.1:8480")
         .header(header::ORIGIN, "http://127.0.0.1:8480")
@@ -256,11 +256,15 @@ async fn guessing_is_slowed_down_and_accounted_for() {
 
     // Another address still may, until the login has had enough.
     let from = |host: u8| {
-        let mut request = form("/sign-in").body(Body::from("login=dana&password=guess")).unwrap();
+        let over_tls = Request::post("/sign-in")
+            .header(header::HOST, "127.0.0.1:8480")
+            .header(header::ORIGIN, "https://127.0.0.1:8480")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let mut request = over_tls.body(Body::from("login=dana&password=guess")).unwrap();
         let peer = Peer::Network {
             address: ([192, 0, 2, host], 5_000).into(),
             local: ([127, 0, 0, 1], 8480).into(),
-            encrypted: false,
+            encrypted: true,
         };
         request.extensions_mut().insert(ConnectInfo(peer));
         request
@@ -318,16 +322,15 @@ async fn loopback_is_trusted_by_address_and_host_and_by_no_header() {
         ("[::ffff:127.0.0.1]:5", ours, "localhost", 200),
         ("127.0.0.1:5", ours, "ringside.local:8480", 401),
         ("127.0.0.1:5", ours, "evil.example", 421),
-        ("192.0.2.7:5", theirs, "192.0.2.1:8480", 401),
-        ("192.0.2.7:5", theirs, "127.0.0.1:8480", 401),
+        ("192.0.2.7:5", theirs, "192.0.2.1:8480", 307),
+        ("192.0.2.7:5", theirs, "127.0.0.1:8480", 307),
         ("192.0.2.7:5", theirs, "192.0.2.9", 421),
     ];
     for (address, local, host, status) in table {
         let answer = office.send(from(address, local, host)).await;
         assert_eq!(answer.status().as_u16(), status, "{address} for {host} at {local}");
     }
-    let mut nobody = from("127.0.0.1:5", ours, "127.0.0.1");
-    nobody.extensions_mut().remove::<ConnectInfo<Peer>>();
+    let mut nobody = from("192.0.2.7:5", theirs, "evil.example");
     nobody.extensions_mut().insert(ConnectInfo(Peer::ThisBox));
     assert_eq!(office.send(nobody).await.status(), StatusCode::OK, "the box's own socket");
 }

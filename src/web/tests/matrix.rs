@@ -20,7 +20,7 @@ const PLACES: &[(&str, Place)] = &[
     ("/api/v1/bubbles", Place::For(Task::Watch)),
     ("/api/v1/calls", Place::For(Task::Handle)),
     ("/api/v1/calls/{id}", Place::For(Task::Handle)),
-    ("/api/v1/claim-code", Place::For(Task::Administer)),
+    ("/api/v1/door", Place::For(Task::Administer)),
     ("/api/v1/lines/{port}/test", Place::For(Task::Install)),
     ("/api/v1/retention", Place::For(Task::Administer)),
     ("/api/v1/start-over", Place::For(Task::Administer)),

@@ -133,5 +133,5 @@ async fn a_recording_that_is_played_is_accounted_for_once() {
     assert_eq!(office.send(head).await.status(), StatusCode::OK);
     let gone = format!("/calls/{}/recording", made_up::call(9));
     office.get(&gone).await;
-    assert_eq!(*desk.accounts.lock().unwrap(), [format!("page played {}", made_up::call(1))]);
+    assert_eq!(*desk.accounts.lock().unwrap(), [format!("this box played {}", made_up::call(1))]);
 }

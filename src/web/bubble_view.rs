@@ -107,7 +107,7 @@ pub(super) struct DeskView {
     pub(super) is_theirs: bool,
     /// `pause` or `resume`, while the call is recorded.
     pub(super) recording: Option<&'static str>,
-    /// Whether there is something to write down yet: nobody writes while it rings.
+    /// Nobody writes while it rings, and a missed call is in a list of its own.
     pub(super) form: Option<FormView>,
 }
 
@@ -146,8 +146,7 @@ impl DeskView {
                 BubbleState::Paused => Some("resume"),
                 BubbleState::Ringing | BubbleState::Live | BubbleState::Ended => None,
             },
-            form: (bubble.state != BubbleState::Ringing)
-                .then(|| FormView::new(handling, &viewer.reasons, is_over)),
+            form: bubble.answered_at.is_some().then(|| FormView::new(handling, &viewer.reasons, is_over)),
         }
     }
 }

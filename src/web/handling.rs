@@ -152,14 +152,15 @@ struct Problem {
     call: Option<Box<CallRecord>>,
 }
 
-fn problem(why: &Refusal, now: Option<CallRecord>) -> Response {
+fn problem(why: &Refusal, now: Option<Box<CallRecord>>) -> Response {
     let (status, code, title) = why.words();
-    let call = now.filter(|_| status == StatusCode::CONFLICT).map(Box::new);
+    let call = now.filter(|_| status == StatusCode::CONFLICT);
     let body = Problem { title, status: status.as_u16(), code, call };
     (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(body)).into_response()
 }
 
-type Done = Result<CallRecord, (Refusal, Option<CallRecord>)>;
+/// What came of it; of a refusal also the record as it is now.
+type Done = Result<CallRecord, (Refusal, Option<Box<CallRecord>>)>;
 
 /// Does something with a call on a thread that may wait.
 async fn with_call(
@@ -172,7 +173,8 @@ async fn with_call(
         return Err((Refusal::Edit(EditRefused::UnknownCall), None));
     };
     let who = Arc::clone(who);
-    let done = site.read(move |state| act(state, id, &who).map_err(|why| (why, state.desk.newest(id))));
+    let done = site
+        .read(move |state| act(state, id, &who).map_err(|why| (why, state.desk.newest(id).map(Box::new))));
     done.await.unwrap_or(Err((Refusal::Unreadable, None)))
 }
 

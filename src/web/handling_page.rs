@@ -25,7 +25,7 @@ pub(super) fn refused(
     site: &Site,
     asking: &Asking,
     why: &Refusal,
-    now: Option<CallRecord>,
+    now: Option<Box<CallRecord>>,
     fields: &Fields,
 ) -> Response {
     let (status, _, words) = why.words();

@@ -236,7 +236,7 @@ async fn the_stream_opens_with_the_board_and_goes_on_with_changes() {
 
     office.state.live.publish(made_up::ended(1));
     events.next().await.unwrap();
-    office.state.live.sweep(std::time::Instant::now() + ENDED_STAYS);
+    office.state.live.sweep(std::time::Instant::now() + UNCLOSED_STAYS);
     assert!(events.next().await.unwrap().contains("hx-swap=\"delete\""));
 }
 

@@ -73,8 +73,10 @@ fn of_a_paused_stretch_nothing_is_in_the_recording_and_the_note_is_on_the_record
         println!("{name}: {before:?} before, {within:?} within, {after:?} after");
         assert_eq!(within.0, 0, "{name}");
         assert!(within.1 >= 145 && before.0 * 10 >= before.1 * 9 && after.0 * 10 >= after.1 * 9, "{name}");
-        let loudest =
-            leg[(8 * (at_ms + 30)) as usize..(8 * (until_ms - 10)) as usize].iter().map(|s| s.unsigned_abs());
-        assert!(loudest.max() < Some(30), "{name}: silence");
+        // What was said before the press rings on in the codec's filters for a while, and nothing else is there.
+        let quiet = (8 * (at_ms + 100)) as usize..(8 * (until_ms - 40)) as usize;
+        let loudest = leg[quiet].iter().map(|sample| sample.unsigned_abs()).max();
+        println!("{name}: the loudest sample within is {loudest:?}");
+        assert!(loudest <= Some(8), "{name}: {loudest:?}");
     }
 }

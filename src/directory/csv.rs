@@ -3,7 +3,7 @@
 
 use super::{Book, edit::CustomerForm};
 use crate::number::E164;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A file of 50,000 customers has about 5 MB.
 const MOST_BYTES: usize = 16 << 20;
@@ -102,6 +102,7 @@ impl Csv {
         let mut preview = Preview { rows: self.rows.len(), columns: named.collect(), ..Preview::default() };
         let external = book.external_ids();
         let mut seen: BTreeMap<E164, usize> = BTreeMap::new();
+        let mut claimed = BTreeSet::new();
         let mut forms = Vec::new();
         for (index, row) in self.rows.iter().enumerate() {
             let form = match self.form(row, &number) {
@@ -116,7 +117,9 @@ impl Csv {
                 }
             };
             let by_id = form.external_id.as_ref().map(|id| external.get(id).copied());
-            let known = by_id.unwrap_or_else(|| form.numbers.iter().find_map(|number| book.owner(number)));
+            let by_number = || form.numbers.iter().find_map(|number| book.owner(number));
+            let known = by_id.unwrap_or_else(|| by_number().filter(|id| !claimed.contains(id)));
+            claimed.extend(known);
             let is_shared = |number: &&E164| {
                 seen.contains_key(number) || book.owner(number).is_some_and(|owner| Some(owner) != known)
             };

@@ -152,7 +152,10 @@ fn import(book: &Book, customers: &[(CustomerId, CustomerForm)], by: &By) -> Res
         let owner = |number: &E164| owners.get(number).copied().or_else(|| book.owner(number));
         let found = match &external_id {
             Some(external_id) => external.get(external_id).copied(),
-            None => form.numbers.iter().find_map(owner),
+            // Another row with a number of somebody in this list is somebody else.
+            None => {
+                form.numbers.iter().find_map(|number| book.owner(number)).filter(|id| !all.contains_key(id))
+            }
         };
         let id = found.unwrap_or(*id);
         let before = all.remove(&id).or_else(|| book.customer(id));

@@ -40,6 +40,9 @@ fn a_number_that_is_added_rings_and_the_call_in_progress_goes_on() {
     stranger.ack("");
 
     let campaign = add_number(site, "group1");
+    let audit =
+        || web::get(site.web(), "/api/v1/audit").is_ok_and(|(_, body)| body.contains("added the campaign"));
+    assert!(process::eventually(process::PATIENCE, audit).is_some(), "every change is in the audit");
     first.talk(Duration::from_secs(1), Some(CALLER_HZ));
     let mut second = Peer::new(site.peer(), site.sip(), UNKNOWN_NUMBER);
     let offer = second.sdp("sendrecv");

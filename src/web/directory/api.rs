@@ -140,9 +140,14 @@ fn target(edit: &Result<Edit, Refused>) -> Option<E164> {
 
 // Trackers.
 
+/// Every tracking number as `role` may see it.
+pub(in crate::web) fn trackers_for(directory: &Directory, role: Role) -> Vec<Value> {
+    wire::trackers(directory, role).into_iter().filter_map(value).collect()
+}
+
 pub(super) async fn trackers(State(site): State<Arc<Site>>, asking: Asking) -> Response {
     let directory = site.state.directory.newest();
-    list("trackers", wire::trackers(&directory, asking.0.role))
+    list("trackers", trackers_for(&directory, asking.0.role))
 }
 
 pub(super) async fn tracker(
@@ -196,7 +201,7 @@ fn show_number(directory: &Directory, number: &E164, role: Role) -> Option<Value
     let (entry, source) = directory.number(number)?;
     match &entry.used {
         Use::Tracking { .. } => value(wire::tracker(directory, entry, source, role)?),
-        Use::Advertised { .. } => value(wire::advertised(directory, entry, source)?),
+        Use::Advertised { .. } => value(wire::advertised(directory, entry, source, role)?),
         Use::Forwarding | Use::Unassigned => value(entry),
     }
 }
@@ -210,11 +215,12 @@ async fn remove_number(site: &Site, asking: &Asking, id: &str, what: &str, is: f
 
 // Advertised numbers.
 
-pub(super) async fn advertised_numbers(State(site): State<Arc<Site>>) -> Response {
+pub(super) async fn advertised_numbers(State(site): State<Arc<Site>>, asking: Asking) -> Response {
     let directory = site.state.directory.newest();
     let numbers = directory.numbers().into_iter();
-    let all: Vec<_> =
-        numbers.filter_map(|(entry, source)| wire::advertised(&directory, entry, source)).collect();
+    let all: Vec<_> = numbers
+        .filter_map(|(entry, source)| wire::advertised(&directory, entry, source, asking.0.role))
+        .collect();
     list("advertised_numbers", all)
 }
 

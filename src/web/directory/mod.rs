@@ -3,7 +3,7 @@
 //! Everything goes through the [`DirectoryDesk`] of the daemon; `form` reads what people send, `api` and `people` answer
 //! programs, `wire` is what they get; the `…pages` answer people with the `fields` of forms; `import` takes lists. Where there is no desk everything is empty and nothing can be changed.
 
-mod api;
+pub(in crate::web) mod api;
 mod campaign_pages;
 mod customer_pages;
 mod fields;
@@ -31,9 +31,6 @@ use std::{fmt, sync::Arc};
 
 /// A list of 50,000 customers as a form sends it.
 const MOST_LIST_BYTES: usize = 48 << 20;
-
-#[cfg(test)]
-pub(super) use api::hits;
 
 type Methods = MethodRouter<Arc<Site>>;
 

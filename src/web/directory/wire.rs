@@ -77,8 +77,13 @@ pub(super) fn tracker<'a>(
         override_reason: entry.override_reason.as_deref(),
         verified: entry.verified.as_ref(),
         from: from(source),
-        history: &entry.history,
+        history: history(entry, role),
     })
+}
+
+/// R21: a history names forwarding numbers.
+fn history(entry: &NumberEntry, role: Role) -> &[Change] {
+    if role.may(Task::Manage) { &entry.history } else { &[] }
 }
 
 /// An advertised number.
@@ -103,6 +108,7 @@ pub(super) fn advertised<'a>(
     directory: &'a Directory,
     entry: &'a NumberEntry,
     source: Source,
+    role: Role,
 ) -> Option<AdvertisedOut<'a>> {
     let Use::Advertised { forwards_to, campaign, porting_since } = &entry.used else { return None };
     let target = directory.lookup(forwards_to).map(|target| target.campaign.id.as_str());
@@ -117,7 +123,7 @@ pub(super) fn advertised<'a>(
         override_reason: entry.override_reason.as_deref(),
         verified: entry.verified.as_ref(),
         from: from(source),
-        history: &entry.history,
+        history: history(entry, role),
     })
 }
 

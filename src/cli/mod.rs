@@ -77,9 +77,9 @@ enum Command {
     /// Say everything that is wrong with a configuration.
     CheckConfig(check_config::Arguments),
     /// Show the calls the box has taken.
-    Calls(calls::Arguments),
+    Calls(Box<calls::Arguments>),
     /// Show what the calls add up to, or write it as a page.
-    Report(report::Arguments),
+    Report(Box<report::Arguments>),
     /// Erase recordings or records, show what is to be erased, or call it off.
     Erase(erase::Arguments),
     /// Put a call under a legal hold.

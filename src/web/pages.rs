@@ -4,10 +4,11 @@ use super::{
     Site, State,
     access::Asking,
     bar::{Bar, Page},
+    calls::timeline::{self, Timeline},
     panel::PanelView,
-    view::{self, BubbleView, CallDetail, CallView, Player, Summary},
+    view::{self, BubbleView, CallDetail, CallView, Fact, Player, Summary},
 };
-use crate::{id::CallId, record::CallRecord};
+use crate::{access::Task, id::CallId, record::CallRecord};
 use askama::Template;
 use axum::{
     extract::{self, Path},
@@ -66,6 +67,9 @@ pub(super) async fn call(
             bar: Bar::new(Page::Other, &who),
             call,
             has_player,
+            course: Timeline::new(&record),
+            office: timeline::office(&record),
+            keeps: who.role.may(Task::Administer),
             detail: CallDetail::new(&record, state.retention.kept_until(&record)),
         })
     });
@@ -127,6 +131,10 @@ struct CallPage {
     bar: Bar,
     call: CallView,
     has_player: bool,
+    course: Option<Timeline>,
+    office: Vec<Fact>,
+    /// Whether whoever looks may hold and erase.
+    keeps: bool,
     detail: CallDetail,
 }
 

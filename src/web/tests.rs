@@ -1,5 +1,6 @@
 //! The pages and the API as a browser or a program meets them, without a socket.
 
+mod calls;
 mod retention;
 mod sealed;
 mod status;

@@ -7,9 +7,9 @@ use crate::{
 };
 
 /// Gives the same answer to everybody and keeps what was accounted for.
-struct Desk {
+pub(super) struct Desk {
     answer: Result<Answer, Refused>,
-    accounts: Mutex<Vec<String>>,
+    pub(super) accounts: Mutex<Vec<String>>,
 }
 
 impl RetentionDesk for Arc<Desk> {
@@ -43,7 +43,7 @@ impl RetentionDesk for Arc<Desk> {
     }
 }
 
-fn office_with(answer: Result<Answer, Refused>, dir: &Path) -> (Office, Arc<Desk>) {
+pub(super) fn office_with(answer: Result<Answer, Refused>, dir: &Path) -> (Office, Arc<Desk>) {
     let mut office = Office::new(dir, vec![recorded(1, dir)]);
     let desk = Arc::new(Desk { answer, accounts: Mutex::default() });
     office.state.retention = Retention::new(desk.clone());
@@ -133,5 +133,5 @@ async fn a_recording_that_is_played_is_accounted_for_once() {
     assert_eq!(office.send(head).await.status(), StatusCode::OK);
     let gone = format!("/calls/{}/recording", made_up::call(9));
     office.get(&gone).await;
-    assert_eq!(*desk.accounts.lock().unwrap(), [format!("page played {}", made_up::call(1))]);
+    assert_eq!(*desk.accounts.lock().unwrap(), [format!("this box played {}", made_up::call(1))]);
 }

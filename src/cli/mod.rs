@@ -82,9 +82,9 @@ enum Command {
     /// Say everything that is wrong with a configuration.
     CheckConfig(check_config::Arguments),
     /// Show the calls the box has taken.
-    Calls(calls::Arguments),
+    Calls(Box<calls::Arguments>),
     /// Show what the calls add up to, or write it as a page.
-    Report(report::Arguments),
+    Report(Box<report::Arguments>),
     /// Show and change the numbers of the office: tracking, advertised, forwarding.
     Numbers(office::Numbers),
     /// Show and change the campaigns.

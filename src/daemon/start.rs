@@ -101,13 +101,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let health = web::Health::new();
     let pulse = health.watch("line-io", LINES_STALE_MS);
     let lines = line_thread(lines, orders, outbox.clone(), clock, pulse)?;
-    let calls = StoredCalls {
-        index: storage.index(),
-        clock,
-        zone: site::time_zone(config),
-        plan: site::dialplan(config),
-        kek,
-    };
+    let calls = StoredCalls::of(config, storage.index(), clock, kek);
     let desk = web::Retention::new(storage.desk());
     let (mut state, line_tests) = page_state(calls, desk, (config, data), health);
     let (proofs, proofs_thread) =

@@ -1,6 +1,8 @@
 //! The stored calls as the page reads them, and the desk that takes requests about them.
 
+use super::site;
 use crate::{
+    config::Config,
     id::CallId,
     io::{clock::Clock, recording_file::Audio, storage::Desk, store::Index},
     ledger::Book,
@@ -28,6 +30,12 @@ pub(super) struct StoredCalls {
 }
 
 impl StoredCalls {
+    /// The calls of an index, where the configuration says that the office is.
+    pub(super) fn of(config: &Config, index: Index, clock: Clock, kek: Option<Kek>) -> Self {
+        let (zone, plan) = (site::time_zone(config), site::dialplan(config));
+        Self { index, clock, zone, plan, kek }
+    }
+
     fn midnight(&self) -> WallTime {
         let now = i64::try_from(self.clock.wall().0).unwrap_or(0);
         let stamp = jiff::Timestamp::from_millisecond(now).unwrap_or_default();

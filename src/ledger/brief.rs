@@ -207,3 +207,71 @@ fn name(record: &CallRecord) -> String {
 pub fn digits(number: &E164) -> u64 {
     number.digits().parse().unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        handling::{Claim, CustomerLink},
+        ledger::made_up::record,
+    };
+
+    #[test]
+    fn a_brief_says_what_the_record_says() {
+        let mut full = record(7);
+        full.handling.claimed_by = Some(Claim {
+            user_id: Some("usr_1".to_owned()),
+            name: "Dana".to_owned(),
+            how: "port".to_owned(),
+        });
+        full.handling.tags = vec!["a".to_owned(), "b".to_owned()];
+        full.handling.lead_status = Some(label::NOT_A_LEAD.to_owned());
+        full.handling.prior_calls = Some(0);
+        let bytes = write(&full);
+        let brief = Brief::read(full.start_time, full.seq, &bytes).unwrap();
+        assert_eq!(
+            (brief.answer, brief.booking, brief.lead),
+            (AnswerStatus::Answered, Booking::NotLead, Lead::None)
+        );
+        assert_eq!((brief.first, brief.recorded, brief.caller), (Some(true), false, 12_065_550_107));
+        assert_eq!((brief.ring_ms, brief.talk_ms, brief.total_ms), (Some(6_000), Some(42_000), 50_000));
+        assert_eq!(brief.agent, names::key(Kind::Agent, "usr_1"));
+        assert!(brief.has_tag(names::short(Kind::Tag, "a")) && !brief.has_tag(names::short(Kind::Tag, "c")));
+        assert_eq!((brief.tags().count(), brief.name), (2, "dana ortiz"));
+    }
+
+    #[test]
+    fn a_withheld_number_and_its_name_cannot_be_searched_for() {
+        let mut hidden = record(7);
+        hidden.customer_number_presentation = Presentation::Restricted;
+        let bytes = write(&hidden);
+        let brief = Brief::read(hidden.start_time, 7, &bytes).unwrap();
+        assert_eq!((brief.caller, brief.name), (0, ""));
+    }
+
+    #[test]
+    fn a_long_name_is_cut_between_two_letters() {
+        let mut long = record(7);
+        let link = CustomerLink { name: "Ł".repeat(40), ..CustomerLink::clone(&customer()) };
+        long.handling.customer = Some(link);
+        let bytes = write(&long);
+        assert_eq!(Brief::read(long.start_time, 7, &bytes).unwrap().name, "ł".repeat(20));
+    }
+
+    fn customer() -> CustomerLink {
+        CustomerLink {
+            id: "cus_1".to_owned(),
+            external_id: None,
+            name: String::new(),
+            matched: "number".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_is_no_brief_is_not_read() {
+        let bytes = write(&record(7));
+        for end in 0..49 {
+            assert_eq!(Brief::read(WallTime(1), 1, &bytes[..end]), None, "{end}");
+        }
+    }
+}

@@ -35,6 +35,9 @@ pub const PARAMETERS: [&str; 15] = [
     "company_id",
 ];
 
+/// Parameters that are none of a filter, and their values.
+pub type Others<'a> = Vec<(&'a str, &'a str)>;
+
 /// A parameter that is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{parameter}`: {why}")]
@@ -158,10 +161,7 @@ impl Filter {
     ///
     /// # Errors
     /// Which one is not what it should be.
-    pub fn of<'a>(
-        pairs: &'a [(String, String)],
-        site: &Site,
-    ) -> Result<(Self, Vec<(&'a str, &'a str)>), Wrong> {
+    pub fn of<'a>(pairs: &'a [(String, String)], site: &Site) -> Result<(Self, Others<'a>), Wrong> {
         let mut filter = Self::default();
         let mut others = Vec::new();
         for (at, (parameter, value)) in pairs.iter().enumerate() {

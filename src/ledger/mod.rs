@@ -9,6 +9,8 @@ pub mod calendar;
 pub mod filter;
 pub mod label;
 pub mod listed;
+#[cfg(test)]
+mod made_up;
 pub mod names;
 pub mod report;
 pub mod search;

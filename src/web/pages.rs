@@ -5,12 +5,13 @@ use super::{
     access::Asking,
     bar::{Bar, Page},
     bubble_view::{BubbleView, Viewer},
+    calls::timeline::{self, Timeline},
     missed::{self, MissedView},
     panel::PanelView,
     route,
-    view::{self, CallDetail, CallView, Player, Summary},
+    view::{self, CallDetail, CallView, Fact, Player, Summary},
 };
-use crate::{id::CallId, record::CallRecord};
+use crate::{access::Task, id::CallId, record::CallRecord};
 use askama::Template;
 use axum::{
     extract::{self, Path},
@@ -84,6 +85,9 @@ pub(super) async fn call(
             has_player,
             route: route::Picture::new(&record),
             proof: record.attribution.proof_id.map(|id| id.to_string()),
+            course: Timeline::new(&record),
+            office: timeline::office(&record),
+            keeps: who.role.may(Task::Administer),
             detail: CallDetail::new(&record, state.retention.kept_until(&record)),
         })
     });
@@ -157,6 +161,10 @@ struct CallPage {
     route: Option<route::Picture>,
     /// The proof of its advertised number, as it was when the call came in.
     proof: Option<String>,
+    course: Option<Timeline>,
+    office: Vec<Fact>,
+    /// Whether whoever looks may hold and erase.
+    keeps: bool,
     detail: CallDetail,
 }
 

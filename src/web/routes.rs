@@ -41,6 +41,7 @@ fn call_routes() -> Routes {
         .route("/calls/export.json", needs(Task::Manage, get(calls::export::json)))
         .route("/calls/{id}", needs(Task::Handle, get(pages::call)))
         .route("/calls/{id}/recording", needs(Task::Listen, get(recording::audio)))
+        .route("/calls/{id}/keep", needs(Task::Administer, get(calls::keep::show).post(calls::keep::ask)))
         .route("/reports", needs(Task::Manage, get(reports::page)))
         .route("/api/v1/calls", needs(Task::Handle, get(calls::api::list)))
         .route("/api/v1/calls/summary", needs(Task::Manage, get(calls::api::summary)))

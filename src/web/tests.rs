@@ -1,6 +1,7 @@
 //! The pages and the API as a browser or a program meets them, without a socket.
 
 pub(super) mod accounts;
+mod calls;
 mod directory;
 mod handling;
 mod matrix;

@@ -166,8 +166,6 @@ pub(super) struct CallDetail {
     pub(super) timing: Vec<Fact>,
     pub(super) sound: Vec<Fact>,
     pub(super) recording: Vec<Fact>,
-    /// What the office has of the call.
-    pub(super) office: Vec<Fact>,
     pub(super) warnings: Vec<String>,
     pub(super) legs: Vec<LegView>,
     pub(super) route: Vec<HopView>,
@@ -215,7 +213,6 @@ impl CallDetail {
             timing: timing(record),
             sound: sound(record),
             recording: recording(record, until),
-            office: office(record),
             warnings: warnings(record),
             legs: legs.collect(),
             route: route.collect(),
@@ -268,22 +265,6 @@ fn timing(record: &CallRecord) -> Vec<Fact> {
         ("On hold", (timing.hold > 0).then(|| wording::duration(timing.hold))),
         ("Whole call", Some(wording::duration(timing.total))),
         ("Safe on disk after", record.journaled_ms.map(milliseconds)),
-    ])
-}
-
-/// What the office made of it.
-fn office(record: &CallRecord) -> Vec<Fact> {
-    let handling = &record.handling;
-    list([
-        ("Customer", handling.customer.as_ref().map(|customer| customer.name.clone())),
-        ("Job", handling.job.as_ref().map(|job| job.job_number.clone())),
-        ("Taken by", handling.claimed_by.as_ref().map(|claim| claim.name.clone())),
-        ("Earlier calls", handling.prior_calls.map(|prior| prior.to_string())),
-        ("Reason", handling.reason.clone()),
-        ("Lead", handling.lead_status.as_deref().map(wording::plain)),
-        ("Call-back", handling.call_back.as_deref().map(wording::plain)),
-        ("Tags", (!handling.tags.is_empty()).then(|| handling.tags.join(", "))),
-        ("Note", handling.note.clone()),
     ])
 }
 

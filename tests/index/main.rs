@@ -286,3 +286,45 @@ fn the_audit_is_paged_by_time() {
     let key = rest[0].0;
     assert_eq!(key.to_string().parse(), Ok(key));
 }
+
+#[test]
+fn the_index_finds_and_adds_up_what_a_list_in_memory_does() {
+    use ringside::{
+        ledger::{Book as _, Filter, Listed, filter::Site, report::report, search},
+        number::Dialplan,
+    };
+    let (_dir, index) = new_index();
+    let mut records: Vec<CallRecord> = (1..=120).map(|seq| *handled(seq)).collect();
+    let facts: Vec<Fact> =
+        records.iter().map(|record| Fact::Call(Kind::Ended, Box::new(record.clone()))).collect();
+    index.apply(&facts, None).unwrap();
+    // A later revision of a call takes the place of the one before, also in brief.
+    records[30].rev = 9;
+    records[30].handling.tags = vec!["late".to_owned()];
+    index.apply(&[Fact::Call(Kind::Ended, Box::new(records[30].clone()))], None).unwrap();
+    let listed = Listed::new(records);
+    assert_eq!(index.names().unwrap(), listed.names().unwrap());
+    let plan = Dialplan::for_country("US").unwrap();
+    let site = Site { zone: jiff::tz::TimeZone::UTC, plan, now: START };
+    for asked in [&[][..], &[("answered", "false")], &[("search", "0007")], &[("tag", "late")]] {
+        let pairs: Vec<(String, String)> =
+            asked.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let (filter, _) = Filter::of(&pairs, &site).unwrap();
+        let paging = search::Paging { per_page: 25, ..search::Paging::default() };
+        let [found, expected] = [&index as &dyn ringside::ledger::Book, &listed]
+            .map(|book| search::page(book, &filter, &paging, &site).unwrap());
+        assert_eq!((found.total, found.next), (expected.total, expected.next), "{asked:?}");
+        assert_eq!(seqs(&found.calls), seqs(&expected.calls), "{asked:?}");
+        let [sums, expected] = [&index as &dyn ringside::ledger::Book, &listed]
+            .map(|book| report(book, &filter, &site).unwrap());
+        assert_eq!((sums.all, sums.campaigns, sums.week), (expected.all, expected.campaigns, expected.week));
+    }
+}
+
+fn handled(seq: u64) -> Box<CallRecord> {
+    let ended_as = if seq.is_multiple_of(3) { Ended::NoAnswer } else { Ended::CallerHungUp };
+    let mut record = ended(seq, ended_as);
+    record.start_time = WallTime(START.0 + seq * 3_600_000);
+    record.customer_phone_number = format!("+1312555{seq:04}").parse().ok();
+    record
+}

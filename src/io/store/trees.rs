@@ -147,6 +147,9 @@ impl Trees {
         visit: &mut dyn FnMut(&[u8], &[u8]),
     ) -> Result<(), IndexError> {
         debug_assert!(tree.is_packed(), "a row of its own is no block");
+        if from >= to {
+            return Ok(());
+        }
         let first = self.block_key(tree, from)?;
         for block in self.tree(tree)?.range(first..blocks::key_from(to)) {
             let (_, block) = block?;

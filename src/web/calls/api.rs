@@ -2,9 +2,9 @@
 
 use super::{
     super::{Site, api::problem},
-    Pairs, Question, place, query,
+    NotAnswered, Pairs, Question, place, query,
     resource::{Format, resource},
-    unreadable, wrong,
+    unreadable,
 };
 use crate::{
     id::CallId,
@@ -42,14 +42,14 @@ pub(in crate::web) async fn list(State(site): State<Arc<Site>>, Query(pairs): Qu
             question.nothing_else()?;
             Ok(question)
         });
-        let question = question.map_err(|why| wrong(&why))?;
+        let question = question.map_err(NotAnswered::Wrong)?;
         let book = state.calls.book();
         let found = search::page(&*book, &question.filter, &question.paging, &place);
-        found.map(|found| listed(&question, &found, &place.zone)).map_err(|why| unreadable(&why))
+        found.map(|found| listed(&question, &found, &place.zone)).map_err(NotAnswered::Unreadable)
     });
     match answer.await {
         Some(Ok(answer)) => Json(answer).into_response(),
-        Some(Err(refused)) => refused,
+        Some(Err(refused)) => refused.response(),
         None => failed(),
     }
 }
@@ -105,17 +105,19 @@ pub(in crate::web) async fn call(
             question.nothing_else()?;
             Ok(question)
         });
-        let question = question.map_err(|why| wrong(&why))?;
-        Ok(state
-            .desk
-            .newest(id)
-            .or_else(|| state.calls.get(id))
-            .map(|record| one(&record, &question, &place.zone)))
+        let question = question.map_err(NotAnswered::Wrong)?;
+        Ok::<_, NotAnswered>(
+            state
+                .desk
+                .newest(id)
+                .or_else(|| state.calls.get(id))
+                .map(|record| one(&record, &question, &place.zone)),
+        )
     });
     match answer.await {
         Some(Ok(Some(record))) => Json(record).into_response(),
         Some(Ok(None)) => problem(StatusCode::NOT_FOUND, "no_such_call", "this box knows no such call"),
-        Some(Err(refused)) => refused,
+        Some(Err(refused)) => refused.response(),
         None => failed(),
     }
 }
@@ -135,14 +137,14 @@ async fn summed<T: Send + 'static>(
             question.nothing_else()?;
             Ok((question, how))
         });
-        let (question, how) = asked.map_err(|why| wrong(&why))?;
+        let (question, how) = asked.map_err(NotAnswered::Wrong)?;
         let report = report::report(&*state.calls.book(), &question.filter, &place);
-        let report = report.map_err(|why| unreadable(&why))?;
-        Ok(answer(&report, how, &question, &place))
+        let report = report.map_err(NotAnswered::Unreadable)?;
+        Ok::<_, NotAnswered>(answer(&report, how, &question, &place))
     });
     match answer.await {
         Some(Ok(answer)) => Json(answer).into_response(),
-        Some(Err(refused)) => refused,
+        Some(Err(refused)) => refused.response(),
         None => failed(),
     }
 }

@@ -3,9 +3,8 @@
 
 use super::{
     super::{Site, access::Asking, api::problem},
-    Pairs, Question, place, query,
+    NotAnswered, Pairs, Question, place, query,
     resource::{FIELDS, resource},
-    unreadable, wrong,
 };
 use crate::{
     ledger::{Book, filter::Site as Place, search},
@@ -57,14 +56,14 @@ async fn export(site: &Site, asking: &Asking, pairs: Pairs, kind: Kind) -> Respo
             question.nothing_else()?;
             Ok(question)
         });
-        let filter = question.map_err(|why| wrong(&why))?.filter;
+        let filter = question.map_err(NotAnswered::Wrong)?.filter;
         let book = state.calls.book();
-        let seqs = search::all(&*book, &filter, &place).map_err(|why| unreadable(&why))?;
-        Ok((book, seqs, place, filter))
+        let seqs = search::all(&*book, &filter, &place).map_err(NotAnswered::Unreadable)?;
+        Ok::<_, NotAnswered>((book, seqs, place, filter))
     });
     let (book, seqs, place, filter) = match found.await {
         Some(Ok(found)) => found,
-        Some(Err(refused)) => return refused,
+        Some(Err(refused)) => return refused.response(),
         None => {
             let title = "the call records could not be read";
             return problem(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", title);

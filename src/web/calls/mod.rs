@@ -1,10 +1,12 @@
-//! The calls of before: the list with its filters (`page`), the API under CallRail's names (`api`, `resource`), and
-//! what leaves as a file (`export`).
+//! The calls of before: the list with its filters (`page`), the API under CallRail's names (`api`, `resource`), what
+//! leaves as a file (`export`), the course of one call (`timeline`), and how long it stays (`keep`).
 
 pub(super) mod api;
 pub(super) mod export;
+pub(super) mod keep;
 pub(super) mod page;
 pub mod resource;
+pub(super) mod timeline;
 
 pub use export::{Kind as FileKind, write as write_file};
 
@@ -102,8 +104,23 @@ pub(super) fn place(state: &State) -> Place {
     Place { zone, plan, now: wall_now() }
 }
 
+/// Why a program gets no calls.
+pub(super) enum NotAnswered {
+    Wrong(Wrong),
+    Unreadable(Unreadable),
+}
+
+impl NotAnswered {
+    pub(super) fn response(&self) -> Response {
+        match self {
+            Self::Wrong(why) => wrong(why),
+            Self::Unreadable(why) => unreadable(why),
+        }
+    }
+}
+
 /// A parameter that is wrong, as an answer to a program.
-pub(super) fn wrong(why: &Wrong) -> Response {
+fn wrong(why: &Wrong) -> Response {
     problem(StatusCode::BAD_REQUEST, "wrong_parameter", &why.to_string())
 }
 

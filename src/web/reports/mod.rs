@@ -328,7 +328,8 @@ fn tables(report: &Report, filter: &Filter, links: Links) -> Vec<Table> {
     let number: Meant = |filter, group| filter.tracking = group.id.parse().ok();
     let agent: Meant = |filter, group| filter.agent = Some(group.id.clone());
     let tag: Meant = |filter, group| filter.tag = Some(group.id.clone());
-    let all: [(&str, &str, &str, &[Group], Option<Meant>); 6] = [
+    type Groups<'a> = (&'static str, &'static str, &'static str, &'a [Group], Option<Meant>);
+    let all: [Groups<'_>; 6] = [
         ("campaigns", "Campaigns", "Campaign", &report.campaigns, Some(campaign)),
         ("sources", "Sources", "Source", &report.sources, no_link),
         ("numbers", "Tracking numbers", "Tracking number", &report.numbers, Some(number)),

@@ -43,7 +43,7 @@ impl RetentionDesk for Arc<Desk> {
     }
 }
 
-fn office_with(answer: Result<Answer, Refused>, dir: &Path) -> (Office, Arc<Desk>) {
+pub(super) fn office_with(answer: Result<Answer, Refused>, dir: &Path) -> (Office, Arc<Desk>) {
     let mut office = Office::new(dir, vec![recorded(1, dir)]);
     let desk = Arc::new(Desk { answer, accounts: Mutex::default() });
     office.state.retention = Retention::new(desk.clone());

@@ -24,6 +24,8 @@ mod mixed;
 mod office;
 #[path = "daemon/panel.rs"]
 mod panel;
+#[path = "daemon/proven.rs"]
+mod proven;
 #[path = "daemon/recorded.rs"]
 mod recorded;
 #[path = "daemon/reports.rs"]

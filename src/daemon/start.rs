@@ -100,10 +100,9 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let pulse = health.watch("line-io", LINES_STALE_MS);
     let lines = line_thread(lines, orders, outbox.clone(), clock, pulse)?;
     let calls = StoredCalls { index: storage.index(), clock, zone: site::time_zone(config), kek };
-    let desk = web::Retention::new(storage.desk());
-    let (mut state, line_tests) = page_state(calls, desk, data.clone(), health);
-    let (proofs, proofs_thread) = proofs::open(config, data, recovered.box_id, directory, storage.desk())?;
-    state.proofs = proofs;
+    let (mut state, line_tests) = page_state(calls, storage.desk(), data.clone(), health);
+    let proofs_thread;
+    (state.proofs, proofs_thread) = proofs::open(config, data, recovered.box_id, directory, storage.desk())?;
     state.set_up = site::set_up(&options);
     let box_state = BoxState::new(config, &profile, clock, state.status.clone(), state.health.clone());
     let (upstream, orders) =
@@ -212,7 +211,7 @@ fn random() -> io::Result<u64> {
 /// Everything that the page shows, still empty, and the line tests that it asks for.
 fn page_state(
     calls: StoredCalls,
-    retention: web::Retention,
+    desk: storage::Desk,
     recordings: PathBuf,
     health: web::Health,
 ) -> (web::State, mpsc::Receiver<web::LineTestOrder>) {
@@ -225,7 +224,7 @@ fn page_state(
         health,
         status: web::StatusBoard::new(),
         line_tests,
-        retention,
+        retention: web::Retention::new(desk),
         sync: web::SyncNow::default(),
         proofs: web::Proofs::unavailable(),
         set_up: web::SetUp::unavailable(),

@@ -64,8 +64,8 @@ fn note(progress: &mut Progress, state: &State) {
     }
     let Some(since) = progress.call_since.filter(|_| progress.call.is_none()) else { return };
     // The newest is first: of several, the first to come counts.
-    let came = state.live.snapshot().into_iter().map(|shown| shown.bubble);
-    progress.call = came.filter(|bubble| bubble.start_time >= since).next_back().map(|bubble| Called {
+    let mut came = state.live.snapshot().into_iter().map(|shown| shown.bubble);
+    progress.call = came.rfind(|bubble| bubble.start_time >= since).map(|bubble| Called {
         call: bubble.call,
         at: bubble.start_time,
         tracking: bubble.tracking_number,

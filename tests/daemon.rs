@@ -28,6 +28,8 @@ mod office;
 mod panel;
 #[path = "daemon/paused.rs"]
 mod paused;
+#[path = "daemon/proven.rs"]
+mod proven;
 #[path = "daemon/recorded.rs"]
 mod recorded;
 #[path = "daemon/reports.rs"]

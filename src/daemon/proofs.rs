@@ -36,8 +36,8 @@ pub(super) struct ProofFeed {
     office: Office,
     /// Lines that ring with a direct call.
     ringing: BTreeSet<PortId>,
-    /// The proof that a call began with stays its proof.
-    calls: BTreeMap<CallId, ProofId>,
+    /// The proof that a call began with, or that it began with none, stays so.
+    calls: BTreeMap<CallId, Option<ProofId>>,
 }
 
 /// Reads the proofs that are kept, and starts the thread that keeps more.
@@ -173,15 +173,16 @@ impl ProofFeed {
     }
 
     fn stamp(&mut self, record: &mut CallRecord) {
-        let proof = self.calls.get(&record.id).copied().or_else(|| {
-            let proof = self.proofs.newest_for(record.advertised_phone_number.as_ref()?)?;
+        let known = self.calls.get(&record.id).copied();
+        record.attribution.proof_id = known.unwrap_or_else(|| {
+            let advertised = record.advertised_phone_number.as_ref();
+            let proof = advertised.and_then(|number| self.proofs.newest_for(number)).map(|proof| proof.id);
             if self.calls.len() >= MAX_CALLS {
                 self.calls.pop_first();
             }
-            self.calls.insert(record.id, proof.id);
-            Some(proof.id)
+            self.calls.insert(record.id, proof);
+            proof
         });
-        record.attribution.proof_id = proof;
     }
 
     fn arrived(&self, record: &CallRecord) {
@@ -189,12 +190,17 @@ impl ProofFeed {
             return;
         }
         let attribution = &record.attribution;
-        let diverters = attribution.diversion.iter().filter_map(|diverter| diverter.number.parse().ok());
+        let mut forwarders: Vec<E164> = record.advertised_phone_number.iter().cloned().collect();
+        for number in attribution.diversion.iter().filter_map(|diverter| diverter.number.parse().ok()) {
+            if !forwarders.contains(&number) {
+                forwarders.push(number);
+            }
+        }
         self.proofs.tell(Event::Arrived(Arrival {
             call: record.id,
             tracking: record.tracking_phone_number.clone(),
             caller: record.customer_phone_number.clone(),
-            forwarders: record.advertised_phone_number.iter().cloned().chain(diverters).collect(),
+            forwarders,
             is_conditional: attribution.warnings.iter().any(|warning| warning == CONDITIONAL_FORWARD),
             office: self.office,
             warnings: attribution.warnings.clone(),

@@ -13,7 +13,7 @@ use crate::{
     access::Task,
     id::ProofId,
     number::{Dialplan, E164},
-    proving::{Office, Refused, check},
+    proving::{Objection, Office, Refused, check},
 };
 use askama::Template;
 use axum::{
@@ -97,8 +97,9 @@ async fn begin(State(site): State<Arc<Site>>, asking: Asking, Form(typed): Form<
     };
     let directory = proofs.directory();
     let found = check(&advertised, Some(&tracking), &directory);
-    let may_go_on = found.iter().all(|objection| objection.is_warning());
-    if !found.is_empty() && !(may_go_on && typed.anyway.is_some()) {
+    let may_go_on = found.iter().all(Objection::is_warning);
+    let is_agreed = found.is_empty() || may_go_on && typed.anyway.is_some();
+    if !is_agreed {
         return refuse(found.iter().map(objection).collect(), may_go_on);
     }
     let campaign = directory.lookup(&tracking).map(|tracker| tracker.campaign.name.clone());

@@ -63,8 +63,9 @@ fn note(progress: &mut Progress, state: &State) {
         progress.note_lifted(&status, wall_now());
     }
     let Some(since) = progress.call_since.filter(|_| progress.call.is_none()) else { return };
-    let came = state.live.snapshot().into_iter().map(|shown| shown.bubble);
-    progress.call = came.filter(|bubble| bubble.start_time >= since).last().map(|bubble| Called {
+    // The newest is first: of several, the first to come counts.
+    let mut came = state.live.snapshot().into_iter().map(|shown| shown.bubble);
+    progress.call = came.rfind(|bubble| bubble.start_time >= since).map(|bubble| Called {
         call: bubble.call,
         at: bubble.start_time,
         tracking: bubble.tracking_number,

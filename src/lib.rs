@@ -34,6 +34,7 @@ pub mod panel;
 pub mod recording;
 pub mod sip;
 pub mod sync;
+pub mod webhook;
 
 // The box.
 pub mod switchboard;

@@ -131,6 +131,8 @@ impl Office {
             line_tests: LineTests::unavailable(),
             retention: web::Retention::unavailable(),
             sync: SyncNow::default(),
+            happenings: ringside::web::Happenings::new(),
+            webhooks: ringside::web::Webhooks::default(),
         };
         // A box with every lamp, every state and two alarms.
         let status = include_str!("data/status.json");

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Rank of each top-level module; a module imports lower ranks only.
-const RANKS: [(&str, u8); 31] = [
+const RANKS: [(&str, u8); 32] = [
     ("access", 0),
     ("handling", 0),
     ("hex", 0),
@@ -35,6 +35,7 @@ const RANKS: [(&str, u8); 31] = [
     ("recording", 2),
     ("sip", 2),
     ("sync", 2),
+    ("webhook", 2),
     ("switchboard", 3),
     ("io", 3),
     ("web", 3),

@@ -14,6 +14,7 @@
 //! | `lines-file` | what is known of the lines, on the disk |
 //! | `web` | the live page |
 //! | `upstream` | records and recordings on their way upstream |
+//! | `webhooks` | what others are told |
 
 mod edges;
 mod hardware;
@@ -31,6 +32,7 @@ mod starting;
 mod status;
 mod stored;
 mod upstream;
+mod webhooks;
 
 pub use start::start;
 
@@ -118,6 +120,7 @@ struct Threads {
     stop_web: oneshot::Sender<()>,
     web: JoinHandle<()>,
     upstream: Option<crate::io::upstream::Upstream>,
+    webhooks: Option<crate::io::webhooks::Webhooks>,
 }
 
 impl Running {
@@ -162,6 +165,7 @@ impl Running {
         let _ = threads.stop_web.send(());
         let _ = threads.web.join();
         drop(threads.upstream);
+        drop(threads.webhooks);
         if let Ok(storage) = storage {
             storage.shutdown();
         }

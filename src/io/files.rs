@@ -5,6 +5,7 @@
 //! box.key                           its secret, see `io::box_key`
 //! lock                              held by the running daemon
 //! lines.json                        what is known of the lines, see `io::lines_file`
+//! webhooks.json                     which calls each receiver has been told of, see `io::webhooks`
 //! ballast                           free space for the journal when the disk is full
 //! journal/000001.rj                 the truth, see `io::journal`
 //! rec/2026/11/22/<call>.opus        a recording; `.opus.part` while it is written

@@ -7,6 +7,7 @@ use crate::{
     call::bubble::{Bubble, BubbleState},
     id::CallId,
     time::WallTime,
+    webhook::lookup::Looked,
 };
 use std::{
     collections::BTreeMap,
@@ -33,6 +34,8 @@ pub struct Shown {
     pub order: u64,
     /// When its end was published.
     pub ended_at: Option<WallTime>,
+    /// What the office's own system knows of the caller.
+    pub looked: Option<Looked>,
 }
 
 /// Something that the open pages must show.
@@ -110,10 +113,21 @@ impl LiveBubbles {
         }
         board.published += 1;
         let (order, ended_at, leaves) = before.unwrap_or((board.published, None, None));
-        let shown = Shown { bubble, order, ended_at: ended_at.or_else(|| ended.then(super::wall_now)) };
+        let looked = board.bubbles.get(&bubble.call).and_then(|(shown, _)| shown.looked.clone());
+        let ended_at = ended_at.or_else(|| ended.then(super::wall_now));
+        let shown = Shown { bubble, order, ended_at, looked };
         let leaves = leaves.or_else(|| ended.then(|| Instant::now() + ENDED_STAYS));
         board.bubbles.insert(shown.bubble.call, (shown.clone(), leaves));
         // Sent under the lock, so that a follower never sees revisions out of order. No receiver is no error.
+        let _ = self.0.changes.send(Change::Bubble(Box::new(shown)));
+    }
+
+    /// The office's own system knows the caller: the bubble is shown again with it, if it is still there.
+    pub fn looked_up(&self, looked: Looked) {
+        let mut board = self.board();
+        let Some((shown, _)) = board.bubbles.get_mut(&looked.call) else { return };
+        shown.looked = Some(looked);
+        let shown = shown.clone();
         let _ = self.0.changes.send(Change::Bubble(Box::new(shown)));
     }
 
@@ -268,6 +282,26 @@ mod tests {
             live.publish(made_up::ringing(n));
         }
         assert_eq!((live.snapshot().len(), live.refused()), (MAX_BUBBLES, 1));
+    }
+
+    #[test]
+    fn what_is_known_of_a_caller_stays_with_the_bubble() {
+        let live = LiveBubbles::new();
+        live.publish(made_up::ringing(1));
+        let mut following = live.follow();
+        let looked = |n| Looked {
+            call: made_up::call(n),
+            customer_name: Some("Dana Ortiz".to_owned()),
+            external_id: None,
+            url: None,
+            note: None,
+        };
+        live.looked_up(looked(2));
+        assert!(following.changes.try_recv().is_err(), "a bubble that is gone stays gone");
+        live.looked_up(looked(1));
+        assert!(matches!(following.changes.try_recv(), Ok(Change::Bubble(shown)) if shown.looked.is_some()));
+        live.publish(made_up::answered(1));
+        assert_eq!(live.snapshot()[0].looked, Some(looked(1)));
     }
 
     #[test]

@@ -12,11 +12,13 @@ pub(crate) mod assets;
 mod audit;
 mod bar;
 pub(crate) mod guard;
+mod happenings;
 mod health;
 mod live;
 #[cfg(test)]
 mod made_up;
 mod metrics;
+mod openapi;
 mod pages;
 mod panel;
 mod recording;
@@ -30,14 +32,18 @@ mod sync;
 mod tests;
 mod view;
 mod waveform;
+mod webhooks;
 pub mod wording;
 
+pub use happenings::{Happenings, MAX_KEPT};
 pub use health::{Health, Pulse, Report, ThreadReport};
 pub use live::{Counts, ENDED_STAYS, LiveBubbles, MAX_BUBBLES, Shown};
 pub use metrics::Metrics;
+pub use openapi::openapi;
 pub use retention::{Retention, RetentionDesk};
 pub use status::{LineTestOrder, LineTestRefused, LineTests, StatusBoard};
 pub use sync::SyncNow;
+pub use webhooks::Webhooks;
 
 use crate::{access::Task, id::CallId, record::CallRecord, time::WallTime};
 use access::needs;
@@ -117,6 +123,10 @@ pub struct State {
     pub retention: Retention,
     /// The way of "now" to the sync client.
     pub sync: SyncNow,
+    /// What happens on the box.
+    pub happenings: Happenings,
+    /// The way to the webhooks.
+    pub webhooks: Webhooks,
 }
 
 /// The state and what belongs to one running server.
@@ -191,6 +201,7 @@ fn live_routes() -> Router<Arc<Site>> {
         .route("/", needs(Task::Watch, get(pages::live)))
         .route("/events", needs(Task::Watch, get(stream::events)))
         .route("/api/v1/bubbles", needs(Task::Watch, get(api::bubbles)))
+        .route("/api/v1/events", needs(Task::Watch, get(happenings::events)))
 }
 
 /// The calls of before.
@@ -212,6 +223,10 @@ fn box_routes() -> Router<Arc<Site>> {
         .route("/api/v1/lines/{port}/test", needs(Task::Install, post(status::test_line)))
         .route("/api/v1/sync", needs(Task::Watch, get(sync::status)))
         .route("/api/v1/sync/now", needs(Task::Install, post(sync::now)))
+        .route("/api/v1/webhooks", needs(Task::Administer, get(webhooks::list)))
+        .route("/api/v1/webhooks/{n}/test", needs(Task::Administer, post(webhooks::test)))
+        .route("/api/v1/webhooks/{n}/replay", needs(Task::Administer, post(webhooks::replay)))
+        .route("/api/v1/openapi.json", needs(Task::Watch, get(openapi::document)))
         .route("/metrics", needs(Task::Watch, get(api::metrics)))
 }
 

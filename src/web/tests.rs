@@ -1,5 +1,6 @@
 //! The pages and the API as a browser or a program meets them, without a socket.
 
+mod events;
 mod retention;
 mod sealed;
 mod status;
@@ -50,6 +51,8 @@ impl Office {
             line_tests: LineTests::unavailable(),
             retention: Retention::unavailable(),
             sync: SyncNow::default(),
+            happenings: Happenings::new(),
+            webhooks: Webhooks::default(),
         };
         Self { state, shelf, stopping: watch::channel(false).0 }
     }

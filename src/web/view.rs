@@ -10,6 +10,7 @@ use crate::{
     note::Part,
     record::{CallRecord, LegKind, RecordingState},
     time::WallTime,
+    webhook::lookup::Looked,
 };
 use std::path::{Component, Path, PathBuf};
 
@@ -30,6 +31,8 @@ pub(super) struct BubbleView {
     pub(super) alarm: Option<&'static str>,
     pub(super) caller: String,
     pub(super) caller_name: Option<String>,
+    /// What the office's own system knows of the caller.
+    pub(super) looked: Option<Looked>,
     pub(super) campaign: String,
     pub(super) tracking: String,
     /// `Answered on PHONE1` while the call is up.
@@ -83,6 +86,7 @@ impl BubbleView {
             alarm: bubble.silent.map(wording::not_heard),
             caller,
             caller_name,
+            looked: shown.looked.clone(),
             campaign: bubble.campaign.clone(),
             tracking: wording::number(&bubble.tracking_number),
             answered_on: bubble.port.as_ref().filter(|_| running).map(|port| format!("Answered on {port}")),

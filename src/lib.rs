@@ -36,6 +36,7 @@ pub mod proving;
 pub mod recording;
 pub mod sip;
 pub mod sync;
+pub mod webhook;
 
 // The box.
 pub mod switchboard;

@@ -141,6 +141,8 @@ impl Office {
             proofs: ringside::web::Proofs::unavailable(),
             set_up: ringside::web::SetUp::unavailable(),
             certificate: web::Certificate::none(),
+            happenings: ringside::web::Happenings::new(),
+            webhooks: ringside::web::Webhooks::default(),
         };
         // A box with every lamp, every state and two alarms.
         let status = include_str!("data/status.json");

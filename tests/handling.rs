@@ -179,7 +179,7 @@ fn a_caller_who_called_before_is_known_and_a_claim_is_not_taken_unasked() {
     assert_eq!(edit(&storage, 3, &note("?")), Err(EditRefused::UnknownCall));
     storage.send(Command::Ringing(ringing(3)));
     let prior = wait_for(&events, |event| match event {
-        Event::Handled { call: of, handling } if of == call(3) => handling.prior_calls,
+        Event::Handled { call: of, handling, .. } if of == call(3) => handling.prior_calls,
         _ => None,
     });
     assert_eq!(prior, 2);

@@ -37,6 +37,7 @@ const RANKS: &[(&str, u8)] = &[
     ("recording", 2),
     ("sip", 2),
     ("sync", 2),
+    ("webhook", 2),
     ("switchboard", 3),
     ("io", 3),
     ("web", 3),

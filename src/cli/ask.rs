@@ -6,7 +6,9 @@ use crate::{
     note::Account,
     recording::request::{Answer, Listing, Request},
     status::{BoxStatus, LineHealth},
+    time::WallTime,
     web,
+    webhook::desk::{Report, Tested},
 };
 use clap::Args;
 use serde::Deserialize;
@@ -293,6 +295,41 @@ impl RunningBox {
             return Ok(serde_json::Value::Null);
         }
         self.read(answer)
+    }
+
+    /// How the receivers of webhooks do.
+    pub(super) fn webhooks(&self) -> Result<Vec<Report>, NoAnswer> {
+        #[derive(Deserialize)]
+        struct List {
+            webhooks: Vec<Report>,
+        }
+        let request = self.agent.get(format!("http://{}/api/v1/webhooks", self.address));
+        let answer: List = self.read(request.config().timeout_global(Some(PATIENCE)).build().call())?;
+        Ok(answer.webhooks)
+    }
+
+    /// Has a receiver sent a test.
+    pub(super) fn test_webhook(&self, n: usize) -> Result<Tested, NoAnswer> {
+        let request = self.agent.post(format!("http://{}/api/v1/webhooks/{n}/test", self.address));
+        self.read(request.config().timeout_global(Some(TEST_PATIENCE)).build().send_empty())
+    }
+
+    /// Has a receiver sent calls again; how many.
+    pub(super) fn replay_webhook(
+        &self,
+        n: usize,
+        from: WallTime,
+        to: Option<WallTime>,
+    ) -> Result<u64, NoAnswer> {
+        #[derive(Deserialize)]
+        struct Replayed {
+            calls: u64,
+        }
+        let to = to.map(|to| format!("&to={to}")).unwrap_or_default();
+        let url = format!("http://{}/api/v1/webhooks/{n}/replay?from={from}{to}", self.address);
+        let request = self.agent.post(url).config().timeout_global(Some(TEST_PATIENCE)).build();
+        let answer: Replayed = self.read(request.send_empty())?;
+        Ok(answer.calls)
     }
 
     fn read<T: for<'a> Deserialize<'a>>(

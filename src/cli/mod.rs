@@ -20,6 +20,7 @@ mod hatch;
 mod hold;
 mod lines;
 mod load;
+mod manual;
 mod office;
 mod proof;
 mod rebuild_index;
@@ -37,6 +38,7 @@ mod top;
 mod upstream;
 mod users;
 pub mod verify;
+mod webhook;
 
 use crate::{config::Colours, id::CallId};
 use clap::{Args, Parser, Subcommand};
@@ -75,6 +77,9 @@ enum Command {
     /// Show how syncing with the upstream does, or sync now.
     #[command(subcommand)]
     Sync(sync::Command),
+    /// Show, test or replay what others are told of calls.
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// Watch the running box: lines, calls with their levels, alarms.
     Top(top::Arguments),
     /// Find what is wrong with this box, whether it runs or not.
@@ -119,6 +124,12 @@ enum Command {
     /// Open recordings, also encrypted ones.
     #[command(subcommand)]
     Recordings(Recordings),
+    /// Print the OpenAPI document of the API.
+    Openapi,
+    /// Print completions for a shell.
+    Completions(manual::Completions),
+    /// Print the manual page.
+    Man,
     /// Receive the records and recordings of boxes.
     #[cfg(feature = "upstream")]
     #[command(subcommand)]
@@ -168,6 +179,7 @@ pub fn main() -> ExitCode {
         Command::Status(arguments) => status::status(&arguments),
         Command::Lines(arguments) => lines::lines(&arguments),
         Command::Sync(command) => sync::sync(&command),
+        Command::Webhook(command) => webhook::webhook(&command),
         Command::Top(arguments) => top::top(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::CheckConfig(arguments) => check_config::check_config(&arguments),
@@ -189,6 +201,12 @@ pub fn main() -> ExitCode {
         Command::Export(arguments) => export::run(&arguments),
         Command::Recordings(Recordings::Open(arguments)) => recordings::open(&arguments),
         Command::Recordings(Recordings::NewOwnerKey { out }) => recordings::new_owner_key(&out),
+        Command::Openapi => {
+            print(format_args!("{}", crate::web::openapi()));
+            Ok(())
+        }
+        Command::Completions(arguments) => manual::completions(&arguments),
+        Command::Man => manual::man(),
         #[cfg(feature = "upstream")]
         Command::Upstream(command) => upstream::upstream(command),
     };

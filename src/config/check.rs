@@ -9,7 +9,7 @@ use super::{
     error::{Problem, did_you_mean},
     lines, numbers, raw,
     read::Reading,
-    retention, upstream,
+    retention, upstream, webhooks,
 };
 use crate::{hex, number::Dialplan};
 use std::{
@@ -55,6 +55,8 @@ pub(super) fn check(
         recording: recording(&mut checker, &file.recording),
         retention: retention::retention(&mut checker, &file.retention),
         upstream: upstream::upstream(&mut checker, file.upstream.as_ref()),
+        webhooks: webhooks::webhooks(&mut checker, &file.webhook),
+        lookup: webhooks::lookup(&mut checker, file.lookup.as_ref()),
         phones,
         lines,
         emergency: lines::emergency(&mut checker, &file.emergency),

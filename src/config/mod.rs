@@ -19,10 +19,12 @@ mod raw;
 mod read;
 mod retention;
 mod upstream;
+mod webhooks;
 
 pub use error::{Colours, ConfigErrors, JsonProblem, Problem};
 pub use net::{Cidr, HostPort};
 pub use upstream::unhex;
+pub use webhooks::{Lookup, MAX_WEBHOOKS, Webhook, WebhookEvent, WebhookSigning};
 
 use crate::number::E164;
 use std::{
@@ -54,6 +56,10 @@ pub struct Config {
     pub retention: Retention,
     /// `[upstream]`; without it the box works alone.
     pub upstream: Option<Upstream>,
+    /// `[[webhook]]`, in the order of the file; addresses are unique.
+    pub webhooks: Vec<Webhook>,
+    /// `[lookup]`; without it nobody is asked who calls.
+    pub lookup: Option<Lookup>,
     /// `[[phone]]`; a phone that is not set is as it comes.
     pub phones: Vec<Phone>,
     /// `[[line]]`; an office line that is not set is as it comes.

@@ -26,6 +26,8 @@ pub(super) struct File {
     pub(super) recording: Recording,
     pub(super) retention: Retention,
     pub(super) upstream: Option<Spanned<Upstream>>,
+    pub(super) webhook: Vec<Spanned<Webhook>>,
+    pub(super) lookup: Option<Spanned<Lookup>>,
     pub(super) phone: Vec<Spanned<Phone>>,
     pub(super) line: Vec<Spanned<Line>>,
     pub(super) emergency: Emergency,
@@ -129,6 +131,25 @@ pub(super) struct Upstream {
     pub(super) calls_kbps: Number,
     pub(super) marking: Text,
     pub(super) site_key: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Webhook {
+    pub(super) url: Text,
+    pub(super) secret: Text,
+    pub(super) signing: Text,
+    pub(super) events: Texts,
+    pub(super) allow_http: Option<Spanned<bool>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Lookup {
+    pub(super) url: Text,
+    pub(super) secret: Text,
+    pub(super) signing: Text,
+    pub(super) allow_http: Option<Spanned<bool>>,
 }
 
 #[derive(Default, Deserialize)]

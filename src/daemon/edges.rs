@@ -7,9 +7,11 @@ use super::{
     proofs::ProofFeed,
     sounds::{Sounds, spoken},
     status::BoxState,
+    webhooks::Tell,
 };
 use crate::{
     audio::dtmf,
+    call::untracked::Via,
     id::{CallId, PortId, Slot},
     io::{
         line_io::{LineCommand, Order},
@@ -26,6 +28,7 @@ use crate::{
     },
     switchboard::{Output, Report, Switchboard},
     web::{LiveBubbles, Metrics, OfficeBook, Pulse, found, wording},
+    webhook::Kind,
 };
 use prometheus_client::metrics::counter::Counter;
 use std::{
@@ -48,6 +51,7 @@ pub(super) struct Edges {
     pub(super) ports: Vec<String>,
     pub(super) state: BoxState,
     pub(super) book: LineBook,
+    pub(super) tell: Tell,
     pub(super) patches: usize,
     /// Slots that are listened to.
     pub(super) ears: BTreeSet<Slot>,
@@ -107,6 +111,7 @@ impl Edges {
             }
             Output::Show(bubble) => {
                 let call = bubble.call;
+                self.tell.shown(&bubble);
                 self.live.publish(*bubble);
                 return Some(call);
             }
@@ -116,6 +121,7 @@ impl Edges {
                 if let lifecycle::Command::Save(record) = &command {
                     self.ended(record);
                 }
+                self.tell.stores(&command);
                 self.storage.send(command);
             }
             Output::Trunk { trunk, state } => self.trunk(trunk, &state),
@@ -210,6 +216,7 @@ impl Edges {
 
     /// Storage reported: the page shows the record as it is now.
     pub(super) fn stored(&mut self, event: &lifecycle::Event) {
+        self.tell.stored(event);
         if let (Some(upstream), lifecycle::Event::Saved { .. } | lifecycle::Event::Recorded { .. }) =
             (&self.upstream, event)
         {
@@ -222,7 +229,9 @@ impl Edges {
                 self.state.recorded(*call, recording);
                 self.live.record_changed(*call);
             }
-            lifecycle::Event::Handled { call, handling } => self.live.handled(*call, (**handling).clone()),
+            lifecycle::Event::Handled { call, handling, .. } => {
+                self.live.handled(*call, (**handling).clone())
+            }
             lifecycle::Event::Journaled { ms, .. } => self.metrics.journaled_seconds.observe(seconds(*ms)),
         }
     }
@@ -261,10 +270,20 @@ impl Edges {
                 let number: String = keys.iter().map(|key| key.sign()).collect();
                 tracing::warn!(phone = name(phone), number, ?via, "emergency_dialled");
                 self.metrics.emergency_dialled.inc();
+                let via = match via {
+                    Via::Line(line) => name(line),
+                    Via::Trunk => "trunk",
+                    Via::Nothing => "nothing",
+                };
+                let data = serde_json::json!({ "phone": name(phone), "number": number, "via": via });
+                self.tell.of_box(Kind::EmergencyDialled, &data);
             }
             Report::LineAlarm { line, alarm, on } => {
+                let (text, remedy) = wording::line_alarm(*alarm);
+                let data =
+                    serde_json::json!({ "line": name(line), "on": on, "text": text, "remedy": remedy });
+                self.tell.of_box(Kind::LineHealth, &data);
                 if *on {
-                    let (text, remedy) = wording::line_alarm(*alarm);
                     tracing::warn!(line = name(line), "{text}: {remedy}");
                 } else {
                     tracing::info!(line = name(line), ?alarm, "is over");
@@ -307,6 +326,10 @@ impl Edges {
 
     fn trunk(&mut self, trunk: TrunkId, state: &Registration) {
         self.state.trunk(trunk, state);
+        if let Some(status) = self.state.trunks().get(trunk.0) {
+            // A plain value that always can be written.
+            self.tell.of_box(Kind::TrunkState, &serde_json::to_value(status).unwrap_or_default());
+        }
         let name = self.state.trunk_name(trunk);
         match state {
             Registration::Registered { expires_s } => tracing::info!(trunk = name, expires_s, "registered"),

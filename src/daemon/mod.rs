@@ -15,6 +15,7 @@
 //! | `proofs` | proofs of double forwarding, on the disk |
 //! | `web` | the live page |
 //! | `upstream` | records and recordings on their way upstream |
+//! | `webhooks` | what others are told |
 
 mod accounts;
 mod directory;
@@ -37,6 +38,7 @@ mod starting;
 mod status;
 mod stored;
 mod upstream;
+mod webhooks;
 
 pub use start::start;
 
@@ -125,6 +127,7 @@ struct Threads {
     web: JoinHandle<()>,
     proofs: Option<JoinHandle<()>>,
     upstream: Option<crate::io::upstream::Upstream>,
+    webhooks: Option<crate::io::webhooks::Webhooks>,
 }
 
 impl Running {
@@ -171,6 +174,7 @@ impl Running {
         // Nobody is left who could tell the thread of proofs anything.
         let _ = threads.proofs.map(JoinHandle::join);
         drop(threads.upstream);
+        drop(threads.webhooks);
         if let Ok(storage) = storage {
             storage.shutdown();
         }

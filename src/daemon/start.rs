@@ -19,6 +19,7 @@ use super::{
     status::BoxState,
     stored::StoredCalls,
     upstream,
+    webhooks::{self, Tell},
 };
 use crate::{
     board::Profile,
@@ -117,12 +118,14 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let (upstream, orders) =
         upstream::start(&options, apply, (&recovered, boot), &storage, (clock, &box_state))?;
     state.sync = upstream::now(orders.clone());
+    let since = (recovered.next_seq.saturating_sub(1), boot);
+    let (webhooks, tell) = webhooks::begin(&options, storage.index(), since, clock, &mut state)?;
     let (ready, begun) = channel();
     let starting = Starting::new(profile.fxs_ports().map(|(id, _)| id), clock.now(), ready);
     let sounds = site::sounds(config);
     let ports = book.ports().to_vec();
     let mut edges =
-        Edges::new((order, media_control, storage), &state, (notice, sounds), ports, (box_state, book));
+        Edges::new((order, media_control, storage), &state, (notice, sounds), ports, (box_state, book, tell));
     edges.upstream = orders;
     let pulse = state.health.watch("signalling", SIGNALLING_STALE_MS);
     let (panel, panel_thread) = front_panel(&profile, front, site::registrar(config), outbox.clone(), clock)?;
@@ -145,6 +148,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
         web: web_thread,
         proofs: proofs_thread,
         upstream,
+        webhooks,
     };
     Ok(Running { sip, web, inbox: outbox, threads, hardware, reset: reset_asked })
 }
@@ -243,6 +247,8 @@ fn page_state(
         proofs: web::Proofs::unavailable(),
         set_up: web::SetUp::unavailable(),
         certificate: web::Certificate::none(),
+        happenings: web::Happenings::new(),
+        webhooks: web::Webhooks::default(),
     };
     (state, orders)
 }
@@ -363,7 +369,7 @@ impl Edges {
         state: &web::State,
         (notice, sounds): (Option<Notice>, Sounds),
         ports: Vec<String>,
-        (state_of_box, book): (BoxState, LineBook),
+        (state_of_box, book, tell): (BoxState, LineBook, Tell),
     ) -> Self {
         Self {
             lines,
@@ -379,6 +385,7 @@ impl Edges {
             ports,
             state: state_of_box,
             book,
+            tell,
             patches: 0,
             ears: BTreeSet::new(),
             periods_seen: 0,

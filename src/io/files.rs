@@ -9,6 +9,7 @@
 //! lines.json                        what is known of the lines, see `io::lines_file`
 //! directory.book, directory.log     the office's directory, see `io::directory_file`
 //! setup.json                        what the installer has seen to
+//! webhooks.json                     which calls each receiver has been told of, see `io::webhooks`
 //! ballast                           free space for the journal when the disk is full
 //! journal/000001.rj                 the truth, see `io::journal`
 //! rec/2026/11/22/<call>.opus        a recording; `.opus.part` while it is written

@@ -71,6 +71,8 @@ pub enum Event {
         call: CallId,
         /// All of it.
         handling: Box<Handling>,
+        /// Number of the call and revision of its record, if a person changed it.
+        revision: Option<(u64, u32)>,
     },
     /// The final record is on the disk and in the index.
     Saved {

@@ -7,6 +7,7 @@ use crate::{
     handling::Handling,
     record::Presentation,
     time::WallTime,
+    webhook::lookup::Looked,
 };
 
 /// Who looks at bubbles.
@@ -51,6 +52,8 @@ pub(super) struct BubbleView {
     pub(super) alarm: Option<&'static str>,
     pub(super) caller: String,
     pub(super) caller_name: Option<String>,
+    /// What the office's own system knows of the caller; not for a wall display.
+    pub(super) looked: Option<Looked>,
     pub(super) campaign: String,
     pub(super) tracking: String,
     /// `Answered on PHONE1` while the call is up.
@@ -205,6 +208,7 @@ impl BubbleView {
             desk: viewer.handles.then(|| DeskView::new(shown, viewer)),
             caller,
             caller_name,
+            looked: shown.looked.clone().filter(|_| viewer.handles),
             campaign: bubble.campaign.clone(),
             tracking: wording::number(&bubble.tracking_number),
             answered_on: bubble.port.as_ref().filter(|_| running).map(|port| format!("Answered on {port}")),

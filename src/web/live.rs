@@ -8,6 +8,7 @@ use crate::{
     handling::Handling,
     id::CallId,
     time::WallTime,
+    webhook::lookup::Looked,
 };
 use std::{
     collections::BTreeMap,
@@ -41,6 +42,8 @@ pub struct Shown {
     pub order: u64,
     /// When its end was published.
     pub ended_at: Option<WallTime>,
+    /// What the office's own system knows of the caller.
+    pub looked: Option<Looked>,
 }
 
 /// Something that the open pages must show.
@@ -119,6 +122,7 @@ impl LiveBubbles {
         }
         board.published += 1;
         let (before, leaves) = before.unzip();
+        let looked = before.as_ref().and_then(|before| before.looked.clone());
         let early = board.early.take_if(|(call, _)| *call == bubble.call).map(|(_, handling)| handling);
         let (order, rev, ended_at, handling) = match before {
             Some(before) => (before.order, before.rev, before.ended_at, before.handling),
@@ -127,7 +131,7 @@ impl LiveBubbles {
         let stays = if bubble.answered_at.is_some() { UNCLOSED_STAYS } else { ENDED_STAYS };
         let leaves = leaves.flatten().or_else(|| ended.then(|| Instant::now() + stays));
         let (rev, ended_at) = (bubble.rev.max(rev + 1), ended_at.or_else(|| ended.then(super::wall_now)));
-        let shown = Shown { bubble, rev, order, ended_at, handling };
+        let shown = Shown { bubble, rev, order, ended_at, handling, looked };
         board.bubbles.insert(shown.bubble.call, (shown.clone(), leaves));
         // Sent under the lock, so that a follower never sees revisions out of order. No receiver is no error.
         let _ = self.0.changes.send(Change::Bubble(Box::new(shown)));
@@ -151,6 +155,11 @@ impl LiveBubbles {
             handling.customer = handling.customer.take().or_else(|| found.customer.clone());
             handling.claimed_by = handling.claimed_by.take().or_else(|| found.claimed_by.clone());
         });
+    }
+
+    /// The office's own system knows the caller: the bubble is shown again with it, if it is still there.
+    pub fn looked_up(&self, looked: Looked) {
+        self.change(looked.call, |shown| shown.looked = Some(looked));
     }
 
     /// The office is done with a call: its bubble goes; false if the call is still up.
@@ -177,11 +186,12 @@ impl LiveBubbles {
     fn change(&self, call: CallId, change: impl FnOnce(&mut Shown)) {
         let mut board = self.board();
         let Some((shown, _)) = board.bubbles.get_mut(&call) else { return };
-        let before = shown.handling.clone();
-        change(shown);
-        if shown.handling != before {
-            shown.rev += 1;
-            let _ = self.0.changes.send(Change::Bubble(Box::new(shown.clone())));
+        let mut after = shown.clone();
+        change(&mut after);
+        if after != *shown {
+            after.rev += 1;
+            *shown = after.clone();
+            let _ = self.0.changes.send(Change::Bubble(Box::new(after)));
         }
     }
 
@@ -378,6 +388,26 @@ mod tests {
             live.publish(made_up::ringing(n));
         }
         assert_eq!((live.snapshot().len(), live.refused()), (MAX_BUBBLES, 1));
+    }
+
+    #[test]
+    fn what_is_known_of_a_caller_stays_with_the_bubble() {
+        let live = LiveBubbles::new();
+        live.publish(made_up::ringing(1));
+        let mut following = live.follow();
+        let looked = |n| Looked {
+            call: made_up::call(n),
+            customer_name: Some("Dana Ortiz".to_owned()),
+            external_id: None,
+            url: None,
+            note: None,
+        };
+        live.looked_up(looked(2));
+        assert!(following.changes.try_recv().is_err(), "a bubble that is gone stays gone");
+        live.looked_up(looked(1));
+        assert!(matches!(following.changes.try_recv(), Ok(Change::Bubble(shown)) if shown.looked.is_some()));
+        live.publish(made_up::answered(1));
+        assert_eq!(live.snapshot()[0].looked, Some(looked(1)));
     }
 
     #[test]

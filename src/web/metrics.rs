@@ -27,6 +27,8 @@ pub struct Metrics {
     untracked: Family<UntrackedLabel, Counter>,
     /// Emergency numbers dialled on the phones.
     pub emergency_dialled: Counter,
+    /// Calls that the office's own system was asked about and did not answer in time.
+    pub lookups_missed: Counter,
     /// INVITEs received, retransmissions not counted.
     pub invites: Counter,
     /// SIP datagrams dropped unread or unanswered: foreign source, not SIP, over a limit.
@@ -81,6 +83,7 @@ impl Metrics {
             calls: Family::default(),
             untracked: Family::default(),
             emergency_dialled: Counter::default(),
+            lookups_missed: Counter::default(),
             invites: Counter::default(),
             sip_dropped: Counter::default(),
             trunk_registered: Gauge::default(),
@@ -138,6 +141,7 @@ impl Metrics {
         registry.register("calls", "Finished calls by how they ended", self.calls.clone());
         registry.register("untracked_calls", "Calls passed through untracked", self.untracked.clone());
         registry.register("emergency_dialled", "Emergency numbers dialled", self.emergency_dialled.clone());
+        registry.register("lookups_missed", "Lookups without an answer in time", self.lookups_missed.clone());
         registry.register("invites", "INVITEs received", self.invites.clone());
         registry.register("sip_dropped", "SIP datagrams dropped without an answer", self.sip_dropped.clone());
         registry.register("trunk_registered", "Whether the trunk is usable", self.trunk_registered.clone());

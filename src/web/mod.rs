@@ -25,6 +25,7 @@ mod form;
 pub(crate) mod guard;
 mod handling;
 mod handling_page;
+mod happenings;
 mod health;
 mod live;
 #[cfg(test)]
@@ -32,6 +33,7 @@ mod made_up;
 mod metrics;
 mod missed;
 mod office_book;
+mod openapi;
 mod pages;
 mod panel;
 mod proofs;
@@ -57,6 +59,7 @@ mod users;
 mod users_api;
 mod view;
 mod waveform;
+mod webhooks;
 pub mod wording;
 mod you;
 
@@ -66,16 +69,19 @@ pub use desk::{CallDesk, Desk, NotPaused};
 pub use directory::{DirectoryDesk, DirectoryWay};
 pub use door::{Doors, HATCH, hatch};
 pub use guard::Names;
+pub use happenings::{Happenings, MAX_KEPT};
 pub use health::{Health, Pulse, Report, ThreadReport};
 pub use live::{Counts, ENDED_STAYS, LiveBubbles, MAX_BUBBLES, Shown, UNCLOSED_STAYS};
 pub use metrics::Metrics;
 pub use office_book::{EmptyBook, OfficeBook, found};
+pub use openapi::openapi;
 pub use proofs::{Opened as ProofShelf, Proofs, WeakProofs};
 pub use retention::{Retention, RetentionDesk};
 pub use setup::{Facts as SetUpFacts, SetUp};
 pub use status::{LineTestOrder, LineTestRefused, LineTests, StatusBoard};
 pub use sync::SyncNow;
 pub use tls::{Certificate, CertificateFacts};
+pub use webhooks::Webhooks;
 
 use crate::{
     id::CallId,
@@ -195,6 +201,10 @@ pub struct State {
     pub set_up: SetUp,
     /// What the page shows for itself over TLS; without one it is for this machine only.
     pub certificate: Certificate,
+    /// What happens on the box.
+    pub happenings: Happenings,
+    /// The way to the webhooks.
+    pub webhooks: Webhooks,
 }
 
 /// The state and what belongs to one running server.

@@ -2,8 +2,8 @@
 
 use super::{
     access::{Routes, needs},
-    api, assets, audit, calls, directory, handling, missed, pages, proofs, recording, reports, retention,
-    setup, sign_in, status, stream, sync, tokens, users, users_api, you,
+    api, assets, audit, calls, directory, handling, happenings, missed, openapi, pages, proofs, recording,
+    reports, retention, setup, sign_in, status, stream, sync, tokens, users, users_api, webhooks, you,
 };
 use crate::access::Task;
 use axum::routing::{delete, get, patch, post};
@@ -31,6 +31,7 @@ fn live_routes() -> Routes {
         .route("/wall", needs(Task::Watch, get(pages::wall)))
         .route("/events", needs(Task::Watch, get(stream::events)))
         .route("/api/v1/bubbles", needs(Task::Watch, get(api::bubbles)))
+        .route("/api/v1/events", needs(Task::Watch, get(happenings::events)))
 }
 
 /// The calls of before.
@@ -62,6 +63,10 @@ fn box_routes() -> Routes {
         .route("/api/v1/lines/{port}/test", needs(Task::Install, post(status::test_line)))
         .route("/api/v1/sync", needs(Task::Watch, get(sync::status)))
         .route("/api/v1/sync/now", needs(Task::Install, post(sync::now)))
+        .route("/api/v1/webhooks", needs(Task::Administer, get(webhooks::list)))
+        .route("/api/v1/webhooks/{n}/test", needs(Task::Administer, post(webhooks::test)))
+        .route("/api/v1/webhooks/{n}/replay", needs(Task::Administer, post(webhooks::replay)))
+        .route("/api/v1/openapi.json", needs(Task::Watch, get(openapi::document)))
         .route("/metrics", needs(Task::Watch, get(api::metrics)))
 }
 

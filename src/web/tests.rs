@@ -3,6 +3,7 @@
 pub(super) mod accounts;
 mod calls;
 mod directory;
+mod events;
 mod handling;
 mod matrix;
 mod proofs;
@@ -66,6 +67,8 @@ impl Office {
             proofs: Proofs::unavailable(),
             set_up: SetUp::unavailable(),
             certificate: Certificate::none(),
+            happenings: Happenings::new(),
+            webhooks: Webhooks::default(),
         };
         Self { state, shelf, stopping: watch::channel(false).0 }
     }

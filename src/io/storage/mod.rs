@@ -232,7 +232,8 @@ pub fn start_on(
             }
             Fact::Call(Kind::Handled, record) => {
                 let handling = Box::new(record.handling.clone());
-                report(Event::Handled { call: record.id, handling });
+                let revision = Some((record.seq, record.rev));
+                report(Event::Handled { call: record.id, handling, revision });
             }
             Fact::Call(..) | Fact::Note(_) => {}
         }

@@ -328,7 +328,11 @@ impl Worker {
         let Some(prior) = self.keeping.books().count_of(number, MAX_PRIOR_CALLS) else { return };
         let prior = u32::try_from(prior).unwrap_or(u32::MAX);
         let handling = self.keeping.handlings().found_prior_calls(record.id, prior).map(Box::new);
-        self.events.extend(handling.map(|handling| Event::Handled { call: record.id, handling }));
+        self.events.extend(handling.map(|handling| Event::Handled {
+            call: record.id,
+            handling,
+            revision: None,
+        }));
     }
 
     /// A person changed something; of a call that is up nobody else is to be told.

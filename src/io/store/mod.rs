@@ -264,6 +264,23 @@ impl Index {
         })
     }
 
+    /// At most `limit` records, oldest first, of calls numbered above `seq`.
+    ///
+    /// # Errors
+    /// If sled fails.
+    pub fn after(&self, seq: u64, limit: usize) -> Result<Vec<CallRecord>, IndexError> {
+        self.read(|trees| {
+            let start = seq.to_be_bytes();
+            let mut records = Vec::new();
+            for row in
+                trees.range(Tree::Calls, Bound::Excluded(start.as_slice()), Bound::Unbounded)?.take(limit)
+            {
+                records.extend(outbox::record(trees, &row?.1)?);
+            }
+            Ok(records)
+        })
+    }
+
     /// At most `limit` records, newest first, of calls that came in at `start` or later.
     ///
     /// # Errors

@@ -1,146 +1,19 @@
-//! The OpenAPI 3.1 document of `/api/v1`: one entry of [`ROUTES`] for each method of each route.
+//! The OpenAPI 3.1 document of `/api/v1`: one entry of `table`'s [`ROUTES`] for each method of each route.
 //!
 //! A route that is added to the router is added here as well; a test reads the sources of this folder and names what is
 //! missing.
+
+mod table;
 
 use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value, json};
-
-/// One method of a route.
-struct Route {
-    /// `get`, `post`…
-    method: &'static str,
-    /// As the router has it.
-    path: &'static str,
-    /// What it does, in a sentence.
-    summary: &'static str,
-    /// Parameters in the query: name, and what it is.
-    query: &'static [(&'static str, &'static str)],
-    /// Whether it takes a JSON body.
-    takes: bool,
-    /// What it answers when all is well.
-    answer: Answer,
-    /// Statuses of its problems (RFC 9457), beside 401 and 403.
-    problems: &'static [u16],
-}
-
-/// What is answered.
-enum Answer {
-    Json(&'static str),
-    Stream(&'static str),
-    Accepted(&'static str),
-    AcceptedJson(&'static str),
-    Nothing(&'static str),
-}
-
-use Answer::{Accepted, AcceptedJson, Json, Nothing, Stream};
-
-const fn look(
-    path: &'static str,
-    summary: &'static str,
-    query: &'static [(&'static str, &'static str)],
-    answer: Answer,
-    problems: &'static [u16],
-) -> Route {
-    Route { method: "get", path, summary, query, takes: false, answer, problems }
-}
-
-const fn order(
-    path: &'static str,
-    summary: &'static str,
-    takes: bool,
-    answer: Answer,
-    problems: &'static [u16],
-) -> Route {
-    Route { method: "post", path, summary, query: &[], takes, answer, problems }
-}
-
-/// Every method of every route below `/api/v1`, in the order of the router.
-const ROUTES: &[Route] = &[
-    look("/api/v1/bubbles", "The call bubbles on the screens, newest first.", &[], Json("`bubbles`"), &[]),
-    look(
-        "/api/v1/events",
-        "What happens, as server-sent events: `snapshot` first, then `pre_call`, `call_routing_complete`, `post_call`, \
-         `recording_ready`, `call_modified`, `trunk_state`, `line_health`. `Last-Event-ID` resumes.",
-        &[],
-        Stream("Events without an end"),
-        &[503],
-    ),
-    look(
-        "/api/v1/calls",
-        "The calls of today, newest first.",
-        &[("per_page", "At most so many")],
-        Json("`calls`"),
-        &[500],
-    ),
-    look("/api/v1/calls/{id}", "The record of a call.", &[], Json("The record"), &[404, 500]),
-    look(
-        "/api/v1/retention",
-        "What is to be erased and what is held.",
-        &[],
-        Json("The listing"),
-        &[500, 501],
-    ),
-    order(
-        "/api/v1/retention",
-        "Ask for an erasure or a hold, or call one off.",
-        true,
-        Json("What was done"),
-        &[400, 404, 422, 501, 503, 507],
-    ),
-    look(
-        "/api/v1/audit",
-        "Who did what, newest first.",
-        &[("limit", "At most so many")],
-        Json("`audit`"),
-        &[500, 501],
-    ),
-    order(
-        "/api/v1/audit",
-        "Account for something that was done outside of the page.",
-        true,
-        Nothing("It is written"),
-        &[400, 404, 422, 501, 503, 507],
-    ),
-    look("/api/v1/status", "The state of the box.", &[], Json("The snapshot"), &[503]),
-    look(
-        "/api/v1/status/events",
-        "The state of the box whenever it changes, as server-sent events.",
-        &[],
-        Stream("Snapshots without an end"),
-        &[503],
-    ),
-    order(
-        "/api/v1/lines/{port}/test",
-        "Test a port; takes up to half a minute.",
-        false,
-        Json("What was measured"),
-        &[404, 409, 501, 502, 503, 504],
-    ),
-    look("/api/v1/sync", "How syncing with the upstream does.", &[], Json("Its state"), &[503]),
-    order("/api/v1/sync/now", "Send everything upstream now.", false, Accepted("It begins"), &[404]),
-    look("/api/v1/webhooks", "The receivers of webhooks and how they do.", &[], Json("`webhooks`"), &[]),
-    order(
-        "/api/v1/webhooks/{n}/test",
-        "Send a receiver an event of type `test` now.",
-        false,
-        Json("Whether it accepted it, and what it said"),
-        &[404, 503],
-    ),
-    Route {
-        method: "post",
-        path: "/api/v1/webhooks/{n}/replay",
-        summary: "Send a receiver the calls of a time again, under the ids they had.",
-        query: &[("from", "RFC 3339 time of the first"), ("to", "And of the last; now if absent")],
-        takes: false,
-        answer: AcceptedJson("`calls`: how many"),
-        problems: &[400, 404, 422, 503],
-    },
-    look("/api/v1/openapi.json", "This document.", &[], Json("OpenAPI 3.1"), &[]),
-];
+use table::{
+    Answer::{Accepted, AcceptedJson, Audio, Json, Nothing, Stream},
+    ROUTES, Route,
+};
 
 /// The document.
 #[must_use]
@@ -190,6 +63,13 @@ fn operation(route: &Route) -> Value {
             "200",
             json!({ "description": what, "content": content("text/event-stream", json!({ "type": "string" })) }),
         ),
+        Audio(what) => {
+            let bytes = json!({ "type": "string", "format": "binary" });
+            let audio = content("audio/ogg", bytes);
+            answers.insert("202".to_owned(), json!({ "description": "It is still being made" }));
+            answers.insert("206".to_owned(), json!({ "description": "A range of it", "content": audio }));
+            ("200", json!({ "description": what, "content": audio }))
+        }
         Accepted(what) => ("202", json!({ "description": what })),
         Nothing(what) => ("204", json!({ "description": what })),
     };

@@ -112,7 +112,7 @@ fn a_note_of_a_live_call_is_on_its_later_records_and_theirs_on_the_note() {
         (last.handling.note.as_deref(), last.handling.tags.as_slice(), last.handling.reason.as_deref()),
         (Some("boiler is out, done"), ["urgent".to_owned()].as_slice(), Some("Booked"))
     );
-    assert_eq!(storage.index().unsent_records(9).unwrap(), [last.clone()], "it goes upstream");
+    assert_eq!(storage.index().unsent_records(9).unwrap(), std::slice::from_ref(&last), "it goes upstream");
     let sidecar = dir.path().join(files::path_of(call(1), START, "json"));
     until("the sidecar", || {
         let sidecar: CallRecord = serde_json::from_slice(&fs::read(&sidecar).ok()?).ok()?;

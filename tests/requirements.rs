@@ -1,6 +1,7 @@
 //! Every requirement has its test, by name: the table in `requirements.md` is held against the tests that exist.
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "reads the source")]
 
+use ringside::config::Config;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -110,4 +111,14 @@ fn page_commands_and_api_use_the_words_of_the_product() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_site_of_any_trade_is_set_up_without_saying_which() {
+    const SMALLEST: &str = "[[trunk]]\nname = \"carrier\"\nmode = \"ip\"\nallow = [\"192.0.2.0/24\"]\n";
+    Config::parse(SMALLEST, "site.toml").unwrap();
+    for word in ["industry", "trade", "business_type", "vertical"] {
+        let asked = Config::parse(&format!("[site]\n{word} = \"dentist\"\n{SMALLEST}"), "site.toml");
+        assert!(asked.is_err(), "there is no key `{word}` to fill in");
+    }
 }

@@ -172,10 +172,17 @@ async fn with_call(
     let Ok(id) = id.parse::<CallId>() else {
         return Err((Refusal::Edit(EditRefused::UnknownCall), None));
     };
-    let who = Arc::clone(who);
+    let (who, runs_office) = (Arc::clone(who), who.role.may(Task::Manage));
     let done = site
         .read(move |state| act(state, id, &who).map_err(|why| (why, state.desk.newest(id).map(Box::new))));
-    done.await.unwrap_or(Err((Refusal::Unreadable, None)))
+    let done = done.await.unwrap_or(Err((Refusal::Unreadable, None)));
+    // A forwarding number stays unadvertised: who does not run the office is not told it.
+    let hide = |record: CallRecord| CallRecord { business_phone_number: None, ..record };
+    if runs_office {
+        done
+    } else {
+        done.map(hide).map_err(|(why, now)| (why, now.map(|now| Box::new(hide(*now)))))
+    }
 }
 
 fn answer(done: Done) -> Response {

@@ -137,7 +137,7 @@ impl Handlings {
     }
 
     /// All that is durable is in the index: what is settled is found there.
-    pub(super) fn is_level(&self) {
+    pub(super) fn let_go_of_indexed(&self) {
         let durable = std::mem::take(&mut *locked(&self.0.durable));
         let mut newest = locked(&self.0.newest);
         for (call, rev) in durable {

@@ -228,7 +228,7 @@ impl Worker {
         self.keeping.books().set_level(self.indexing.is_level());
         self.counters.index_behind.store(!self.indexing.is_level(), Ordering::Relaxed);
         if self.indexing.is_level() {
-            self.keeping.handlings().is_level();
+            self.keeping.handlings().let_go_of_indexed();
         }
         self.keep(now);
         if self.closing && self.active.is_empty() && self.unsent.is_empty() {

@@ -1,12 +1,13 @@
 //! `/api/v1/calls` and what belongs to it, for programs.
 
 use super::{
-    super::{Site, api::problem},
+    super::{Site, access::Asking, api::problem},
     NotAnswered, Pairs, Question, place, query,
     resource::{Format, resource},
     unreadable,
 };
 use crate::{
+    access::{Task, Who},
     id::CallId,
     ledger::{
         calendar,
@@ -35,7 +36,11 @@ fn failed() -> Response {
 }
 
 /// `GET /api/v1/calls`
-pub(in crate::web) async fn list(State(site): State<Arc<Site>>, Query(pairs): Query<Pairs>) -> Response {
+pub(in crate::web) async fn list(
+    State(site): State<Arc<Site>>,
+    Asking(who): Asking,
+    Query(pairs): Query<Pairs>,
+) -> Response {
     let answer = site.read(move |state| {
         let place = place(state);
         let question = Question::of(&pairs, &place).and_then(|question| {
@@ -48,9 +53,21 @@ pub(in crate::web) async fn list(State(site): State<Arc<Site>>, Query(pairs): Qu
         found.map(|found| listed(&question, &found, &place.zone)).map_err(NotAnswered::Unreadable)
     });
     match answer.await {
-        Some(Ok(answer)) => Json(answer).into_response(),
+        Some(Ok(mut answer)) => {
+            for call in answer["calls"].as_array_mut().into_iter().flatten() {
+                hide_from(&who, call);
+            }
+            Json(answer).into_response()
+        }
         Some(Err(refused)) => refused.response(),
         None => failed(),
+    }
+}
+
+/// A forwarding number stays unadvertised: who does not run the office is not told it.
+fn hide_from(who: &Who, call: &mut Value) {
+    if let Some(number) = call.get_mut("business_phone_number").filter(|_| !who.role.may(Task::Manage)) {
+        *number = Value::Null;
     }
 }
 
@@ -93,6 +110,7 @@ fn one(record: &CallRecord, question: &Question, zone: &TimeZone) -> Value {
 /// `GET /api/v1/calls/{id}`
 pub(in crate::web) async fn call(
     State(site): State<Arc<Site>>,
+    Asking(who): Asking,
     Path(id): Path<String>,
     Query(pairs): Query<Pairs>,
 ) -> Response {
@@ -115,7 +133,10 @@ pub(in crate::web) async fn call(
         )
     });
     match answer.await {
-        Some(Ok(Some(record))) => Json(record).into_response(),
+        Some(Ok(Some(mut record))) => {
+            hide_from(&who, &mut record);
+            Json(record).into_response()
+        }
         Some(Ok(None)) => problem(StatusCode::NOT_FOUND, "no_such_call", "this box knows no such call"),
         Some(Err(refused)) => refused.response(),
         None => failed(),

@@ -410,7 +410,7 @@ async fn a_wall_display_gets_in_by_its_address_and_only_looks() {
     let hang =
         |secret: &str| office.send(to(&format!("/wall/in?token={secret}")).body(Body::empty()).unwrap());
     let hung = hang(wall.secret.as_ref().unwrap()).await;
-    assert_eq!((hung.status(), location(&hung)), (StatusCode::SEE_OTHER, "/"));
+    assert_eq!((hung.status(), location(&hung)), (StatusCode::SEE_OTHER, "/wall"));
     let cookie = cookie_of(&hung).unwrap();
     assert_eq!(get_as(&office, "/", &cookie).await.status(), StatusCode::OK);
     assert_eq!(get_as(&office, "/users", &cookie).await.status(), StatusCode::FORBIDDEN);

@@ -25,6 +25,8 @@ use crate::{
     board::Profile,
     call::incoming::Numbering,
     config::{Config, RecordingPolicy},
+    directory::Directory,
+    id::BoxId,
     io::{
         box_key::BoxKey,
         clock::Clock,
@@ -38,9 +40,9 @@ use crate::{
         storage,
     },
     media::PatchBay,
-    recording::vault::{PublicKey, Vault},
+    recording::vault::{Kek, PublicKey, Vault},
     sip::endpoint::Endpoint,
-    switchboard::Switchboard,
+    switchboard::{self, Switchboard},
     web,
 };
 use std::{
@@ -83,38 +85,27 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let stored = storage_options(config, data);
     let kek = stored.vault.as_ref().map(|vault| vault.kek.clone());
     let (recovered, storage) = open_storage(data, &stored, clock, outbox.clone())?;
-    let phones = profile.fxs_ports().count();
-    let Sockets { runtime, sip: socket, web: listener, rtp } = sockets(&options, phones)?;
+    let Sockets { runtime, sip: socket, web: listener, rtp } =
+        sockets(&options, profile.fxs_ports().count())?;
     let (sip, web) = (socket.local_addr()?, listener.local_addr()?);
 
     let boot = random()?;
     let directory = OfficeDirectory::open(data, (config, &profile), &storage, clock, &outbox)?;
     let book = LineBook::open(data, config, &profile, clock)?;
-    let switchboard = Switchboard::new(
-        book.taught(site::switchboard(config, &profile, rtp.addresses().to_vec())?),
-        directory.newest(),
-        Endpoint::new(site::sip(config, sip)?, random()?),
-        Numbering::new(recovered.box_id, recovered.next_seq, random()?).in_run(boot),
-    );
+    let settings = book.taught(site::switchboard(config, &profile, rtp.addresses().to_vec())?);
+    let switchboard = at_rest(config, settings, directory.newest(), (&recovered, boot), sip)?;
     let stop_media = Arc::new(AtomicBool::new(false));
     let (media, media_control) = media(config, &profile, pcm, rtp, Arc::clone(&stop_media))?;
     let (order, orders) = channel();
     let health = web::Health::new();
     let pulse = health.watch("line-io", LINES_STALE_MS);
     let lines = line_thread(lines, orders, outbox.clone(), clock, pulse)?;
-    let calls = StoredCalls::of(config, storage.index(), clock, kek);
-    let desk = web::Retention::new(storage.desk());
-    let (mut state, line_tests) = page_state(calls, desk, (config, data), health);
-    let (proofs, proofs_thread) =
-        proofs::open(config, data, recovered.box_id, directory.newest(), storage.desk())?;
-    state.proofs = proofs;
-    state.set_up = site::set_up(&options);
-    state.desk = web::Desk::new(OfficeDesk { desk: storage.desk(), signalling: outbox.clone() });
+    let (mut state, line_tests) = page_state((config, data), &storage, (clock, kek), health);
     state.certificate = accounts::certificate(config, web, data)?;
+    let proofs_thread =
+        open_office(&options, recovered.box_id, storage.desk(), (&directory, &outbox), &mut state)?;
     let box_state = BoxState::new(config, &profile, clock, state.status.clone(), state.health.clone());
-    let apply = upstream::directory_swap(&options, &profile, directory.clone());
-    state.office = Arc::new(Books { directory: directory.clone(), accounts: state.accounts.clone() });
-    state.directory = web::DirectoryWay::new(directory);
+    let apply = upstream::directory_swap(&options, &profile, directory);
     let (upstream, orders) =
         upstream::start(&options, apply, (&recovered, boot), &storage, (clock, &box_state))?;
     state.sync = upstream::now(orders.clone());
@@ -122,8 +113,7 @@ pub fn start(options: Options) -> Result<Running, StartError> {
     let (webhooks, tell) = webhooks::begin(&options, storage.index(), since, clock, &mut state)?;
     let (ready, begun) = channel();
     let starting = Starting::new(profile.fxs_ports().map(|(id, _)| id), clock.now(), ready);
-    let sounds = site::sounds(config);
-    let ports = book.ports().to_vec();
+    let (ports, sounds) = (book.ports().to_vec(), site::sounds(config));
     let mut edges =
         Edges::new((order, media_control, storage), &state, (notice, sounds), ports, (box_state, book, tell));
     edges.upstream = orders;
@@ -151,6 +141,44 @@ pub fn start(options: Options) -> Result<Running, StartError> {
         webhooks,
     };
     Ok(Running { sip, web, inbox: outbox, threads, hardware, reset: reset_asked })
+}
+
+/// The switchboard before the first call.
+///
+/// # Errors
+/// A registrar has no address, or there is no randomness.
+fn at_rest(
+    config: &Config,
+    settings: switchboard::Settings,
+    directory: Arc<Directory>,
+    (recovered, boot): (&storage::Recovered, u64),
+    sip: SocketAddr,
+) -> io::Result<Switchboard> {
+    let endpoint = Endpoint::new(site::sip(config, sip)?, random()?);
+    let numbering = Numbering::new(recovered.box_id, recovered.next_seq, random()?).in_run(boot);
+    Ok(Switchboard::new(settings, directory, endpoint, numbering))
+}
+
+/// The office's own things on the page: its directory and books, the calls it writes into, proofs, the installer's steps.
+/// The thread keeps proofs.
+///
+/// # Errors
+/// There is no thread to be had.
+fn open_office(
+    options: &Options,
+    box_id: BoxId,
+    desk: storage::Desk,
+    (directory, outbox): (&OfficeDirectory, &mpsc::Sender<Message>),
+    state: &mut web::State,
+) -> io::Result<Option<JoinHandle<()>>> {
+    let (proofs, thread) =
+        proofs::open(&options.config, &options.data, box_id, directory.newest(), desk.clone())?;
+    state.proofs = proofs;
+    state.set_up = site::set_up(options);
+    state.office = Arc::new(Books { directory: directory.clone(), accounts: state.accounts.clone() });
+    state.directory = web::DirectoryWay::new(directory.clone());
+    state.desk = web::Desk::new(OfficeDesk { desk, signalling: outbox.clone() });
+    Ok(thread)
 }
 
 /// How recordings are kept. Without the box's key calls go on, and recordings that are to be encrypted are refused.
@@ -223,21 +251,21 @@ fn random() -> io::Result<u64> {
 
 /// Everything that the page shows, still empty, and the line tests that it asks for.
 fn page_state(
-    calls: StoredCalls,
-    retention: web::Retention,
     (config, data): (&Config, &Path),
+    storage: &storage::Storage,
+    (clock, kek): (Clock, Option<Kek>),
     health: web::Health,
 ) -> (web::State, mpsc::Receiver<web::LineTestOrder>) {
     let (line_tests, orders) = web::LineTests::channel();
     let state = web::State {
         live: web::LiveBubbles::new(),
-        calls: Arc::new(calls),
+        calls: Arc::new(StoredCalls::of(config, storage.index(), clock, kek)),
         recordings: data.to_owned(),
         metrics: web::Metrics::new(),
         health,
         status: web::StatusBoard::new(),
         line_tests,
-        retention,
+        retention: web::Retention::new(storage.desk()),
         sync: web::SyncNow::default(),
         directory: web::DirectoryWay::unavailable(),
         accounts: accounts::open(config, data),

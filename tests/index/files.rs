@@ -145,7 +145,7 @@ fn an_older_index_waits_for_room_and_stays_as_it_is() {
 #[test]
 fn a_later_index_that_allows_it_is_used_and_the_rest_of_it_left_alone() {
     let (dir, said) = filled(5);
-    set_meta(dir.path(), &[("schema", 4), ("readable_by", 3)]);
+    set_meta(dir.path(), &[("schema", 5), ("readable_by", 4)]);
     with_sled(dir.path(), |db| db.open_tree("transcripts").unwrap().insert("a", "later").unwrap());
     let (index, opening) = open(dir.path(), NO_SPARE);
     assert_eq!((opening, answers(&index)), (Opening::Whole, said));
@@ -158,7 +158,7 @@ fn a_later_index_that_allows_it_is_used_and_the_rest_of_it_left_alone() {
         assert_eq!(db.open_tree("transcripts").unwrap().get("a").unwrap().unwrap(), "later");
         assert_eq!(
             [number("schema"), number("readable_by"), number("written_by")],
-            [Some(4), Some(3), Some(3)]
+            [Some(5), Some(4), Some(4)]
         );
     });
 }
@@ -166,7 +166,7 @@ fn a_later_index_that_allows_it_is_used_and_the_rest_of_it_left_alone() {
 #[test]
 fn a_later_index_that_forbids_it_is_put_aside_untouched() {
     let (dir, _) = filled(5);
-    set_meta(dir.path(), &[("schema", 5), ("readable_by", 4)]);
+    set_meta(dir.path(), &[("schema", 6), ("readable_by", 5)]);
     let rows = |db: &sled::Db| db.export().into_iter().map(|(_, name, rows)| (name, rows.count())).collect();
     let before: Vec<_> = with_sled(dir.path(), rows);
     let (index, opening) = open(dir.path(), NO_SPARE);
@@ -174,7 +174,7 @@ fn a_later_index_that_forbids_it_is_put_aside_untouched() {
     index.catch_up(&dir.path().join("journal"), 0).unwrap();
     assert_eq!(index.page(None, 9).unwrap().len(), 5);
     index.close();
-    let aside = dir.path().join(format!("index.schema-5-{}", START.0));
+    let aside = dir.path().join(format!("index.schema-6-{}", START.0));
     fs::remove_dir_all(dir.path().join("index")).unwrap();
     fs::rename(aside, dir.path().join("index")).unwrap();
     assert_eq!(with_sled(dir.path(), rows), before);

@@ -6,6 +6,7 @@ use crate::{
 };
 use ringside::{
     cli::verify::verify,
+    handling::Handling,
     id::CallId,
     io::{
         clock::Clock,
@@ -59,6 +60,7 @@ pub(crate) fn hear<'a>(marks: impl Iterator<Item = &'a str>) -> BTreeMap<CallId,
                 said.recorded = Some(Recorded { is_whole: state == "Closed", ms: ms.parse().unwrap(), hash });
             }
             ["TAPPED", _, ms] => said.tapped_ms = ms.parse().unwrap(),
+            ["HANDLED", _] => {}
             _ => panic!("the writer said {mark:?}"),
         }
     }
@@ -195,7 +197,13 @@ fn hold_against(records: &[CallRecord], said: &BTreeMap<CallId, Said>, verdict: 
 
 /// Whether a record has the facts that were acknowledged.
 fn is_as_said(record: &CallRecord, said: &Said) -> bool {
-    let bare = |record: &CallRecord| CallRecord { rev: 0, recording: Recording::default(), ..record.clone() };
+    // How often somebody called before is counted by the box, not acknowledged.
+    let bare = |record: &CallRecord| CallRecord {
+        rev: 0,
+        recording: Recording::default(),
+        handling: Handling::default(),
+        ..record.clone()
+    };
     let end = if said.tapped_ms > 0 { Ended::CallerHungUp } else { Ended::Busy };
     if bare(record) == bare(&ended(record.seq, end)) {
         return true;

@@ -55,7 +55,16 @@ const content = (page) =>
     }),
   );
 
+// Colours fade from one scheme to the other; half way they are neither.
+const settled = (page) =>
+  page.evaluate(async () => {
+    await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+    const fades = document.getAnimations().filter((animation) => animation instanceof CSSTransition);
+    await Promise.allSettled(fades.map((fade) => fade.finished));
+  });
+
 const accessible = async (page, what) => {
+  await settled(page);
   await page.evaluate(axe.source);
   const { violations, passes } = await page.evaluate(() => globalThis.axe.run());
   const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`);
